@@ -1,0 +1,34 @@
+// The host mapping behind simulated RAM.
+#include "mmu/ram.hpp"
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace fl::mmu {
+namespace {
+constexpr uint32_t kMaxFrames = 1u << 20;
+}
+
+Result<Ram> Ram::create(uint32_t frames) {
+  if (frames == 0 || frames > kMaxFrames) {
+    return fail(Errno::kEINVAL);
+  }
+  void* data = mmap(nullptr, uint64_t{frames} << kPageShift, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED) {
+    return fail(errno_from_host(errno));
+  }
+  return Ram(static_cast<std::byte*>(data), frames);
+}
+
+Ram::Ram(Ram&& other) noexcept : data_(std::exchange(other.data_, nullptr)), frames_(other.frames_) {}
+
+Ram::~Ram() {
+  if (data_ != nullptr) {
+    munmap(data_, bytes());
+  }
+}
+
+}  // namespace fl::mmu
