@@ -1,0 +1,88 @@
+// Mapping: the cached pages of one file, shared by read(), write() and every mmap of it. Linux: struct address_space.
+//
+// A host file's pages count as cached from the start ("warm"): a frame is taken when a page is first needed, and that is
+// not a major fault. A mapping without a backing store is shared memory (tmpfs, MAP_SHARED|MAP_ANONYMOUS, memfd): its pages
+// exist once touched and live as long as the mapping.
+#pragma once
+
+#include <array>
+#include <boost/intrusive/list.hpp>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_map>
+
+#include "mmu/base/addr.hpp"
+#include "mmu/base/result.hpp"
+#include "vm/cache/backing_store.hpp"
+#include "vm/mm/vm_area.hpp"
+
+namespace fl::vm {
+
+class MemorySystem;
+struct Page;
+
+class Mapping {
+ public:
+  // Pages of a file.
+  static std::shared_ptr<Mapping> for_file(MemorySystem& memory, std::shared_ptr<BackingStore> store);
+  // Shared memory of `bytes` bytes.
+  static std::shared_ptr<Mapping> for_shmem(MemorySystem& memory, uint64_t bytes);
+  Mapping(const Mapping&) = delete;
+  Mapping& operator=(const Mapping&) = delete;
+  // Writes dirty pages back (errors are logged) and frees all. No area may map it any more.
+  ~Mapping();
+
+  uint32_t id() const { return id_; }
+  bool is_shmem() const { return store_ == nullptr; }
+  uint64_t size() const { return is_shmem() ? shmem_size_ : store_->size(); }
+  uint64_t pages() const { return pages_for(size()); }
+  uint32_t cached_pages() const { return cached_; }
+
+  // The frame of a page that is in memory now. kNoPage: none. Linux: filemap_get_folio.
+  uint32_t find(uint64_t index) const;
+  // The frame of page `index`, read in (with up to `ahead` - 1 following absent pages in the same request) or, for shared
+  // memory, made. EFAULT beyond the end; EIO; ENOMEM. Linux: filemap_fault, shmem_get_folio.
+  Result<Pfn> get(uint64_t index, uint32_t ahead = 1);
+
+  // Copies file bytes through the cache; stops at the end of the file. Returns the bytes copied.
+  // Linux: filemap_read. EIO or ENOMEM only if nothing was copied.
+  Result<uint32_t> read(uint64_t offset, std::span<std::byte> to);
+  // Shared memory only: stores bytes, growing the size. Linux: shmem's write.
+  Result<uint32_t> write_shmem(uint64_t offset, std::span<const std::byte> from);
+  // The store was written behind the cache (write(2) on a host file): cached pages in the range are read again from it.
+  Status reload(uint64_t offset, uint64_t length);
+  // The file has `bytes` bytes from now on: pages beyond are unmapped everywhere and dropped, the last one's tail zeroed.
+  // The backing store itself has been cut by the caller. Linux: truncate_pagecache.
+  void truncate(uint64_t bytes);
+
+  // A shared writable mapping stored into the page: it must be written back. Linux: folio_mark_dirty.
+  void mark_dirty(Pfn pfn);
+  // Writes dirty pages of the page range [first, last] back and makes their entries read-only again (rule G2).
+  Status write_back(uint64_t first, uint64_t last);
+
+  // The areas that map this file.
+  using Areas = boost::intrusive::list<
+      VmArea, boost::intrusive::member_hook<VmArea, boost::intrusive::list_member_hook<>, &VmArea::file_hook>>;
+  Areas& areas() { return areas_; }
+
+ private:
+  friend class PageCache;
+  Mapping(MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes);
+  static constexpr uint32_t kChunkPages = 64;
+  using Chunk = std::array<uint32_t, kChunkPages>;  // frame numbers or kNoPage
+
+  void insert(uint64_t index, Pfn pfn);
+  void erase(uint64_t index);
+  void unmap_everywhere(uint64_t first, uint64_t last);
+
+  MemorySystem& memory_;
+  std::shared_ptr<BackingStore> store_;
+  uint64_t shmem_size_ = 0;
+  uint32_t id_ = 0;
+  uint32_t cached_ = 0;
+  std::unordered_map<uint64_t, Chunk> chunks_;
+  Areas areas_;
+};
+
+}  // namespace fl::vm

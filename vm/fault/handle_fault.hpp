@@ -1,0 +1,29 @@
+// The way into the fault handler, for the CPU's page faults, for the kernel's own accesses and for get_user_pages.
+// Linux counterparts: do_user_addr_fault, handle_mm_fault, faultin_page, populate_vma_page_range.
+#pragma once
+
+#include <cstdint>
+
+#include "mmu/base/addr.hpp"
+#include "mmu/base/result.hpp"
+#include "vm/fault/fault_record.hpp"
+#include "vm/mm/address_space.hpp"
+
+namespace fl::vm {
+
+// A page fault of the program (mode kUser) or of the kernel on its behalf (kKernel): finds the area, grows the stack, checks
+// rights, handles it, counts it for `task` and the machine, tells the observer. `addr` is any user or kernel address.
+FaultResult handle_page_fault(AddressSpace& mm, VirtAddr addr, mmu::Access access, uint32_t error_code, FaultMode mode,
+                              FaultCounters& task);
+
+// Makes the pages of [start, start + length) present as mlock and MAP_POPULATE do: writable private areas are written,
+// others read. Stops at the first page that cannot be had and says why. Linux: __mm_populate.
+Status populate(AddressSpace& mm, VirtAddr start, uint32_t length, FaultCounters& task);
+// MADV_POPULATE_READ and _WRITE. Linux: faultin_page_range.
+Status populate_access(AddressSpace& mm, VirtAddr start, uint32_t length, mmu::Access access, FaultCounters& task);
+
+// Makes one page present for reading or writing and gives its frame; the frame stays valid until the address space
+// changes. `mm` need not be the running one. Linux: get_user_pages_remote (one page).
+tl::expected<Pfn, FaultResult> get_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, FaultCounters& task);
+
+}  // namespace fl::vm

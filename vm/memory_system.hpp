@@ -1,0 +1,75 @@
+// MemorySystem: the memory side of the machine, booted. It owns what Linux keeps in globals: mem_map, the page allocator, the
+// page cache, the zero page, the kernel's directory. Address spaces borrow it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "mmu/base/addr.hpp"
+#include "mmu/base/result.hpp"
+#include "mmu/kernel_map.hpp"
+#include "mmu/mmu.hpp"
+#include "mmu/ram.hpp"
+#include "mmu/tlb_port.hpp"
+#include "vm/cache/page_cache.hpp"
+#include "vm/fault/fault_record.hpp"
+#include "vm/phys/mem_map.hpp"
+#include "vm/phys/page_allocator.hpp"
+#include "vm/profile.hpp"
+
+namespace fl::vm {
+
+// How much the invariant walkers check. Each level includes the one before.
+enum class VerifyLevel : uint8_t { kOff, kMmCalls, kFaults };
+
+class MemorySystem {
+ public:
+  // Lays out RAM (kernel page directory, mem_map, zero page) and gives the rest to the page allocator.
+  // EINVAL if RAM is too small to boot. `ram`, `mmu` and `tlb` must outlive it.
+  static Result<std::unique_ptr<MemorySystem>> boot(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb,
+                                                    const KernelProfile& profile);
+  MemorySystem(const MemorySystem&) = delete;
+  MemorySystem& operator=(const MemorySystem&) = delete;
+  ~MemorySystem();
+
+  const mmu::Ram& ram() const { return ram_; }
+  mmu::Mmu& mmu() { return mmu_; }
+  mmu::TlbPort& tlb() { return tlb_; }
+  const KernelProfile& profile() const { return profile_; }
+  const mmu::KernelMap& kernel_map() const { return kernel_map_; }
+  MemMap& mem_map() { return mem_map_; }
+  Page& page(Pfn pfn) { return mem_map_[pfn]; }
+  PageAllocator& pages() { return pages_; }
+  PageCache& cache() { return cache_; }
+  // The frame of zeros that all untouched anonymous memory reads. Linux: ZERO_PAGE(0).
+  Pfn zero_page() const { return zero_page_; }
+
+  // Told of every fault; null for nobody.
+  void set_observer(FaultObserver* observer) { observer_ = observer; }
+  FaultObserver* observer() const { return observer_; }
+  // Faults of the whole machine.
+  FaultCounters& faults() { return faults_; }
+  const FaultCounters& faults() const { return faults_; }
+
+  void set_verify_level(VerifyLevel level) { verify_level_ = level; }
+  VerifyLevel verify_level() const { return verify_level_; }
+
+ private:
+  MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb, const KernelProfile& profile, Pfn directory,
+               Pfn mem_map, Pfn zero_page, Pfn first_free);
+
+  const mmu::Ram& ram_;
+  mmu::Mmu& mmu_;
+  mmu::TlbPort& tlb_;
+  const KernelProfile& profile_;
+  mmu::KernelMap kernel_map_;
+  MemMap mem_map_;
+  PageAllocator pages_;
+  PageCache cache_;
+  Pfn zero_page_;
+  FaultObserver* observer_ = nullptr;
+  FaultCounters faults_;
+  VerifyLevel verify_level_ = VerifyLevel::kOff;
+};
+
+}  // namespace fl::vm

@@ -1,0 +1,95 @@
+// VmArea: one mapping of an address space. Linux counterpart: struct vm_area_struct, VM_* flags.
+//
+// Owned by the VmaTree of its address space. Two neighbours that could be one are merged when they are made (see merge.hpp);
+// that is not cosmetics: a fork copies by VMA.
+#pragma once
+
+#include <boost/intrusive/list_hook.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "mmu/base/addr.hpp"
+
+namespace fl::vm {
+
+class AddressSpace;
+class Mapping;
+struct SpecialMapping;
+
+// Linux's VM_* bits, by their values.
+struct VmFlag {
+  enum Bit : uint32_t {
+    kRead = 0x1,
+    kWrite = 0x2,
+    kExec = 0x4,
+    kShared = 0x8,
+    kMayRead = 0x10,
+    kMayWrite = 0x20,
+    kMayExec = 0x40,
+    kMayShare = 0x80,
+    kGrowsDown = 0x100,
+    kPfnMap = 0x400,  // frames without struct page bookkeeping: vvar
+    kLocked = 0x2000,
+    kSeqRead = 0x8000,
+    kRandRead = 0x10000,
+    kDontCopy = 0x20000,
+    kDontExpand = 0x40000,
+    kAccount = 0x100000,
+    kNoReserve = 0x200000,
+    kWipeOnFork = 0x2000000,
+    kDontDump = 0x4000000,
+    kHugePage = 0x20000000,
+    kNoHugePage = 0x40000000,
+    kMergeable = 0x80000000,
+  };
+};
+inline constexpr uint32_t kVmAccessFlags = VmFlag::kRead | VmFlag::kWrite | VmFlag::kExec;
+
+// An open file as a mapping sees it. One for each open file description, because Linux merges two mappings only if they
+// come from the same one. Linux: struct file.
+struct MappedFile {
+  std::shared_ptr<Mapping> mapping;
+  std::string path;     // as /proc/PID/maps shows it
+  uint64_t device = 0;  // st_dev, st_ino for /proc/PID/maps
+  uint64_t inode = 0;
+  bool readable = true;
+  bool writable = false;  // opened for writing: MAP_SHARED may be PROT_WRITE
+};
+
+struct VmArea {
+  VirtAddr start;
+  VirtAddr end;       // exclusive; at most kTaskSize
+  uint32_t flags = 0;  // VmFlag bits
+  // File: page offset in the file of `start`. Anonymous: start's page number when the area was made; kept by mremap.
+  uint32_t pgoff = 0;
+  std::shared_ptr<const MappedFile> file;  // null: anonymous
+  const SpecialMapping* special = nullptr;  // vDSO, vvar
+  // A private page of this area was written once. Linux: vma->anon_vma != NULL; decides what fork copies.
+  bool has_anon_vma = false;
+  AddressSpace* mm = nullptr;
+
+  uint32_t pages() const { return (end - start) >> kPageShift; }
+  bool contains(VirtAddr va) const { return start <= va && va < end; }
+  bool has(uint32_t bits) const { return (flags & bits) != 0; }
+  bool anonymous() const { return file == nullptr && special == nullptr; }
+  bool shared() const { return has(VmFlag::kShared); }
+  // Page offset in the file (or linear page number) of an address inside. Linux: linear_page_index.
+  uint32_t page_index(VirtAddr va) const { return pgoff + ((va - start) >> kPageShift); }
+
+  // VmaTree's links.
+  VmArea* left = nullptr;
+  VmArea* right = nullptr;
+  VmArea* prev = nullptr;  // neighbours in address order
+  VmArea* next = nullptr;
+  uint32_t priority = 0;
+  uint32_t max_gap = 0;  // largest hole directly below any area of this subtree
+  // Mapping::areas. Linux: i_mmap.
+  boost::intrusive::list_member_hook<> file_hook;
+};
+
+// "rwxp" as /proc/PID/maps prints it.
+std::string permissions(const VmArea& area);
+
+}  // namespace fl::vm

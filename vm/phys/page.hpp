@@ -1,0 +1,47 @@
+// struct page: what the kernel knows of one frame. 32 bytes a frame, in mem_map, in simulated RAM, as on i386.
+//
+// Lists of pages link by frame number. What a field means depends on the page's state, which the flags tell.
+// Linux counterpart: struct page, enum pageflags.
+#pragma once
+
+#include <cstdint>
+
+#include "mmu/base/addr.hpp"
+
+namespace fl::vm {
+
+struct PageFlag {
+  enum Bit : uint32_t {
+    kReserved = 1u << 0,       // never allocated: the kernel's image, mem_map, the zero page
+    kBuddy = 1u << 1,          // head of a free block; private_ is its order
+    kTable = 1u << 2,          // a page table
+    kAnon = 1u << 3,           // anonymous: mapping/index do not name a file page
+    kAnonExclusive = 1u << 4,  // anonymous and belongs to one address space: may be made writable at once
+    kCache = 1u << 5,          // in the page cache of mapping at index
+    kShmem = 1u << 6,          // and that mapping is shared memory: never dropped
+    kDirty = 1u << 7,          // newer than its backing store
+    kInactive = 1u << 8,       // on the list of cached pages that may be dropped
+    kKernel = 1u << 9,         // other kernel use
+  };
+};
+
+// Names no page: end of a list, no mapping.
+inline constexpr uint32_t kNoPage = 0xffffffffu;
+
+struct Page {
+  uint32_t flags;
+  int32_t refcount;   // users: page tables, page cache, pins. 0 = free. Linux: _refcount
+  int32_t mapcount;   // page-table entries that map it. Linux: _mapcount + 1
+  uint32_t mapping;   // id of the page-cache mapping (Mapping::id), if kCache
+  uint32_t index;     // page offset in that mapping
+  uint32_t lru_next;  // frame numbers; meaning by state
+  uint32_t lru_prev;
+  uint32_t private_;  // order of a free block
+
+  bool has(uint32_t bits) const { return (flags & bits) != 0; }
+  void set(uint32_t bits) { flags |= bits; }
+  void clear(uint32_t bits) { flags &= ~bits; }
+};
+static_assert(sizeof(Page) == 32);
+
+}  // namespace fl::vm

@@ -1,0 +1,57 @@
+// The two kernels. Values from section N of the fault rules (measured) and the kernels' uname.
+#include "vm/profile.hpp"
+
+namespace fl::vm {
+
+const KernelProfile& KernelProfile::i386_6_1() {
+  static constexpr KernelProfile kProfile{
+      .name = "6.1-i386",
+      .release = "6.1.0-faultline-686",
+      .version = "#1 SMP PREEMPT_DYNAMIC faultline",
+      .machine = "i686",
+      .stack_top = VirtAddr(0xC0000000),
+      .mmap_base = VirtAddr(0xB8000000),
+      .address_shift = 0,
+      .vvar_pages = 4,
+      .static_pie_brk = std::nullopt,
+      .no_execute = mmu::NoExecute::kUnsupported,
+      .fault_around_table_entries = 1024,
+      .auxv_has_rseq = false,
+      .user_cs = 0x73,
+      .user_ss = 0x7b,
+      .first_tls_entry = 6,
+  };
+  return kProfile;
+}
+
+const KernelProfile& KernelProfile::compat_6_18() {
+  static constexpr KernelProfile kProfile{
+      .name = "6.18-compat",
+      .release = "6.18.0-faultline",
+      .version = "#1 SMP PREEMPT_DYNAMIC faultline",
+      .machine = "x86_64",
+      .stack_top = VirtAddr(0xBFFFE000),
+      .mmap_base = VirtAddr(0xB7FFE000),
+      .address_shift = 0x40000000,
+      .vvar_pages = 6,
+      .static_pie_brk = VirtAddr(0x56555000),
+      .no_execute = mmu::NoExecute::kHonoured,
+      .fault_around_table_entries = 512,
+      .auxv_has_rseq = true,
+      .user_cs = 0x23,
+      .user_ss = 0x2b,
+      .first_tls_entry = 12,
+  };
+  return kProfile;
+}
+
+const KernelProfile* KernelProfile::find(std::string_view name) {
+  for (const KernelProfile* profile : {&i386_6_1(), &compat_6_18()}) {
+    if (profile->name == name) {
+      return profile;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace fl::vm

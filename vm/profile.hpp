@@ -1,0 +1,61 @@
+// KernelProfile: the Linux that is imitated, and everything in which two kernels differ.
+//
+// Read by vm (address-space layout, fault-around), loaders (auxv, vDSO place) and guest (selectors, TLS slots, uname).
+// 6.1-i386 is Debian 12's 686 kernel: 3G/1G, two-level page tables, no no-execute. 6.18-compat is an x86-64 6.18 kernel
+// that runs an i386 program; its stack, vDSO and searched mappings stand 1 GiB lower here than on the real machine,
+// because the top GiB is ours (KernelProfile::address_shift), so that alignments modulo 4 MiB stay the same.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "mmu/base/addr.hpp"
+#include "mmu/mmu.hpp"
+
+namespace fl::vm {
+
+struct KernelProfile {
+  std::string_view name;
+  // uname -r, -v and -m as a program sees them.
+  std::string_view release;
+  std::string_view version;
+  std::string_view machine;
+
+  // Address-space layout without ASLR. Linux: STACK_TOP, mm->mmap_base.
+  VirtAddr stack_top;
+  VirtAddr mmap_base;
+  // Real address minus simulated address of stack, vDSO and searched mappings.
+  uint32_t address_shift;
+  // Pages of vvar (with its clock pages) below the two pages of the vDSO.
+  uint32_t vvar_pages;
+  // Where the heap of a static-PIE starts with ASLR off; none: after its bss.
+  std::optional<VirtAddr> static_pie_brk;
+
+  mmu::NoExecute no_execute;
+  // Entries of a last-level page table, where a fault-around window ends (rule D2).
+  uint32_t fault_around_table_entries;
+  // AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN are in the auxv.
+  bool auxv_has_rseq;
+
+  // Selectors of user mode, and the first of the three TLS entries of the GDT.
+  uint16_t user_cs;
+  uint16_t user_ss;
+  uint32_t first_tls_entry;
+
+  // "6.1-i386" or "6.18-compat"; null for any other name.
+  static const KernelProfile* find(std::string_view name);
+  static const KernelProfile& i386_6_1();
+  static const KernelProfile& compat_6_18();
+};
+
+// Gap that a growing stack keeps from the mapping below it. Linux: stack_guard_gap.
+inline constexpr uint32_t kStackGuardGap = 256u << kPageShift;
+// Lowest address that an unprivileged program may map. Linux: vm.mmap_min_addr.
+inline constexpr uint32_t kMmapMinAddr = 65536;
+// Most VMAs of one address space. Linux: vm.max_map_count.
+inline constexpr uint32_t kMaxMapCount = 65530;
+// Pages that one fault on a file page maps. Linux: fault_around_bytes / PAGE_SIZE.
+inline constexpr uint32_t kFaultAroundPages = 16;
+
+}  // namespace fl::vm
