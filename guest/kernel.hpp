@@ -1,0 +1,150 @@
+// Kernel: the Linux personality. Owns the tasks; borrows memory, files, clock and processor.
+//
+// The run loop of the machine:   while (Task* task = kernel.schedule()) { Trap t = cpu.run(*task);
+// kernel.on_trap(*task, t); } The kernel never runs inside the CPU: a trap comes in, the task's registers
+// change, the loop goes on. A system call that must sleep marks its task (kSleeping) and its handler is
+// called again when the task is woken. Linux counterparts: arch/x86/mm/fault.c, kernel/traps.c,
+// entry/common.c; scheduler and init_task.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "guest/cpu/registers.hpp"
+#include "guest/syscall/syscall.hpp"
+#include "guest/task.hpp"
+#include "guest/time/time_source.hpp"
+#include "vm/fault/handle_fault.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/profile.hpp"
+
+namespace fl::guest {
+
+class Vfs;
+
+// What the emulator wants to hear of: --strace, counts. Every method is called while the task's memory is as
+// the program left it; an observer must not fault pages in.
+class KernelObserver {
+ public:
+  virtual ~KernelObserver() = default;
+  // Before and after a handler. A sleeping call is entered once and left once. `result` as eax: value or
+  // -errno.
+  virtual void on_syscall_enter(const Task& task, uint32_t number, const SyscallArgs& args) = 0;
+  virtual void on_syscall_exit(const Task& task, uint32_t number, const SyscallArgs& args,
+                               uint32_t result) = 0;
+  // A signal is delivered to a handler, or (about to) end the task.
+  virtual void on_signal(const Task& task, const SignalInfo& info) = 0;
+  // The task is a zombie from now on; its counters are final, its memory still there.
+  virtual void on_exit(const Task& task) = 0;
+};
+
+struct KernelPorts {
+  vm::MemorySystem& memory;
+  Vfs& vfs;
+  FpuPort& fpu;
+  TimeSource& time;
+  KernelObserver* observer = nullptr;  // null: nobody listens, the fast path
+};
+
+struct KernelOptions {
+  // Feeds getrandom, AT_RANDOM.
+  uint64_t seed = 0;
+  // What getuid and its family answer.
+  Credentials credentials;
+  std::string host_name = "faultline";
+};
+
+// What create_init starts.
+struct InitRequest {
+  std::string path;  // in the guest's file tree
+  std::vector<std::string> argv, env;
+};
+
+// How the machine's work ended.
+struct Outcome {
+  enum class Kind : uint8_t {
+    kExited,    // the first task ended; see its wait status
+    kDeadlock,  // every task sleeps for ever; `report` says who waits for what
+  };
+  Kind kind = Kind::kExited;
+  uint32_t wait_status = 0;
+  std::string report;
+  // 128+signal or the exit code; 125 for a deadlock.
+  int exit_status() const;
+};
+
+class Kernel {
+ public:
+  Kernel(const KernelPorts& ports, KernelOptions options);
+  Kernel(const Kernel&) = delete;
+  Kernel& operator=(const Kernel&) = delete;
+  ~Kernel();
+
+  // Makes the first task and loads its program. Its files are descriptors 0-2 as the Vfs gives them.
+  // The errors of open and execve. Linux: kernel_execve of init.
+  Result<Task*> create_init(const InitRequest& request);
+
+  // The task to run next, with its address space in CR3; null when the machine's work has ended (see
+  // outcome()).
+  Task* schedule() {
+    if (current_ != nullptr && current_->state == Task::State::kRunning) [[likely]] {
+      return current_;
+    }
+    return pick_next();
+  }
+  // The CPU stopped running `task`, whose registers are stored.
+  void on_trap(Task& task, const Trap& trap);
+  const Outcome& outcome() const { return outcome_; }
+
+  // --- for system calls ---
+  vm::MemorySystem& memory() { return ports_.memory; }
+  const vm::KernelProfile& profile() const { return ports_.memory.profile(); }
+  Vfs& vfs() { return ports_.vfs; }
+  FpuPort& fpu() { return ports_.fpu; }
+  TimeSource& time() { return ports_.time; }
+  const KernelOptions& options() const { return options_; }
+  std::span<const std::unique_ptr<Task>> tasks() const { return tasks_; }
+  Task* find_task(uint32_t tid);
+  void random_bytes(std::span<std::byte> to);
+  uint64_t total_syscalls() const { return total_syscalls_; }
+
+  // Puts the calling task to sleep; the handler returns what this gives. It is called again, with
+  // task.wait.resumed set, after the deadline, after wake(), or when a signal is pending.
+  tl::unexpected<Errno> sleep(Task& task, const char* reason, uint32_t object,
+                              std::optional<uint64_t> deadline_ns);
+  void wake(Task& task);
+  // Ends a task (exit) or all of its group (exit_group, a fatal signal). `status` as wait4 stores it.
+  void exit_task(Task& task, uint32_t status);
+  void exit_group(Task& task, uint32_t status);
+  // Counts a call that is not there and logs its first use.
+  void note_unimplemented(Task& task, uint32_t number);
+  const std::unordered_map<uint32_t, uint64_t>& unimplemented() const { return unimplemented_; }
+
+ private:
+  void do_system_call(Task& task);
+  void run_handler(Task& task, const SyscallEntry& entry, uint32_t number, const SyscallArgs& args);
+  void do_page_fault(Task& task, const Trap& trap);
+  void return_to_user(Task& task);
+  Task* pick_next();
+  bool idle();
+  void fire_timers();
+
+  KernelPorts ports_;
+  KernelOptions options_;
+  std::vector<std::unique_ptr<Task>> tasks_;
+  Task* current_ = nullptr;
+  Task* init_ = nullptr;
+  uint32_t next_pid_;
+  std::mt19937_64 random_;
+  uint64_t total_syscalls_ = 0;
+  std::unordered_map<uint32_t, uint64_t> unimplemented_;
+  Outcome outcome_;
+};
+
+}  // namespace fl::guest
