@@ -9,6 +9,7 @@
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <unordered_map>
 
@@ -61,20 +62,26 @@ class Mapping {
   // Writes dirty pages of the page range [first, last] back and makes their entries read-only again (rule G2).
   Status write_back(uint64_t first, uint64_t last);
 
+  // Takes an unmapped page out of the cache, written back first if dirty; false if that failed. For PageCache.
+  bool drop(uint64_t index);
+
   // The areas that map this file.
   using Areas = boost::intrusive::list<
       VmArea, boost::intrusive::member_hook<VmArea, boost::intrusive::list_member_hook<>, &VmArea::file_hook>>;
   Areas& areas() { return areas_; }
 
  private:
-  friend class PageCache;
   Mapping(MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes);
   static constexpr uint32_t kChunkPages = 64;
   using Chunk = std::array<uint32_t, kChunkPages>;  // frame numbers or kNoPage
 
   void insert(uint64_t index, Pfn pfn);
+  // Forgets and frees the page; it must be there and unmapped.
   void erase(uint64_t index);
-  void unmap_everywhere(uint64_t first, uint64_t last);
+  Status write_page(uint64_t index);
+  // Calls visit(area, first address, end address) for every area that maps a page of [first, last].
+  template <typename Visit>
+  void for_each_mapped_range(uint64_t first, uint64_t last, Visit&& visit);
 
   MemorySystem& memory_;
   std::shared_ptr<BackingStore> store_;
@@ -82,6 +89,7 @@ class Mapping {
   uint32_t id_ = 0;
   uint32_t cached_ = 0;
   std::unordered_map<uint64_t, Chunk> chunks_;
+  std::set<uint64_t> dirty_;  // page indexes, in order: write-back must not depend on hashing
   Areas areas_;
 };
 

@@ -1,6 +1,6 @@
 // PageCache: all mappings' pages together: which of them may be dropped, and dropping them.
 //
-// Until there is real reclaim, a cached page that is clean and that nobody maps stands on one list, oldest first, and the
+// Until there is real reclaim, a cached page that nobody maps stands on one list, oldest first, and the
 // page allocator takes from its front when RAM is full. Linux counterpart: the file LRU, shrink_folio_list (much reduced).
 #pragma once
 
@@ -25,18 +25,20 @@ class PageCache : public Reclaimer {
   void unregister_mapping(uint32_t id);
   Mapping* mapping(uint32_t id) const { return mappings_[id]; }
 
-  // A page entered or left the cache, or its users changed: puts it on or takes it off the list.
-  void update_inactive(Pfn pfn);
+  // A frame with one reference, the cache's, becomes page `index` of a mapping.
+  void add(Pfn pfn, uint32_t mapping_id, uint32_t index);
+  // Takes an unmapped page out of the cache and frees it.
   void remove(Pfn pfn);
+  // The users of a cached page changed: puts it on or takes it off the list of droppable pages.
+  void update_inactive(Pfn pfn);
 
-  // Drops the oldest clean unmapped page.
+  // Drops the oldest unmapped page, after writing it back if it is dirty.
   bool reclaim() override;
 
   uint32_t cached_pages() const { return cached_; }
   uint32_t inactive_pages() const { return inactive_; }
 
  private:
-  friend class Mapping;
   void unlink(Page& page);
 
   MemMap& mem_map_;

@@ -145,8 +145,8 @@ class AddressSpace {
   // `grew` tells whether it did. Linux: lock_mm_and_find_vma, expand_stack.
   tl::expected<VmArea*, FaultResult> find_area_for_fault(VirtAddr va, bool& grew);
   MemoryUse& use_mutable() { return use_; }
-  // Pages of one area that the fault handler made present or dropped.
-  void note_rss() { use_.hiwater_rss = std::max(use_.hiwater_rss, use_.rss()); }
+  // A private page of the area is about to be written for the first time. Linux: anon_vma_prepare.
+  void prepare_anon_vma(VmArea& area);
 
   // Drops the pages of [start, end) inside one area: clears entries, flushes, then releases the frames. Linux: unmap_page_range.
   void zap_range(VmArea& area, VirtAddr start, VirtAddr end);
@@ -154,6 +154,18 @@ class AddressSpace {
  private:
   AddressSpace(MemorySystem& memory, mmu::PageTables tables, const MemoryLimits& limits);
   friend class AreaEditor;
+
+  // Whether `pages` more pages with these flags stay within RLIMIT_AS and RLIMIT_DATA. Linux: may_expand_vm.
+  bool may_expand(uint32_t vm_flags, uint32_t pages) const;
+  // Whether `bytes` more locked bytes stay within RLIMIT_MEMLOCK. Linux: mlock_future_check.
+  bool may_lock(uint32_t bytes) const;
+  // Where mmap puts the area, by MAP_FIXED or by search. Linux: get_unmapped_area.
+  Result<VirtAddr> choose_address(VirtAddr addr, uint32_t length, uint32_t flags) const;
+  // Status of a lock-flag change over a range. Linux: apply_vma_lock_flags.
+  Status set_lock_flag(VirtAddr addr, uint64_t length, uint32_t lock_flag);
+  Result<VirtAddr> move_area(VmArea& area, VirtAddr old_addr, uint32_t old_length, VirtAddr new_addr,
+                             uint32_t new_length, uint32_t flags, FaultCounters& task);
+  Status grow_stack(VmArea& area, VirtAddr va);
 
   MemorySystem& memory_;
   mmu::PageTables tables_;
@@ -164,7 +176,8 @@ class AddressSpace {
   VirtAddr mmap_base_;
   bool read_implies_exec_ = false;
   bool may_map_low_ = false;
-  uint32_t default_lock_flags_ = 0;  // mlockall(MCL_FUTURE). Linux: mm->def_flags
+  uint32_t default_flags_ = 0;  // kLocked after mlockall(MCL_FUTURE). Linux: mm->def_flags
+  uint32_t next_anon_vma_ = 0;
 };
 
 }  // namespace fl::vm

@@ -66,8 +66,9 @@ struct VmArea {
   uint32_t pgoff = 0;
   std::shared_ptr<const MappedFile> file;  // null: anonymous
   const SpecialMapping* special = nullptr;  // vDSO, vvar
-  // A private page of this area was written once. Linux: vma->anon_vma != NULL; decides what fork copies.
-  bool has_anon_vma = false;
+  // Not 0 once a private page of this area was written: decides what fork copies, and whether two areas may merge.
+  // Areas split from one, or written beside a compatible one, have the same value. Linux: vma->anon_vma.
+  uint32_t anon_vma = 0;
   AddressSpace* mm = nullptr;
 
   uint32_t pages() const { return (end - start) >> kPageShift; }
@@ -75,6 +76,9 @@ struct VmArea {
   bool has(uint32_t bits) const { return (flags & bits) != 0; }
   bool anonymous() const { return file == nullptr && special == nullptr; }
   bool shared() const { return has(VmFlag::kShared); }
+  bool has_anon_vma() const { return anon_vma != 0; }
+  // Some access is allowed. Linux: vma_is_accessible.
+  bool accessible() const { return has(kVmAccessFlags); }
   // Page offset in the file (or linear page number) of an address inside. Linux: linear_page_index.
   uint32_t page_index(VirtAddr va) const { return pgoff + ((va - start) >> kPageShift); }
 

@@ -22,6 +22,7 @@ struct PageFlag {
     kDirty = 1u << 7,          // newer than its backing store
     kInactive = 1u << 8,       // on the list of cached pages that may be dropped
     kKernel = 1u << 9,         // other kernel use
+    kZeroed = 1u << 10,        // never used since boot: still zero
   };
 };
 

@@ -29,7 +29,7 @@ class PageAllocator : public mmu::FrameSource {
   PageAllocator(const mmu::Ram& ram, MemMap& mem_map, mmu::TlbPort& tlb);
 
   // Hands a range of frames to the allocator, once, at boot.
-  void add_free_range(Pfn first, uint32_t frames) { buddy_.add_range(first, frames); }
+  void add_free_range(Pfn first, uint32_t frames);
   void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
 
   // 2^order adjacent frames, reference count of the first 1; reclaims if need be. ENOMEM.
@@ -46,7 +46,6 @@ class PageAllocator : public mmu::FrameSource {
   // Highest number of frames in use so far.
   uint32_t peak_used() const { return peak_used_; }
   const Buddy& buddy() const { return buddy_; }
-  Buddy& buddy_mutable() { return buddy_; }
 
   // Tests: the n-th allocation from now fails (1 = the next). 0 = none.
   void fail_allocation(uint32_t n) { fail_countdown_ = n; }

@@ -1,0 +1,64 @@
+// Map counts and resident sets.
+#include "vm/rmap.hpp"
+
+#include <algorithm>
+
+#include "vm/cache/mapping.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/mm/address_space.hpp"
+
+namespace fl::vm {
+namespace {
+
+uint32_t& rss_of(MemoryUse& use, const Page& page) {
+  if (page.has(PageFlag::kAnon)) {
+    return use.anon_rss;
+  }
+  return page.has(PageFlag::kShmem) ? use.shmem_rss : use.file_rss;
+}
+
+void count_mapped(AddressSpace& mm, const Page& page) {
+  MemoryUse& use = mm.use_mutable();
+  ++rss_of(use, page);
+  use.hiwater_rss = std::max(use.hiwater_rss, use.rss());
+}
+
+}  // namespace
+
+void map_new_anon_page(AddressSpace& mm, Pfn pfn) {
+  Page& page = mm.memory().page(pfn);
+  page.set(PageFlag::kAnon | PageFlag::kAnonExclusive);
+  page.mapcount = 1;
+  count_mapped(mm, page);
+}
+
+void map_cache_page(AddressSpace& mm, Pfn pfn) {
+  Page& page = mm.memory().page(pfn);
+  ++page.refcount;
+  ++page.mapcount;
+  mm.memory().cache().update_inactive(pfn);
+  count_mapped(mm, page);
+}
+
+void unmap_page(VmArea& area, mmu::Pte old) {
+  if (old.special()) {
+    return;
+  }
+  MemorySystem& memory = area.mm->memory();
+  Page& page = memory.page(old.pfn());
+  FL_CHECK(page.mapcount > 0 && page.refcount > 0, "frame {:#x} unmapped with mapcount {}", old.pfn().value(),
+           page.mapcount);
+  --rss_of(area.mm->use_mutable(), page);
+  --page.mapcount;
+  --page.refcount;
+  if (page.has(PageFlag::kCache)) {
+    if (old.dirty() && area.shared()) {
+      memory.cache().mapping(page.mapping)->mark_dirty(old.pfn());
+    }
+    memory.cache().update_inactive(old.pfn());
+  } else if (page.refcount == 0) {
+    memory.pages().free(old.pfn(), 0);
+  }
+}
+
+}  // namespace fl::vm

@@ -1,0 +1,20 @@
+// Accounting of one page-table entry that maps a page: reference and map counts, resident-set counters, and what happens to
+// a page when its last user goes. Linux counterpart: page_add_anon_rmap, page_add_file_rmap, page_remove_rmap, put_page.
+#pragma once
+
+#include "mmu/base/addr.hpp"
+#include "mmu/pte.hpp"
+#include "vm/mm/vm_area.hpp"
+
+namespace fl::vm {
+
+class AddressSpace;
+
+// A fresh anonymous frame (one reference, from the allocator) gets its first mapping; it belongs to this address space alone.
+void map_new_anon_page(AddressSpace& mm, Pfn pfn);
+// One more entry maps this page-cache page.
+void map_cache_page(AddressSpace& mm, Pfn pfn);
+// An entry that was present has been cleared (and the TLB told): drops its page. kSpecial entries have none.
+void unmap_page(VmArea& area, mmu::Pte old);
+
+}  // namespace fl::vm
