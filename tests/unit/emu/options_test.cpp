@@ -1,0 +1,160 @@
+// The command line: what each option means, what is refused and what belongs to the guest.
+#include "emu/cli/options.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "emu/cli/size.hpp"
+
+namespace fl::emu {
+namespace {
+
+HostResult<Command> parse(std::vector<std::string> arguments) { return parse_command_line(arguments, "VERSION"); }
+
+RunOptions parse_run(std::vector<std::string> arguments) {
+  auto command = parse(std::move(arguments));
+  REQUIRE(command.has_value());
+  REQUIRE(std::holds_alternative<RunOptions>(*command));
+  return std::get<RunOptions>(*command);
+}
+
+std::string error_of(std::vector<std::string> arguments) {
+  auto command = parse(std::move(arguments));
+  REQUIRE_FALSE(command.has_value());
+  CHECK(command.error().message.find('\n') == std::string::npos);
+  return command.error().message;
+}
+
+using Strings = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("options: a program alone gets the documented defaults") {
+  const RunOptions options = parse_run({"run", "./hello"});
+  CHECK(options.command == Strings{"./hello"});
+  CHECK(options.ram_bytes == 256u << 20);
+  CHECK(options.profile->name == "6.1-i386");
+  CHECK(options.clock == ClockKind::kVirtual);
+  CHECK(options.seed == 0);
+  CHECK_FALSE(options.aslr);
+  CHECK_FALSE(options.clear_environment);
+  CHECK(options.verify == vm::VerifyLevel::kOff);
+  CHECK(options.stats == ReportTarget{});
+  CHECK(options.strace == ReportTarget{});
+  CHECK(options.trace_path.empty());
+  CHECK_FALSE(options.timeout_ms.has_value());
+}
+
+TEST_CASE("options: everything after the program belongs to the program") {
+  CHECK(parse_run({"run", "./p", "--stats", "-x", "--", "run"}).command == Strings{"./p", "--stats", "-x", "--", "run"});
+  CHECK(parse_run({"run", "./p", "--stats"}).stats.kind == ReportTarget::Kind::kOff);
+  CHECK(parse_run({"run", "--", "--stats", "a"}).command == Strings{"--stats", "a"});
+  CHECK(parse_run({"run", "--aslr", "--", "./p", "--", "b"}).command == Strings{"./p", "--", "b"});
+  CHECK(parse_run({"run", "run", "run"}).command == Strings{"run", "run"});
+  CHECK(parse_run({"run", "-", "x"}).command == Strings{"-", "x"});
+}
+
+TEST_CASE("options: an optional value is taken only with an equals sign") {
+  const RunOptions bare = parse_run({"run", "--stats", "--strace", "./p"});
+  CHECK(bare.command == Strings{"./p"});
+  CHECK(bare.stats == ReportTarget{ReportTarget::Kind::kStderr, ""});
+  CHECK(bare.strace.kind == ReportTarget::Kind::kStderr);
+  const RunOptions files = parse_run({"run", "--stats=s.json", "--strace=calls", "./p"});
+  CHECK(files.stats == ReportTarget{ReportTarget::Kind::kFile, "s.json"});
+  CHECK(files.strace == ReportTarget{ReportTarget::Kind::kFile, "calls"});
+}
+
+TEST_CASE("options: values may follow or be joined with an equals sign") {
+  const RunOptions options =
+      parse_run({"run", "--ram", "64M", "--kernel=6.18-compat", "--trace", "t.csv", "--seed", "0x10", "--clock=host",
+                 "--verify", "2", "--timeout=1.5", "--root", "/r", "--rw", "/tmp", "--rw=/var", "--aslr", "./p", "a"});
+  CHECK(options.ram_bytes == 64u << 20);
+  CHECK(options.profile->name == "6.18-compat");
+  CHECK(options.trace_path == "t.csv");
+  CHECK(options.seed == 16);
+  CHECK(options.clock == ClockKind::kHost);
+  CHECK(options.verify == vm::VerifyLevel::kFaults);
+  CHECK(options.timeout_ms == 1500);
+  CHECK(options.root == "/r");
+  CHECK(options.writable == Strings{"/tmp", "/var"});
+  CHECK(options.aslr);
+  CHECK(options.command == Strings{"./p", "a"});
+}
+
+TEST_CASE("options: a repeated --env takes one variable each and leaves the program alone") {
+  const RunOptions options = parse_run({"run", "--clear-env", "--env", "A=1", "--env=B=x=y", "./p", "C=3"});
+  CHECK(options.set_environment == Strings{"A=1", "B=x=y"});
+  CHECK(options.command == Strings{"./p", "C=3"});
+  const Strings host{"PATH=/bin", "A=0", "AB=2"};
+  CHECK(guest_environment(host, options) == Strings{"A=1", "B=x=y"});
+  CHECK(guest_environment(host, parse_run({"run", "--env", "A=1", "--env", "Z=", "./p"})) ==
+        Strings{"PATH=/bin", "A=1", "AB=2", "Z="});
+}
+
+TEST_CASE("options: what cannot be used is refused with the value and what to do") {
+  CHECK(error_of({"run", "--ram", "12Q", "./p"}) == "cannot use the RAM size: 12Q: give 1M to 4G");
+  CHECK(error_of({"run", "--ram", "4K", "./p"}).find("4K: give 1M to 4G") != std::string::npos);
+  CHECK(error_of({"run", "--ram=8G", "./p"}).find("8G") != std::string::npos);
+  CHECK(error_of({"run", "--kernel", "2.4", "./p"}).find("2.4: give 6.1-i386 or 6.18-compat") != std::string::npos);
+  CHECK(error_of({"run", "--env", "A", "./p"}).find("give NAME=VALUE") != std::string::npos);
+  CHECK(error_of({"run", "--env", "=A", "./p"}).find("give NAME=VALUE") != std::string::npos);
+  CHECK(error_of({"run", "--verify", "3", "./p"}).find("give 0, 1 or 2") != std::string::npos);
+  CHECK(error_of({"run", "--verify", "x", "./p"}).find("--verify") != std::string::npos);
+  CHECK(error_of({"run", "--clock", "sun", "./p"}).find("give virtual or host") != std::string::npos);
+  CHECK(error_of({"run", "--seed", "-1", "./p"}).find("seed") != std::string::npos);
+  CHECK(error_of({"run", "--timeout", "0", "./p"}).find("timeout: 0") != std::string::npos);
+  CHECK(error_of({"run", "--timeout", "nan", "./p"}).find("timeout: nan") != std::string::npos);
+  CHECK(error_of({"run", "--dump", "heap", "./p"}).find("heap: give maps") != std::string::npos);
+  CHECK(error_of({"run", "--unknown", "./p"}).find("--unknown") != std::string::npos);
+  CHECK(error_of({"run", "--trace"}).find("--trace") != std::string::npos);
+  CHECK(error_of({"run"}).find("no PROGRAM") != std::string::npos);
+  CHECK(error_of({"run", "--stats", "--"}).find("no PROGRAM") != std::string::npos);
+  CHECK(error_of({"run", ""}).find("empty") != std::string::npos);
+  CHECK(error_of({}).find("no command") != std::string::npos);
+  CHECK(error_of({"walk"}).find("walk") != std::string::npos);
+}
+
+TEST_CASE("options: help names every option and version gives the given text") {
+  const auto help = parse({"run", "--help"});
+  REQUIRE(help.has_value());
+  const std::string text = std::get<Information>(*help).text;
+  for (const char* option : {"--ram", "--kernel", "--env", "--clear-env", "--root", "--rw", "--trace", "--stats",
+                             "--strace", "--log", "--verify", "--clock", "--seed", "--aslr", "--timeout", "--dump"}) {
+    INFO(option);
+    CHECK(text.find(option) != std::string::npos);
+  }
+  CHECK(text.find("[--] PROGRAM [ARGS...]") != std::string::npos);
+  CHECK(std::get<Information>(parse({"--version"}).value()).text == "VERSION");
+  CHECK(std::get<Information>(parse({"--help"}).value()).text.find("run") != std::string::npos);
+  CHECK(parse_run({"run", "./p", "--help"}).command == Strings{"./p", "--help"});
+}
+
+TEST_CASE("options: a dump request is a list of maps, pagetable and walk") {
+  using Kind = DumpRequest::Kind;
+  CHECK(parse_dump_spec("maps,pagetable:7,walk:0x8049123").value() ==
+        std::vector<DumpRequest>{{Kind::kMaps, std::nullopt, {}},
+                                 {Kind::kPageTable, 7, {}},
+                                 {Kind::kWalk, std::nullopt, VirtAddr(0x8049123)}});
+  for (const char* bad : {"", "maps,", "maps:", "maps:x", "walk", "walk:", "walk:0x100000000", "pagetable:-1"}) {
+    INFO(bad);
+    CHECK_FALSE(parse_dump_spec(bad).has_value());
+  }
+}
+
+TEST_CASE("options: sizes are read exactly and overflow is refused") {
+  CHECK(parse_size("4096") == 4096);
+  CHECK(parse_size("256M") == 256u << 20);
+  CHECK(parse_size("4g") == uint64_t{4} << 30);
+  CHECK(parse_size("16KiB") == 16384);
+  CHECK(parse_size("0x1000") == 4096);
+  CHECK_FALSE(parse_size(""));
+  CHECK_FALSE(parse_size("M"));
+  CHECK_FALSE(parse_size("1.5M"));
+  CHECK_FALSE(parse_size("-1"));
+  CHECK_FALSE(parse_size(" 1"));
+  CHECK_FALSE(parse_size("99999999999999999999"));
+  CHECK_FALSE(parse_size("18446744073709551615K"));
+  CHECK(format_size(256u << 20) == "256M");
+  CHECK(format_size(1000) == "1000");
+}
+
+}  // namespace fl::emu
