@@ -15,6 +15,10 @@
 
 namespace fl::vm {
 
+// k6_1: bss of the whole image after all segments, p_align ignored in a static-PIE. k6_18: segment by segment, p_align
+// honoured, a page between bss and a randomised brk.
+enum class ElfLoading : uint8_t { k6_1, k6_18 };
+
 struct KernelProfile {
   std::string_view name;
   // uname -r, -v and -m as a program sees them.
@@ -29,6 +33,14 @@ struct KernelProfile {
   uint32_t address_shift;
   // Pages of vvar (with its clock pages) below the two pages of the vDSO.
   uint32_t vvar_pages;
+  // How many of them, the upper ones, stand in an area of their own, [vvar_vclock].
+  uint32_t vclock_pages;
+  // binfmt_elf's way of placing segments, bss and brk.
+  ElfLoading elf_loading;
+  // Where an ET_DYN program with an interpreter goes. Linux: ELF_ET_DYN_BASE.
+  VirtAddr et_dyn_base;
+  // sizeof(void *) in the kernel: exec leaves as much free above the path string, and counts pointers with it.
+  uint32_t kernel_pointer_bytes;
   // Where the heap of a static-PIE starts with ASLR off; none: after its bss.
   std::optional<VirtAddr> static_pie_brk;
 
