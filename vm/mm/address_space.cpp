@@ -1,0 +1,132 @@
+// Birth and death of an address space, limits, dropping pages, and what loaders map directly.
+// Linux counterparts: mm_init, exit_mmap, may_expand_vm, unmap_page_range, vm_brk_flags, _install_special_mapping.
+#include "vm/mm/address_space.hpp"
+
+#include "mmu/layout.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/mm/area_editor.hpp"
+#include "vm/rmap.hpp"
+
+namespace fl::vm {
+
+Result<std::unique_ptr<AddressSpace>> AddressSpace::create(MemorySystem& memory, const MemoryLimits& limits) {
+  FL_TRY_ASSIGN(mmu::PageTables tables, mmu::PageTables::create(memory.ram(), memory.pages(), memory.kernel_map()));
+  return std::unique_ptr<AddressSpace>(new AddressSpace(memory, std::move(tables), limits));
+}
+
+AddressSpace::AddressSpace(MemorySystem& memory, mmu::PageTables tables, const MemoryLimits& limits)
+    : memory_(memory), tables_(std::move(tables)), limits_(limits), mmap_base_(memory.profile().mmap_base) {}
+
+AddressSpace::~AddressSpace() {
+  AreaEditor editor(*this);
+  while (VmArea* area = areas_.first()) {
+    zap_range(*area, area->start, area->end);
+    editor.remove(area);
+  }
+  // The directory's frame is freed too: nothing may be translated through it any more.
+  memory_.tlb().flush();
+}
+
+bool AddressSpace::may_expand(uint32_t vm_flags, uint32_t pages) const {
+  const auto within = [pages](uint64_t used, uint32_t limit) {
+    return limit == kUnlimited || used + pages <= (limit >> kPageShift);
+  };
+  const bool is_data =
+      (vm_flags & (VmFlag::kWrite | VmFlag::kShared | VmFlag::kGrowsDown)) == VmFlag::kWrite;
+  return within(use_.total_vm, limits_.address_space) && (!is_data || within(use_.data_vm, limits_.data));
+}
+
+void AddressSpace::zap_range(VmArea& area, VirtAddr start, VirtAddr end) {
+  bool flushed = false;
+  tables_.for_each(start, end.value(), [&](VirtAddr, mmu::Pte& pte) {
+    const mmu::Pte old = pte;
+    pte = mmu::Pte();
+    if (old.accessed() && !flushed) {
+      // One flush covers the whole range: no guest instruction runs before it is done.
+      memory_.tlb().flush();
+      flushed = true;
+    }
+    if (old.present()) {
+      unmap_page(area, old);
+    }
+  });
+}
+
+void AddressSpace::prepare_anon_vma(VmArea& area) {
+  if (area.anon_vma != 0) {
+    return;
+  }
+  // A neighbour's is shared if the two areas could be one but for their access rights, so that a later mprotect can
+  // merge them. Linux: find_mergeable_anon_vma, anon_vma_compatible.
+  const auto compatible = [](const VmArea* below, const VmArea* above) {
+    return below != nullptr && above != nullptr && below->end == above->start && below->file == above->file &&
+           ((below->flags ^ above->flags) & ~kVmAccessFlags) == 0 && below->pgoff + below->pages() == above->pgoff;
+  };
+  if (compatible(&area, area.next) && area.next->anon_vma != 0) {
+    area.anon_vma = area.next->anon_vma;
+  } else if (compatible(area.prev, &area) && area.prev->anon_vma != 0) {
+    area.anon_vma = area.prev->anon_vma;
+  } else {
+    area.anon_vma = ++next_anon_vma_;
+  }
+}
+
+Status AddressSpace::map_anonymous_fixed(VirtAddr addr, uint32_t length, uint32_t prot) {
+  const uint64_t bytes = page_align_up(length);
+  if (!addr.page_aligned() || bytes == 0) {
+    return fail(Errno::kEINVAL);
+  }
+  if (bytes > mmu::kTaskSize || addr.value() > mmu::kTaskSize - bytes) {
+    return fail(Errno::kENOMEM);
+  }
+  const VirtAddr end = addr + static_cast<uint32_t>(bytes);
+  const uint32_t flags = VmFlag::kRead | VmFlag::kWrite | (prot & kVmAccessFlags) | VmFlag::kMayRead |
+                         VmFlag::kMayWrite | VmFlag::kMayExec | VmFlag::kAccount | default_flags_;
+  // As vm_brk_flags does: whatever stood there goes.
+  if (areas_.find_intersection(addr, end) != nullptr) {
+    FL_TRY(munmap(addr, static_cast<uint32_t>(bytes)));
+  }
+  if (!may_expand(flags, static_cast<uint32_t>(bytes >> kPageShift)) || areas_.size() >= kMaxMapCount) {
+    return fail(Errno::kENOMEM);
+  }
+  auto area = std::make_unique<VmArea>();
+  area->start = addr;
+  area->end = end;
+  area->flags = flags;
+  area->pgoff = addr.vpn();
+  AreaEditor editor(*this);
+  editor.merge(editor.insert(std::move(area)));
+  return {};
+}
+
+Status AddressSpace::map_stack(VirtAddr top, uint32_t bytes, uint32_t vm_flags) {
+  auto area = std::make_unique<VmArea>();
+  area->start = top - static_cast<uint32_t>(page_align_up(bytes));
+  area->end = top;
+  area->flags = vm_flags | VmFlag::kGrowsDown | VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec |
+                VmFlag::kAccount | default_flags_;
+  area->pgoff = area->start.vpn();
+  if (areas_.find_intersection(area->start, area->end) != nullptr) {
+    return fail(Errno::kENOMEM);
+  }
+  AreaEditor(*this).insert(std::move(area));
+  return {};
+}
+
+Result<VirtAddr> AddressSpace::map_special(VirtAddr addr, const SpecialMapping& mapping, uint32_t vm_flags) {
+  const auto bytes = static_cast<uint32_t>(mapping.frames.size()) << kPageShift;
+  if (addr == VirtAddr(0)) {
+    FL_TRY_ASSIGN(addr, unmapped_area(VirtAddr(0), bytes));
+  } else if (areas_.find_intersection(addr, addr + bytes) != nullptr) {
+    return fail(Errno::kEEXIST);
+  }
+  auto area = std::make_unique<VmArea>();
+  area->start = addr;
+  area->end = addr + bytes;
+  area->flags = vm_flags | VmFlag::kDontExpand | default_flags_;
+  area->special = &mapping;
+  AreaEditor(*this).insert(std::move(area));
+  return addr;
+}
+
+}  // namespace fl::vm

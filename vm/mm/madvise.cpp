@@ -1,0 +1,151 @@
+// madvise(2). Linux counterpart: mm/madvise.c.
+//
+// DONTNEED drops pages; RANDOM and its like are flags of the area, so they split and merge areas; POPULATE_* faults pages in.
+// FREE, COLD and PAGEOUT only tell reclaim what to take first: while nothing reclaims anonymous pages, leaving them alone is
+// all that they mean. Not modelled (EINVAL): REMOVE, HWPOISON, SOFT_OFFLINE, COLLAPSE.
+#include "mmu/layout.hpp"
+#include "vm/cache/mapping.hpp"
+#include "vm/fault/handle_fault.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/mm/address_space.hpp"
+#include "vm/mm/area_editor.hpp"
+
+namespace fl::vm {
+namespace {
+
+enum Advice : int {
+  kNormal = 0,
+  kRandom = 1,
+  kSequential = 2,
+  kWillNeed = 3,
+  kDontNeed = 4,
+  kFree = 8,
+  kDontFork = 10,
+  kDoFork = 11,
+  kMergeable = 12,
+  kUnmergeable = 13,
+  kHugePage = 14,
+  kNoHugePage = 15,
+  kDontDump = 16,
+  kDoDump = 17,
+  kWipeOnFork = 18,
+  kKeepOnFork = 19,
+  kCold = 20,
+  kPageOut = 21,
+  kPopulateRead = 22,
+  kPopulateWrite = 23,
+};
+
+bool known(int advice) {
+  return (advice >= kNormal && advice <= kDontNeed) || advice == kFree || (advice >= kDontFork && advice <= kPopulateWrite);
+}
+
+// The flags of the area after an advice that is a flag. Linux: madvise_vma_behavior.
+Result<uint32_t> advised_flags(const VmArea& area, int advice) {
+  const uint32_t flags = area.flags;
+  switch (advice) {
+    case kNormal:
+      return flags & ~uint32_t{VmFlag::kRandRead | VmFlag::kSeqRead};
+    case kSequential:
+      return (flags & ~uint32_t{VmFlag::kRandRead}) | VmFlag::kSeqRead;
+    case kRandom:
+      return (flags & ~uint32_t{VmFlag::kSeqRead}) | VmFlag::kRandRead;
+    case kDontFork:
+      return flags | VmFlag::kDontCopy;
+    case kDoFork:
+      return area.has(VmFlag::kPfnMap) ? Result<uint32_t>(fail(Errno::kEINVAL)) : flags & ~uint32_t{VmFlag::kDontCopy};
+    case kWipeOnFork:
+      return !area.anonymous() || area.shared() ? Result<uint32_t>(fail(Errno::kEINVAL)) : flags | VmFlag::kWipeOnFork;
+    case kKeepOnFork:
+      return flags & ~uint32_t{VmFlag::kWipeOnFork};
+    case kDontDump:
+      return flags | VmFlag::kDontDump;
+    case kDoDump:
+      return flags & ~uint32_t{VmFlag::kDontDump};
+    case kMergeable:
+      // Linux: ksm_madvise leaves special and shared areas alone.
+      return area.has(VmFlag::kShared | VmFlag::kMayShare | VmFlag::kPfnMap | VmFlag::kDontExpand)
+                 ? flags
+                 : flags | VmFlag::kMergeable;
+    case kUnmergeable:
+      return flags & ~uint32_t{VmFlag::kMergeable};
+    case kHugePage:
+      return (flags & ~uint32_t{VmFlag::kNoHugePage}) | VmFlag::kHugePage;
+    case kNoHugePage:
+      return (flags & ~uint32_t{VmFlag::kHugePage}) | VmFlag::kNoHugePage;
+    default:
+      return fail(Errno::kEINVAL);
+  }
+}
+
+Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end, int advice) {
+  switch (advice) {
+    case kDontNeed:
+      if (area.has(VmFlag::kLocked | VmFlag::kPfnMap)) {
+        return fail(Errno::kEINVAL);
+      }
+      mm.zap_range(area, start, end);
+      return {};
+    case kFree:
+      return area.anonymous() ? Status() : Status(fail(Errno::kEINVAL));
+    case kCold:
+    case kPageOut:
+      return area.has(VmFlag::kLocked | VmFlag::kPfnMap) ? Status(fail(Errno::kEINVAL)) : Status();
+    case kWillNeed:
+      if (area.file != nullptr && !area.file->mapping->is_shmem()) {
+        Mapping& mapping = *area.file->mapping;
+        const uint32_t last = area.page_index(end - 1);
+        for (uint32_t index = area.page_index(start); index <= last && index < mapping.pages(); ++index) {
+          if (mapping.find(index) == kNoPage && !mapping.get(index, last - index + 1)) {
+            break;  // advice only
+          }
+        }
+      }
+      return {};
+    default: {
+      FL_TRY_ASSIGN(const uint32_t flags, advised_flags(area, advice));
+      if (flags != area.flags) {
+        AreaEditor editor(mm);
+        FL_TRY_ASSIGN(VmArea* const part, editor.isolate(&area, start, end));
+        editor.set_flags(part, flags);
+        editor.merge(part);
+      }
+      return {};
+    }
+  }
+}
+
+}  // namespace
+
+Status AddressSpace::madvise(VirtAddr addr, uint32_t length, int advice, FaultCounters& task) {
+  const uint64_t bytes = page_align_up(length);
+  if (!known(advice) || !addr.page_aligned() || addr.value() + bytes > 0xffffffffull) {
+    return fail(Errno::kEINVAL);
+  }
+  if (bytes == 0) {
+    return {};
+  }
+  const uint64_t end = std::min<uint64_t>(addr.value() + bytes, mmu::kTaskSize);
+  if (advice == kPopulateRead || advice == kPopulateWrite) {
+    return populate_access(*this, addr, static_cast<uint32_t>(bytes),
+                           advice == kPopulateRead ? mmu::Access::kRead : mmu::Access::kWrite, task);
+  }
+  // Holes are skipped, and reported at the end. Linux: madvise_walk_vmas.
+  Status result = addr.value() + bytes > mmu::kTaskSize ? Status(fail(Errno::kENOMEM)) : Status();
+  for (uint64_t at = addr.value(); at < end;) {
+    VmArea* area = areas_.find(VirtAddr(static_cast<uint32_t>(at)));
+    if (area == nullptr || area->start.value() >= end) {
+      return fail(Errno::kENOMEM);
+    }
+    if (area->start.value() > at) {
+      result = fail(Errno::kENOMEM);
+      at = area->start.value();
+    }
+    const uint64_t stop = std::min<uint64_t>(area->end.value(), end);
+    FL_TRY(advise_area(*this, *area, VirtAddr(static_cast<uint32_t>(at)), VirtAddr(static_cast<uint32_t>(stop)), advice));
+    at = stop;
+  }
+  return result;
+}
+
+}  // namespace fl::vm

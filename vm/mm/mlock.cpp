@@ -1,0 +1,122 @@
+// mlock(2), munlock(2), mlockall(2): VM_LOCKED on areas, and faulting their pages in. Linux counterpart: mm/mlock.c.
+// Nothing reclaims mapped pages yet, so locking's only effects are these faults, the limit and the counters.
+#include "mmu/layout.hpp"
+#include "vm/fault/handle_fault.hpp"
+#include "vm/mm/address_space.hpp"
+#include "vm/mm/area_editor.hpp"
+
+namespace fl::vm {
+namespace {
+
+constexpr uint32_t kMclCurrent = 1;
+constexpr uint32_t kMclFuture = 2;
+constexpr uint32_t kMclOnFault = 4;
+
+struct PageRange {
+  VirtAddr start;
+  uint64_t bytes;
+};
+
+PageRange whole_pages(VirtAddr addr, uint32_t length) {
+  return {addr.page(), page_align_up(uint64_t{length} + addr.page_offset())};
+}
+
+}  // namespace
+
+bool AddressSpace::may_lock(uint32_t bytes) const {
+  if (limits_.memlock == kUnlimited || may_map_low_) {  // CAP_IPC_LOCK goes with the same user
+    return true;
+  }
+  return (uint64_t{use_.locked_vm} << kPageShift) + bytes <= limits_.memlock;
+}
+
+Status AddressSpace::set_lock_flag(VirtAddr addr, uint64_t length, uint32_t lock_flag) {
+  if (length == 0) {
+    return {};
+  }
+  if (addr.value() + length > 0x100000000ull) {
+    return fail(Errno::kEINVAL);
+  }
+  const uint64_t end = addr.value() + length;
+  VmArea* area = areas_.lookup(addr);
+  if (area == nullptr || end > mmu::kTaskSize) {
+    return fail(Errno::kENOMEM);
+  }
+  AreaEditor editor(*this);
+  for (uint64_t at = addr.value(); at < end;) {
+    if (area == nullptr || area->start.value() > at) {
+      return fail(Errno::kENOMEM);
+    }
+    const uint64_t stop = std::min<uint64_t>(area->end.value(), end);
+    const uint32_t flags = (area->flags & ~uint32_t{VmFlag::kLocked}) | lock_flag;
+    // Special areas are never locked. Linux: mlock_fixup.
+    if (flags != area->flags && !area->has(VmFlag::kPfnMap | VmFlag::kDontExpand)) {
+      FL_TRY_ASSIGN(area, editor.isolate(area, VirtAddr(static_cast<uint32_t>(at)), VirtAddr(static_cast<uint32_t>(stop))));
+      editor.set_flags(area, flags);
+      editor.merge(area);
+    }
+    at = stop;
+    area = areas_.find(VirtAddr(static_cast<uint32_t>(at)));
+  }
+  return {};
+}
+
+Status AddressSpace::mlock(VirtAddr addr, uint32_t length, FaultCounters& task) {
+  const PageRange range = whole_pages(addr, length);
+  if (range.bytes > mmu::kTaskSize || !may_lock(static_cast<uint32_t>(range.bytes))) {
+    return fail(Errno::kENOMEM);
+  }
+  FL_TRY(set_lock_flag(range.start, range.bytes, VmFlag::kLocked));
+  if (const Status done = populate(*this, range.start, static_cast<uint32_t>(range.bytes), task); !done) {
+    // Linux: __mlock_posix_error_return.
+    return fail(done.error() == Errno::kEFAULT   ? Errno::kENOMEM
+                : done.error() == Errno::kENOMEM ? Errno::kEAGAIN
+                                                 : done.error());
+  }
+  return {};
+}
+
+Status AddressSpace::munlock(VirtAddr addr, uint32_t length) {
+  const PageRange range = whole_pages(addr, length);
+  return set_lock_flag(range.start, range.bytes, 0);
+}
+
+Status AddressSpace::mlockall(uint32_t flags, FaultCounters& task) {
+  if (flags == 0 || (flags & ~(kMclCurrent | kMclFuture | kMclOnFault)) != 0 || flags == kMclOnFault) {
+    return fail(Errno::kEINVAL);
+  }
+  const uint64_t all = uint64_t{use_.total_vm} << kPageShift;
+  if ((flags & kMclCurrent) != 0 && limits_.memlock != kUnlimited && !may_map_low_ && all > limits_.memlock) {
+    return fail(Errno::kENOMEM);
+  }
+  default_flags_ = (flags & kMclFuture) != 0 ? uint32_t{VmFlag::kLocked} : 0u;
+  if ((flags & kMclCurrent) == 0) {
+    return {};
+  }
+  AreaEditor editor(*this);
+  for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {
+    if (!area->has(VmFlag::kPfnMap | VmFlag::kDontExpand)) {
+      editor.set_flags(area, area->flags | VmFlag::kLocked);
+      area = editor.merge(area);
+    }
+  }
+  if ((flags & kMclOnFault) == 0) {
+    for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {
+      // As mm_populate: areas that cannot be read are passed over.
+      static_cast<void>(populate(*this, area->start, area->end - area->start, task));
+    }
+  }
+  return {};
+}
+
+Status AddressSpace::munlockall() {
+  default_flags_ = 0;
+  AreaEditor editor(*this);
+  for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {
+    editor.set_flags(area, area->flags & ~uint32_t{VmFlag::kLocked});
+    area = editor.merge(area);
+  }
+  return {};
+}
+
+}  // namespace fl::vm

@@ -1,0 +1,208 @@
+// mmap(2): choosing a place, checking flags against the file, making the area, merging it. Linux counterpart: do_mmap,
+// mmap_region, arch_get_unmapped_area_topdown (mm/mmap.c). Order of the checks is Linux's: it decides the errno.
+#include "mmu/layout.hpp"
+#include "vm/cache/mapping.hpp"
+#include "vm/fault/handle_fault.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/mm/address_space.hpp"
+#include "vm/mm/area_editor.hpp"
+
+namespace fl::vm {
+namespace {
+
+// Where the bottom-up search starts when the top-down one found nothing. Linux: TASK_UNMAPPED_BASE.
+constexpr VirtAddr kUnmappedBase(0x40000000);
+
+struct AreaRequest {
+  uint32_t vm_flags;
+  uint32_t pgoff;
+  std::shared_ptr<const MappedFile> file;
+};
+
+// What a file allows of MAP_SHARED and MAP_PRIVATE.
+Result<uint32_t> file_flags(const MmapRequest& request, uint32_t vm_flags) {
+  const MappedFile& file = *request.file;
+  switch (request.flags & MapFlag::kTypeMask) {
+    case MapFlag::kSharedValidate: {
+      constexpr uint32_t kKnown = MapFlag::kSharedValidate | MapFlag::kFixed | MapFlag::kAnonymous |
+                                  MapFlag::kGrowsDown | MapFlag::kDenyWrite | MapFlag::kExecutable |
+                                  MapFlag::kLocked | MapFlag::kNoReserve | MapFlag::kPopulate |
+                                  MapFlag::kNonBlock | MapFlag::kStack | MapFlag::kFixedNoReplace;
+      if ((request.flags & ~kKnown) != 0) {
+        return fail(Errno::kEOPNOTSUPP);
+      }
+      [[fallthrough]];
+    }
+    case MapFlag::kShared:
+      if ((request.prot & Prot::kWrite) != 0 && !file.writable) {
+        return fail(Errno::kEACCES);
+      }
+      vm_flags |= VmFlag::kShared | VmFlag::kMayShare;
+      if (!file.writable) {
+        vm_flags &= ~(VmFlag::kMayWrite | VmFlag::kShared);
+      }
+      [[fallthrough]];
+    case MapFlag::kPrivate:
+      if (!file.readable) {
+        return fail(Errno::kEACCES);
+      }
+      if ((request.flags & MapFlag::kGrowsDown) != 0) {
+        return fail(Errno::kEINVAL);
+      }
+      return vm_flags;
+    default:
+      return fail(Errno::kEINVAL);
+  }
+}
+
+Result<AreaRequest> area_request(MemorySystem& memory, const MmapRequest& request, VirtAddr addr, uint32_t bytes,
+                                 uint32_t vm_flags) {
+  if (request.file != nullptr) {
+    FL_TRY_ASSIGN(const uint32_t flags, file_flags(request, vm_flags));
+    return AreaRequest{flags, request.pgoff, request.file};
+  }
+  switch (request.flags & MapFlag::kTypeMask) {
+    case MapFlag::kShared: {
+      if ((request.flags & MapFlag::kGrowsDown) != 0) {
+        return fail(Errno::kEINVAL);
+      }
+      // Each shared anonymous mapping is a nameless tmpfs file. Linux: shmem_zero_setup.
+      auto file = std::make_shared<MappedFile>();
+      file->mapping = Mapping::for_shmem(memory, bytes);
+      file->path = "/dev/zero (deleted)";
+      file->writable = true;
+      return AreaRequest{vm_flags | VmFlag::kShared | VmFlag::kMayShare, 0, std::move(file)};
+    }
+    case MapFlag::kPrivate:
+      return AreaRequest{vm_flags, addr.vpn(), nullptr};
+    default:
+      return fail(Errno::kEINVAL);
+  }
+}
+
+}  // namespace
+
+Result<VirtAddr> AddressSpace::unmapped_area(VirtAddr hint, uint32_t length) const {
+  if (length > mmu::kTaskSize) {
+    return fail(Errno::kENOMEM);
+  }
+  if (hint != VirtAddr(0)) {
+    const VirtAddr addr = hint.page();
+    if (addr.value() <= mmu::kTaskSize - length && addr.value() >= kMmapMinAddr) {
+      const VmArea* next = areas_.find(addr);
+      const uint32_t gap = next != nullptr && next->has(VmFlag::kGrowsDown) ? kStackGuardGap : 0;
+      if (next == nullptr || uint64_t{addr.value()} + length + gap <= next->start.value()) {
+        return addr;
+      }
+    }
+  }
+  VmaTree::Hole hole = areas_.highest_hole(length, VirtAddr(kPageSize), mmap_base_);
+  if (!hole.found) {
+    hole = areas_.lowest_hole(length, kUnmappedBase, VirtAddr(mmu::kTaskSize));
+  }
+  if (!hole.found) {
+    return fail(Errno::kENOMEM);
+  }
+  return hole.start;
+}
+
+Result<VirtAddr> AddressSpace::choose_address(VirtAddr addr, uint32_t length, uint32_t flags) const {
+  if (length > mmu::kTaskSize) {
+    return fail(Errno::kENOMEM);
+  }
+  if ((flags & MapFlag::kFixed) == 0) {
+    return unmapped_area(addr, length);
+  }
+  if (addr.value() > mmu::kTaskSize - length) {
+    return fail(Errno::kENOMEM);
+  }
+  if (!addr.page_aligned()) {
+    return fail(Errno::kEINVAL);
+  }
+  if (addr.value() < kMmapMinAddr && !may_map_low_) {
+    return fail(Errno::kEPERM);
+  }
+  return addr;
+}
+
+Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& task) {
+  MmapRequest request = asked;
+  if (request.length == 0) {
+    return fail(Errno::kEINVAL);
+  }
+  if ((request.flags & MapFlag::kHugeTlb) != 0) {
+    return fail(Errno::kENOMEM);  // the pool of huge pages is empty
+  }
+  if ((request.prot & Prot::kRead) != 0 && read_implies_exec_) {
+    request.prot |= Prot::kExec;
+  }
+  if ((request.flags & MapFlag::kFixedNoReplace) != 0) {
+    request.flags |= MapFlag::kFixed;
+  }
+  // Linux: round_hint_to_min.
+  if ((request.flags & MapFlag::kFixed) == 0 && request.addr.page() != VirtAddr(0) &&
+      request.addr.value() < kMmapMinAddr) {
+    request.addr = VirtAddr(kMmapMinAddr);
+  }
+  const uint64_t aligned = page_align_up(request.length);
+  if (aligned > mmu::kTaskSize) {
+    return fail(Errno::kENOMEM);
+  }
+  const auto bytes = static_cast<uint32_t>(aligned);
+  const uint32_t pages = bytes >> kPageShift;
+  if (request.file != nullptr && request.pgoff + pages < request.pgoff) {
+    return fail(Errno::kEOVERFLOW);
+  }
+  if (areas_.size() > kMaxMapCount) {
+    return fail(Errno::kENOMEM);
+  }
+  FL_TRY_ASSIGN(const VirtAddr addr, choose_address(request.addr, bytes, request.flags));
+  const VirtAddr end = addr + bytes;
+  if ((request.flags & MapFlag::kFixedNoReplace) != 0 && areas_.find_intersection(addr, end) != nullptr) {
+    return fail(Errno::kEEXIST);
+  }
+
+  uint32_t vm_flags = (request.prot & kVmAccessFlags) | VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec |
+                      default_flags_;
+  vm_flags |= (request.flags & MapFlag::kGrowsDown) != 0 ? uint32_t{VmFlag::kGrowsDown} : 0u;
+  vm_flags |= (request.flags & MapFlag::kLocked) != 0 ? uint32_t{VmFlag::kLocked} : 0u;
+  if ((vm_flags & VmFlag::kLocked) != 0 && !may_lock(bytes)) {
+    return fail(Errno::kEAGAIN);
+  }
+  FL_TRY_ASSIGN(AreaRequest wanted, area_request(memory_, request, addr, bytes, vm_flags));
+  wanted.vm_flags |= (request.flags & MapFlag::kNoReserve) != 0 ? uint32_t{VmFlag::kNoReserve} : 0u;
+  // Private writable memory is charged against the commit limit. Linux: accountable_mapping.
+  if ((wanted.vm_flags & (VmFlag::kNoReserve | VmFlag::kShared | VmFlag::kWrite)) == VmFlag::kWrite) {
+    wanted.vm_flags |= VmFlag::kAccount;
+  }
+
+  // What MAP_FIXED replaces does not count against the limit. Linux: count_vma_pages_range.
+  uint32_t replaced = 0;
+  for (const VmArea* old = areas_.find(addr); old != nullptr && old->start < end; old = old->next) {
+    replaced += (std::min(old->end, end) - std::max(old->start, addr)) >> kPageShift;
+  }
+  if (!may_expand(wanted.vm_flags, pages - replaced)) {
+    return fail(Errno::kENOMEM);
+  }
+  if (replaced != 0) {
+    FL_TRY(munmap(addr, bytes));
+  }
+
+  auto area = std::make_unique<VmArea>();
+  area->start = addr;
+  area->end = end;
+  area->flags = wanted.vm_flags;
+  area->pgoff = wanted.pgoff;
+  area->file = std::move(wanted.file);
+  AreaEditor editor(*this);
+  editor.merge(editor.insert(std::move(area)));
+
+  const bool populate_asked = (request.flags & (MapFlag::kPopulate | MapFlag::kNonBlock)) == MapFlag::kPopulate;
+  if ((wanted.vm_flags & VmFlag::kLocked) != 0 || populate_asked) {
+    // As mm_populate: a page that cannot be had is the later access's problem.
+    static_cast<void>(populate(*this, addr, bytes, task));
+  }
+  return addr;
+}
+
+}  // namespace fl::vm

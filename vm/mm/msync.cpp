@@ -1,0 +1,74 @@
+// msync(2) and mincore(2). Linux counterpart: mm/msync.c, mm/mincore.c.
+#include "mmu/layout.hpp"
+#include "vm/cache/mapping.hpp"
+#include "vm/mm/address_space.hpp"
+#include "vm/phys/page.hpp"
+
+namespace fl::vm {
+namespace {
+
+constexpr uint32_t kMsAsync = 1;
+constexpr uint32_t kMsInvalidate = 2;
+constexpr uint32_t kMsSync = 4;
+
+}  // namespace
+
+Status AddressSpace::msync(VirtAddr addr, uint32_t length, uint32_t flags) {
+  const uint64_t bytes = page_align_up(length);
+  if ((flags & ~(kMsAsync | kMsInvalidate | kMsSync)) != 0 || !addr.page_aligned() ||
+      ((flags & kMsAsync) != 0 && (flags & kMsSync) != 0)) {
+    return fail(Errno::kEINVAL);
+  }
+  if (addr.value() + bytes > mmu::kTaskSize) {
+    return fail(Errno::kENOMEM);
+  }
+  const uint64_t end = addr.value() + bytes;
+  Status result;
+  for (uint64_t at = addr.value(); at < end;) {
+    VmArea* area = areas_.find(VirtAddr(static_cast<uint32_t>(at)));
+    if (area == nullptr || area->start.value() >= end) {
+      return fail(Errno::kENOMEM);
+    }
+    if (area->start.value() > at) {
+      result = fail(Errno::kENOMEM);
+      at = area->start.value();
+    }
+    const uint64_t stop = std::min<uint64_t>(area->end.value(), end);
+    if ((flags & kMsInvalidate) != 0 && area->has(VmFlag::kLocked)) {
+      return fail(Errno::kEBUSY);
+    }
+    if ((flags & kMsSync) != 0 && area->file != nullptr && area->shared()) {
+      const uint64_t first = area->page_index(VirtAddr(static_cast<uint32_t>(at)));
+      FL_TRY(area->file->mapping->write_back(first, first + ((stop - at) >> kPageShift) - 1));
+    }
+    at = stop;
+  }
+  return result;
+}
+
+Status AddressSpace::mincore(VirtAddr addr, uint32_t length, std::span<uint8_t> resident) {
+  const uint64_t bytes = page_align_up(length);
+  if (!addr.page_aligned()) {
+    return fail(Errno::kEINVAL);
+  }
+  if (addr.value() + bytes > mmu::kTaskSize) {
+    return fail(Errno::kENOMEM);
+  }
+  for (uint32_t page = 0; page < bytes >> kPageShift; ++page) {
+    const VirtAddr va = addr + (page << kPageShift);
+    const VmArea* area = areas_.lookup(va);
+    if (area == nullptr) {
+      return fail(Errno::kENOMEM);
+    }
+    const mmu::Pte* pte = tables_.find(va);
+    const bool mapped = pte != nullptr && pte->present();
+    // A host file's page is in the page cache from the start (see Mapping).
+    const bool cached = area->file != nullptr && (area->file->mapping->is_shmem()
+                                                      ? area->file->mapping->find(area->page_index(va)) != kNoPage
+                                                      : area->page_index(va) < area->file->mapping->pages());
+    resident[page] = mapped || cached ? 1 : 0;
+  }
+  return {};
+}
+
+}  // namespace fl::vm

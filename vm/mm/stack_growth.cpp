@@ -1,0 +1,48 @@
+// Growing a stack down to a faulting address. Linux counterpart: lock_mm_and_find_vma, expand_downwards, acct_stack_growth.
+// Any access down to the limit grows the area (rule C4); the CPU's stack pointer does not matter.
+#include "mmu/layout.hpp"
+#include "vm/fault/handle_fault.hpp"
+#include "vm/mm/address_space.hpp"
+#include "vm/mm/area_editor.hpp"
+#include "vm/profile.hpp"
+
+namespace fl::vm {
+
+tl::expected<VmArea*, FaultResult> AddressSpace::find_area_for_fault(VirtAddr va, bool& grew) {
+  grew = false;
+  if (mmu::is_kernel_address(va)) {
+    return tl::make_unexpected(FaultResult::kMapErr);
+  }
+  VmArea* area = areas_.find(va);
+  if (area == nullptr) {
+    return tl::make_unexpected(FaultResult::kMapErr);
+  }
+  if (area->start <= va) {
+    return area;
+  }
+  if (!area->has(VmFlag::kGrowsDown) || !grow_stack(*area, va.page())) {
+    return tl::make_unexpected(FaultResult::kMapErr);
+  }
+  grew = true;
+  return area;
+}
+
+Status AddressSpace::grow_stack(VmArea& area, VirtAddr va) {
+  if (va.value() < kMmapMinAddr) {
+    return fail(Errno::kEPERM);
+  }
+  const VmArea* below = area.prev;
+  if (below != nullptr && !below->has(VmFlag::kGrowsDown) && below->accessible() && va - below->end < kStackGuardGap) {
+    return fail(Errno::kENOMEM);
+  }
+  const uint32_t growth = area.start - va;
+  const uint32_t size = area.end - va;
+  if (!may_expand(area.flags, growth >> kPageShift) || (limits_.stack != kUnlimited && size > limits_.stack) ||
+      (area.has(VmFlag::kLocked) && !may_lock(growth))) {
+    return fail(Errno::kENOMEM);
+  }
+  AreaEditor(*this).resize(&area, va, area.end);
+  return {};
+}
+
+}  // namespace fl::vm
