@@ -31,7 +31,7 @@ std::span<const std::byte> image_bytes(const vm::KernelProfile& profile) {
 
 }  // namespace
 
-VdsoImage vdso_image(const vm::KernelProfile& profile) {
+VdsoBinary vdso_image(const vm::KernelProfile& profile) {
   const std::span<const std::byte> bytes = image_bytes(profile);
   const ElfSymbols symbols = ElfSymbols::read(MemoryReader(bytes));
   const auto offset_of = [&](std::string_view name) {
@@ -39,7 +39,7 @@ VdsoImage vdso_image(const vm::KernelProfile& profile) {
     FL_CHECK(address.has_value(), "the vDSO has no {}", name);
     return address->value();
   };
-  VdsoImage image{.bytes = bytes,
+  VdsoBinary image{.bytes = bytes,
                   .kernel_vsyscall = offset_of("__kernel_vsyscall"),
                   .kernel_sigreturn = offset_of("__kernel_sigreturn"),
                   .kernel_rt_sigreturn = offset_of("__kernel_rt_sigreturn"),

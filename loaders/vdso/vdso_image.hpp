@@ -15,7 +15,7 @@ namespace fl::loaders {
 
 inline constexpr uint32_t kVdsoPages = 2;
 
-struct VdsoImage {
+struct VdsoBinary {
   std::span<const std::byte> bytes;  // kVdsoPages pages, page-aligned
   // Offsets from the beginning of the image.
   uint32_t kernel_vsyscall;      // AT_SYSINFO; what the image calls its ELF entry point too
@@ -26,6 +26,6 @@ struct VdsoImage {
 };
 
 // The image of that profile. Its addresses are found in its own symbol table; an image that lacks them is our bug.
-VdsoImage vdso_image(const vm::KernelProfile& profile);
+VdsoBinary vdso_image(const vm::KernelProfile& profile);
 
 }  // namespace fl::loaders
