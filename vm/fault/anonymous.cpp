@@ -1,0 +1,49 @@
+// First touch of anonymous memory, and of the vDSO and vvar. Linux counterpart: do_anonymous_page, special_mapping_fault.
+#include <cstring>
+
+#include "vm/fault/vm_fault.hpp"
+#include "vm/mm/protection.hpp"
+#include "vm/rmap.hpp"
+
+namespace fl::vm {
+
+FaultResult do_anonymous_page(VmFault& fault) {
+  const uint32_t protection = page_protection(fault.area, fault.memory().profile());
+  if (!fault.write()) {
+    *fault.pte = mmu::Pte(fault.memory().zero_page(), protection | mmu::Pte::kSpecial);
+    return fault.done(FaultCause::kAnonZero);
+  }
+  const auto pfn = fault.memory().pages().alloc(0, Fill::kZero);
+  if (!pfn) {
+    return fault_result(pfn.error(), fault.record);
+  }
+  fault.mm.prepare_anon_vma(fault.area);
+  map_new_anon_page(fault.mm, *pfn);
+  *fault.pte = mmu::Pte(*pfn, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
+  return fault.done(FaultCause::kAnon);
+}
+
+FaultResult do_special_page(VmFault& fault) {
+  const uint32_t index = fault.area.page_index(fault.addr);
+  const std::vector<Pfn>& frames = fault.area.special->frames;
+  if (index >= frames.size() || frames[index] == Pfn()) {
+    return fault.done(FaultCause::kBus, FaultResult::kBusErr);
+  }
+  const uint32_t protection = page_protection(fault.area, fault.memory().profile());
+  if (!fault.write()) {
+    *fault.pte = mmu::Pte(frames[index], protection | mmu::Pte::kSpecial);
+    return fault.done(FaultCause::kVdso);
+  }
+  // The area was made writable (a debugger's breakpoint): a private copy. Linux: do_cow_fault.
+  const auto copy = fault.memory().pages().alloc(0, Fill::kNone);
+  if (!copy) {
+    return fault_result(copy.error(), fault.record);
+  }
+  std::memcpy(fault.frame(*copy), fault.frame(frames[index]), kPageSize);
+  fault.mm.prepare_anon_vma(fault.area);
+  map_new_anon_page(fault.mm, *copy);
+  *fault.pte = mmu::Pte(*copy, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
+  return fault.done(FaultCause::kVdso);
+}
+
+}  // namespace fl::vm

@@ -1,0 +1,123 @@
+// First touch of a file page: read with fault-around, private copy, shared write.
+// Linux counterpart: do_read_fault, do_fault_around, filemap_map_pages, do_cow_fault, do_shared_fault, finish_fault.
+#include <algorithm>
+#include <cstring>
+
+#include "vm/cache/mapping.hpp"
+#include "vm/fault/vm_fault.hpp"
+#include "vm/mm/protection.hpp"
+#include "vm/rmap.hpp"
+
+namespace fl::vm {
+namespace {
+
+struct Window {
+  VirtAddr from;
+  VirtAddr to;  // exclusive
+};
+
+// Rule D1: aligned by virtual address, starting no earlier than the area, 16 pages long from where it starts, ending with
+// the area or the page table.
+Window fault_around_window(const VmFault& fault) {
+  constexpr uint32_t kWindowBytes = kFaultAroundPages << kPageShift;
+  const uint32_t table_bytes = fault.memory().profile().fault_around_table_entries << kPageShift;
+  const VirtAddr from = std::max(VirtAddr(fault.addr.value() & ~(kWindowBytes - 1)), fault.area.start);
+  const uint64_t table_end = (uint64_t{from.value()} & ~uint64_t{table_bytes - 1}) + table_bytes;
+  const uint64_t to =
+      std::min<uint64_t>({uint64_t{from.value()} + kWindowBytes, fault.area.end.value(), table_end});
+  return {from, VirtAddr(static_cast<uint32_t>(to))};
+}
+
+// Maps the page read-only, or writable where the protection allows it (shared memory).
+void map_file_page(VmFault& fault, mmu::Pte& pte, Pfn pfn, uint32_t protection) {
+  map_cache_page(fault.mm, pfn);
+  pte = mmu::Pte(pfn, protection);
+}
+
+// Maps the cached pages of the window whose entries are empty. Linux: filemap_map_pages. Pages of a host file count as
+// cached; getting them here only gives them their frames, and running out of frames ends the window early.
+void map_window(VmFault& fault, Window window, uint32_t protection) {
+  Mapping& mapping = *fault.area.file->mapping;
+  const uint64_t file_pages = mapping.pages();
+  FaultAround& around = fault.record.around;
+  mmu::Pte* entry = fault.pte - ((fault.addr - window.from) >> kPageShift);
+  for (VirtAddr at = window.from; at < window.to; at += kPageSize, ++entry) {
+    const uint64_t index = fault.area.page_index(at);
+    if (index >= file_pages) {
+      break;
+    }
+    if (!entry->none()) {
+      continue;
+    }
+    uint32_t frame = mapping.find(index);
+    if (frame == kNoPage && !mapping.is_shmem()) {
+      const auto got = mapping.get(index, static_cast<uint32_t>((window.to - at) >> kPageShift));
+      if (!got) {
+        break;
+      }
+      frame = got->value();
+    }
+    if (frame == kNoPage) {
+      continue;
+    }
+    map_file_page(fault, *entry, Pfn(frame), protection);
+    around.mapped += 1;
+  }
+  around.from = window.from;
+  around.to = window.to - kPageSize;
+}
+
+}  // namespace
+
+FaultResult do_read_fault(VmFault& fault) {
+  Mapping& mapping = *fault.area.file->mapping;
+  const uint32_t protection = page_protection(fault.area, fault.memory().profile());
+  const Window window = fault_around_window(fault);
+  const uint64_t index = fault.area.page_index(fault.addr);
+  const bool is_shmem = mapping.is_shmem();
+  const bool existed = !is_shmem || mapping.find(index) != kNoPage;
+
+  // The page itself first, so that a machine short of frames has it before its neighbours.
+  const auto pfn = mapping.get(index, static_cast<uint32_t>((window.to - fault.addr) >> kPageShift));
+  if (!pfn) {
+    return fault_result(pfn.error(), fault.record);
+  }
+  map_file_page(fault, *fault.pte, *pfn, protection);
+  fault.record.around.mapped = 1;
+  map_window(fault, window, protection);
+  return fault.done(existed ? FaultCause::kFileRead : FaultCause::kShmem);
+}
+
+FaultResult do_cow_fault(VmFault& fault) {
+  // The copy's frame first: taking it may drop the cached page, not the other way round.
+  const auto copy = fault.memory().pages().alloc(0, Fill::kNone);
+  if (!copy) {
+    return fault_result(copy.error(), fault.record);
+  }
+  const auto page = fault.area.file->mapping->get(fault.area.page_index(fault.addr));
+  if (!page) {
+    fault.memory().pages().free(*copy, 0);
+    return fault_result(page.error(), fault.record);
+  }
+  std::memcpy(fault.frame(*copy), fault.frame(*page), kPageSize);
+  fault.mm.prepare_anon_vma(fault.area);
+  map_new_anon_page(fault.mm, *copy);
+  const uint32_t protection = page_protection(fault.area, fault.memory().profile());
+  *fault.pte = mmu::Pte(*copy, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
+  return fault.done(FaultCause::kFileCow);
+}
+
+FaultResult do_shared_fault(VmFault& fault) {
+  Mapping& mapping = *fault.area.file->mapping;
+  const auto page = mapping.get(fault.area.page_index(fault.addr));
+  if (!page) {
+    return fault_result(page.error(), fault.record);
+  }
+  map_cache_page(fault.mm, *page);
+  mapping.mark_dirty(*page);
+  const uint32_t protection = page_protection(fault.area, fault.memory().profile());
+  *fault.pte = mmu::Pte(*page, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
+  return fault.done(mapping.is_shmem() ? FaultCause::kShmem : FaultCause::kSharedWrite);
+}
+
+}  // namespace fl::vm

@@ -1,0 +1,75 @@
+// A fault from the top: find the area, grow the stack, check rights, handle, count, tell the observer.
+// Linux counterpart: do_user_addr_fault (arch/x86/mm/fault.c), mm_account_fault.
+#include "vm/fault/handle_fault.hpp"
+
+#include "vm/fault/vm_fault.hpp"
+#include "vm/verify/verify.hpp"
+
+namespace fl::vm {
+namespace {
+
+using mmu::PageFaultError;
+
+// The area forbids it. Linux: access_error. A fetch from an absent page of an area without VM_EXEC is handled as a read
+// first; only when the page is present does the processor report it as a fetch that is not allowed.
+bool access_error(const VmArea& area, uint32_t error_code) {
+  if ((error_code & PageFaultError::kWrite) != 0) {
+    return !area.has(VmFlag::kWrite);
+  }
+  if ((error_code & PageFaultError::kProtection) != 0) {
+    return true;
+  }
+  return !area.accessible();
+}
+
+FaultResult find_and_handle(AddressSpace& mm, VirtAddr addr, mmu::Access access, uint32_t error_code,
+                            FaultRecord& record) {
+  bool grew = false;
+  const auto area = mm.find_area_for_fault(addr, grew);
+  if (!area) {
+    record.cause = FaultCause::kSegvMapErr;
+    return area.error();
+  }
+  record.vma = *area;
+  if (access_error(**area, error_code)) {
+    record.cause = FaultCause::kSegvAccErr;
+    return FaultResult::kAccErr;
+  }
+  const FaultResult result = handle_mm_fault(mm, **area, addr, access, record);
+  if (grew && !is_error(result)) {
+    record.cause = FaultCause::kStackGrow;
+  }
+  return result;
+}
+
+mmu::Pte entry_of(const AddressSpace& mm, VirtAddr addr) {
+  const mmu::Pte* pte = mmu::is_kernel_address(addr) ? nullptr : mm.tables().find(addr);
+  return pte != nullptr ? *pte : mmu::Pte();
+}
+
+// Counts the fault and tells the observer. Linux: mm_account_fault.
+void account(AddressSpace& mm, FaultRecord& record, FaultCounters& task) {
+  MemorySystem& memory = mm.memory();
+  task.add(record.mode, record.result, record.cause);
+  memory.faults().add(record.mode, record.result, record.cause);
+  if (FaultObserver* observer = memory.observer(); observer != nullptr) {
+    record.pte_after = entry_of(mm, record.addr);
+    record.pfn = record.pte_after.present() ? record.pte_after.pfn() : Pfn();
+    observer->on_fault(record);
+  }
+  if (memory.verify_level() == VerifyLevel::kFaults) {
+    verify_or_die(mm);
+  }
+}
+
+}  // namespace
+
+FaultResult handle_page_fault(AddressSpace& mm, VirtAddr addr, mmu::Access access, uint32_t error_code, FaultMode mode,
+                              FaultCounters& task) {
+  FaultRecord record{.addr = addr, .access = access, .mode = mode, .pte_before = entry_of(mm, addr)};
+  record.result = find_and_handle(mm, addr, access, error_code, record);
+  account(mm, record, task);
+  return record.result;
+}
+
+}  // namespace fl::vm

@@ -1,0 +1,49 @@
+// VmFault: one fault on its way through the handler, and the handlers of its cases. Inside vm/fault only.
+// Linux counterpart: struct vm_fault and the do_*_page functions of mm/memory.c.
+#pragma once
+
+#include "mmu/base/addr.hpp"
+#include "mmu/mmu.hpp"
+#include "mmu/pte.hpp"
+#include "vm/fault/fault_record.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/mm/address_space.hpp"
+#include "vm/mm/vm_area.hpp"
+
+namespace fl::vm {
+
+struct VmFault {
+  AddressSpace& mm;
+  VmArea& area;
+  const VirtAddr addr;  // page-aligned
+  const mmu::Access access;
+  // The entry of addr; its table exists.
+  mmu::Pte* pte;
+  // cause, around are filled in by the handlers.
+  FaultRecord& record;
+
+  bool write() const { return access == mmu::Access::kWrite; }
+  MemorySystem& memory() const { return mm.memory(); }
+  std::byte* frame(Pfn pfn) const { return mm.memory().ram().frame(pfn); }
+  FaultResult done(FaultCause cause, FaultResult result = FaultResult::kMinor) const {
+    record.cause = cause;
+    return result;
+  }
+};
+
+// The area allows the access and covers the address: make it present. Linux: handle_mm_fault.
+FaultResult handle_mm_fault(AddressSpace& mm, VmArea& area, VirtAddr addr, mmu::Access access, FaultRecord& record);
+
+// Absent entry.
+FaultResult do_anonymous_page(VmFault& fault);
+FaultResult do_special_page(VmFault& fault);
+FaultResult do_read_fault(VmFault& fault);
+FaultResult do_cow_fault(VmFault& fault);
+FaultResult do_shared_fault(VmFault& fault);
+// Present, read-only entry, write access.
+FaultResult do_wp_page(VmFault& fault);
+
+// What an errno from the page cache or the allocator means for a fault. Linux: vmf_error.
+FaultResult fault_result(Errno error, FaultRecord& record);
+
+}  // namespace fl::vm

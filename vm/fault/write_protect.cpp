@@ -1,0 +1,63 @@
+// A write to a present, read-only page: reuse it, copy it, or let a shared page be written.
+// Linux counterpart: do_wp_page, wp_page_reuse, wp_page_copy, wp_page_shared.
+#include <cstring>
+
+#include "vm/cache/mapping.hpp"
+#include "vm/fault/vm_fault.hpp"
+#include "vm/mm/protection.hpp"
+#include "vm/rmap.hpp"
+
+namespace fl::vm {
+namespace {
+
+using mmu::Pte;
+
+FaultResult wp_page_reuse(VmFault& fault, FaultCause cause) {
+  // The entry gains rights on the same frame: no flush.
+  *fault.pte = fault.pte->with(Pte::kWritable | Pte::kDirty | Pte::kAccessed);
+  return fault.done(cause);
+}
+
+// copy -> entry -> flush -> release the old page.
+FaultResult wp_page_copy(VmFault& fault, FaultCause cause) {
+  const Pte old = *fault.pte;
+  const bool from_zero_page = old.pfn() == fault.memory().zero_page();
+  const auto copy = fault.memory().pages().alloc(0, from_zero_page ? Fill::kZero : Fill::kNone);
+  if (!copy) {
+    return fault_result(copy.error(), fault.record);
+  }
+  if (!from_zero_page) {
+    std::memcpy(fault.frame(*copy), fault.frame(old.pfn()), kPageSize);
+  }
+  fault.mm.prepare_anon_vma(fault.area);
+  map_new_anon_page(fault.mm, *copy);
+  const uint32_t protection = page_protection(fault.area, fault.memory().profile());
+  *fault.pte = Pte(*copy, protection | Pte::kDirty | Pte::kWritable);
+  if (old.accessed()) {
+    fault.memory().tlb().flush();
+  }
+  unmap_page(fault.area, old);
+  return fault.done(cause);
+}
+
+}  // namespace
+
+FaultResult do_wp_page(VmFault& fault) {
+  const Pte pte = *fault.pte;
+  if (fault.area.shared()) {
+    Mapping& mapping = *fault.area.file->mapping;
+    mapping.mark_dirty(pte.pfn());
+    return wp_page_reuse(fault, FaultCause::kSharedWrite);
+  }
+  if (pte.special()) {
+    return wp_page_copy(fault, fault.area.special != nullptr ? FaultCause::kVdso : FaultCause::kZeroCow);
+  }
+  Page& page = fault.memory().page(pte.pfn());
+  if (page.has(PageFlag::kAnon) && (page.has(PageFlag::kAnonExclusive) || page.refcount == 1)) {
+    page.set(PageFlag::kAnonExclusive);
+    return wp_page_reuse(fault, FaultCause::kCowReuse);
+  }
+  return wp_page_copy(fault, FaultCause::kCowCopy);
+}
+
+}  // namespace fl::vm
