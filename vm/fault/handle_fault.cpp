@@ -66,7 +66,11 @@ void account(AddressSpace& mm, FaultRecord& record, FaultCounters& task) {
 
 FaultResult handle_page_fault(AddressSpace& mm, VirtAddr addr, mmu::Access access, uint32_t error_code, FaultMode mode,
                               FaultCounters& task) {
-  FaultRecord record{.addr = addr, .access = access, .mode = mode, .pte_before = entry_of(mm, addr)};
+  FaultRecord record;
+  record.addr = addr;
+  record.access = access;
+  record.mode = mode;
+  record.pte_before = entry_of(mm, addr);
   record.result = find_and_handle(mm, addr, access, error_code, record);
   account(mm, record, task);
   return record.result;
