@@ -64,7 +64,7 @@ struct Trap {
     kInterrupted,  // the block limit was reached or somebody asked to stop; nothing to do for the task
   };
   Kind kind = Kind::kInterrupted;
-  VirtAddr addr;
+  VirtAddr addr{};
   mmu::Access access = mmu::Access::kRead;
   uint32_t error_code = 0;
   uint8_t vector = 0;

@@ -1,0 +1,45 @@
+// Which of our functions libunicorn really calls. A library linked with -Bsymbolic, or a program linked without exported
+// symbols, calls its own: then the addresses differ and the CPU falls back to a block hook.
+#include "emu/cpu/block_counter.hpp"
+
+#include <dlfcn.h>
+
+namespace fl::emu {
+
+extern "C" {
+FlBlockGate fl_block_gate = {0, ~uint64_t{0}};
+FlRotateFlags fl_rotate_flags = {0, false};
+// Set by the interposing sources, if they are linked in.
+void* fl_interposed_blocks = nullptr;
+void* fl_interposed_access_check = nullptr;
+void* fl_interposed_rotates = nullptr;
+}
+
+namespace {
+bool taken(const char* name, const void* ours) { return ours != nullptr && dlsym(RTLD_DEFAULT, name) == ours; }
+}  // namespace
+
+Interposition active_interposition() {
+  return Interposition{
+      .blocks = taken("helper_check_exit_request_x86_64", fl_interposed_blocks),
+      .access_check = taken("check_exit_request_x86_64", fl_interposed_access_check),
+      .rotates = taken("helper_rcll_x86_64", fl_interposed_rotates),
+  };
+}
+
+std::string describe_interposition() {
+  const Interposition active = active_interposition();
+  std::string text;
+  const auto add = [&text](bool on, const char* name) {
+    if (on) {
+      text += text.empty() ? "" : ", ";
+      text += name;
+    }
+  };
+  add(active.blocks, "blocks");
+  add(active.access_check, "access check");
+  add(active.rotates, "rotates");
+  return text.empty() ? "none (slower)" : text;
+}
+
+}  // namespace fl::emu

@@ -1,0 +1,122 @@
+// Decoding the instruction that faulted: the exact address of its memory operands, and whether it writes what it reads.
+//
+// The engine reports a missed page, not the address, and asks to read before it asks to write; a processor reports the
+// first missing byte, and one write fault for a read-modify-write operand. Capstone decodes an instruction once; the
+// result is cached by its bytes and evaluated with the registers of each fault.
+#pragma once
+
+#include <capstone/capstone.h>
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "guest/cpu/registers.hpp"
+#include "mmu/mmu.hpp"
+
+namespace fl::emu {
+
+inline constexpr size_t kMaxInstructionBytes = 15;
+
+// The linear base address of a segment, from its selector.
+using SegmentBase = std::function<uint32_t(uint16_t selector)>;
+
+enum class OperandUse : uint8_t { kRead, kWrite, kReadWrite };
+
+// Where the operand's address comes from, as far as it is not base + index * scale + displacement.
+enum class AddressForm : uint8_t {
+  kPlain,
+  kBitString,    // bt, bts, btr, btc with a register: the bit offset moves the address
+  kTableLookup,  // xlat: base + al
+};
+
+// A memory operand, explicit or implied (stack, string, ...), before evaluation.
+struct MemoryOperand {
+  enum Register : int8_t { kNone = -1, kEax, kEcx, kEdx, kEbx, kEsp, kEbp, kEsi, kEdi };
+  enum Segment : uint8_t { kDs, kEs, kSs, kCs, kFs, kGs };
+  OperandUse use = OperandUse::kRead;
+  AddressForm form = AddressForm::kPlain;
+  Segment segment = kDs;
+  int8_t base = kNone, index = kNone, bit_register = kNone;
+  uint8_t scale = 1;
+  bool address16 = false;
+  int32_t displacement = 0;
+  uint32_t size = 0;  // bytes
+};
+
+struct Instruction {
+  static constexpr size_t kMaxOperands = 4;
+  uint8_t length = 0;  // 0: the bytes are no instruction, or not all of it could be read
+  uint8_t operands = 0;
+  bool loads_descriptor = false;  // may read the GDT: segment loads, far transfers, lar, lsl, verr, verw
+  bool rotates_through_carry = false;
+  bool compares_strings = false;
+  std::array<MemoryOperand, kMaxOperands> operand{};
+};
+
+// A memory operand with the registers put in.
+struct MemorySpan {
+  VirtAddr addr;
+  uint32_t size = 0;
+  OperandUse use = OperandUse::kRead;
+  bool touches_page(VirtAddr page) const;
+};
+
+// Bytes of an instruction as far as its pages are present. Reads the page tables and sets no A bit.
+class InstructionBytes {
+ public:
+  static InstructionBytes read(const mmu::Mmu& mmu, VirtAddr eip);
+  std::span<const uint8_t> bytes() const { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<uint8_t, kMaxInstructionBytes> bytes_{};
+  size_t size_ = 0;
+};
+
+class Decoder {
+ public:
+  Decoder();
+  ~Decoder();
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  // Valid until the next call.
+  const Instruction& decode(std::span<const uint8_t> bytes, VirtAddr eip);
+  // "mov dword ptr [eax], 1" in Intel syntax; "(bad)" for what is no instruction. Valid until the next call.
+  const std::string& disassemble(std::span<const uint8_t> bytes, VirtAddr eip);
+
+ private:
+  struct Entry {
+    uint32_t eip = 0;
+    uint8_t bytes_given = 0;
+    std::array<uint8_t, kMaxInstructionBytes> bytes{};
+    bool filled = false;
+    Instruction instruction;
+    std::string text;
+  };
+  Entry& lookup(std::span<const uint8_t> bytes, VirtAddr eip);
+  void fill(Entry& entry);
+
+  csh handle_ = 0;
+  cs_insn* scratch_ = nullptr;
+  std::vector<Entry> cache_;
+};
+
+MemorySpan evaluate(const MemoryOperand& operand, const guest::Registers& regs, const SegmentBase& segment_base);
+
+// What the processor would have reported for a fault that the engine saw as `access` to the page `missed`.
+struct ExactFault {
+  VirtAddr addr;
+  mmu::Access access;
+};
+// `may_write(page)`: whether the user may write the page now, without side effects. nullopt: no operand of the instruction
+// lies in the page.
+std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,
+                                      const SegmentBase& segment_base, VirtAddr missed, mmu::Access access,
+                                      const std::function<bool(VirtAddr page)>& may_write);
+
+}  // namespace fl::emu

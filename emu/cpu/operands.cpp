@@ -1,0 +1,104 @@
+// Evaluating memory operands with the registers of a fault, and choosing the one that a processor would have reported.
+#include <algorithm>
+
+#include "emu/cpu/decode.hpp"
+
+namespace fl::emu {
+namespace {
+
+uint32_t value_of(const guest::Registers& regs, int8_t reg) {
+  switch (reg) {
+    case MemoryOperand::kEax: return regs.eax;
+    case MemoryOperand::kEcx: return regs.ecx;
+    case MemoryOperand::kEdx: return regs.edx;
+    case MemoryOperand::kEbx: return regs.ebx;
+    case MemoryOperand::kEsp: return regs.esp;
+    case MemoryOperand::kEbp: return regs.ebp;
+    case MemoryOperand::kEsi: return regs.esi;
+    case MemoryOperand::kEdi: return regs.edi;
+    default: return 0;
+  }
+}
+
+uint16_t selector_of(const guest::Registers& regs, MemoryOperand::Segment segment) {
+  switch (segment) {
+    case MemoryOperand::kCs: return regs.cs;
+    case MemoryOperand::kSs: return regs.ss;
+    case MemoryOperand::kEs: return regs.es;
+    case MemoryOperand::kFs: return regs.fs;
+    case MemoryOperand::kGs: return regs.gs;
+    case MemoryOperand::kDs: break;
+  }
+  return regs.ds;
+}
+
+// The bit offset is a signed number of bits; the processor accesses the operand-sized unit that holds the bit.
+uint32_t bit_string_offset(const MemoryOperand& operand, const guest::Registers& regs) {
+  const uint32_t raw = value_of(regs, operand.bit_register);
+  if (operand.size == 2) {
+    return static_cast<uint32_t>((static_cast<int32_t>(static_cast<int16_t>(raw)) >> 4) * 2);
+  }
+  return static_cast<uint32_t>((static_cast<int32_t>(raw) >> 5) * 4);
+}
+
+bool reads(OperandUse use) { return use != OperandUse::kWrite; }
+bool writes(OperandUse use) { return use != OperandUse::kRead; }
+
+}  // namespace
+
+bool MemorySpan::touches_page(VirtAddr page) const {
+  const uint32_t before = page - addr.page();
+  // The last byte, also of a span that wraps.
+  const uint32_t last = (addr + (size - 1)).page() - addr.page();
+  return before <= last;
+}
+
+MemorySpan evaluate(const MemoryOperand& operand, const guest::Registers& regs, const SegmentBase& segment_base) {
+  uint32_t offset = value_of(regs, operand.base) + value_of(regs, operand.index) * operand.scale +
+                    static_cast<uint32_t>(operand.displacement);
+  if (operand.form == AddressForm::kBitString) {
+    offset += bit_string_offset(operand, regs);
+  } else if (operand.form == AddressForm::kTableLookup) {
+    offset += regs.eax & 0xff;
+  }
+  if (operand.address16) {
+    offset &= 0xffff;
+  }
+  const uint32_t base = segment_base(selector_of(regs, operand.segment));
+  return MemorySpan{VirtAddr(base + offset), operand.size, operand.use};
+}
+
+std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,
+                                      const SegmentBase& segment_base, VirtAddr missed, mmu::Access access,
+                                      const std::function<bool(VirtAddr page)>& may_write) {
+  std::optional<MemorySpan> chosen;
+  const auto consider = [&](const MemorySpan& span, bool kind_fits) {
+    if (!chosen && kind_fits && span.touches_page(missed.page())) {
+      chosen = span;
+    }
+  };
+  std::array<MemorySpan, Instruction::kMaxOperands> spans;
+  for (uint8_t at = 0; at < instruction.operands; ++at) {
+    spans[at] = evaluate(instruction.operand[at], regs, segment_base);
+    consider(spans[at], access == mmu::Access::kWrite ? writes(spans[at].use) : reads(spans[at].use));
+  }
+  for (uint8_t at = 0; at < instruction.operands; ++at) {
+    consider(spans[at], true);
+  }
+  if (!chosen) {
+    return std::nullopt;
+  }
+  const bool modifies = chosen->use == OperandUse::kReadWrite;
+  const mmu::Access reported = modifies ? mmu::Access::kWrite : access;
+  const VirtAddr first_page = chosen->addr.page();
+  if (missed.page() == first_page) {
+    return ExactFault{chosen->addr, reported};
+  }
+  // The operand crosses into the missed page. The engine has read the first page; a processor wants to write it first.
+  if (modifies && !may_write(first_page)) {
+    return ExactFault{chosen->addr, mmu::Access::kWrite};
+  }
+  return ExactFault{missed.page(), reported};
+}
+
+}  // namespace fl::emu

@@ -1,0 +1,138 @@
+// From what the engine says to what a processor would have pushed: exact addresses, error codes, vectors, EIP.
+#include "emu/cpu/unicorn_cpu.hpp"
+#include "mmu/base/check.hpp"
+
+namespace fl::emu {
+namespace {
+
+using guest::Eflags;
+using guest::Trap;
+using guest::Vector;
+
+constexpr uint32_t kSystemCallVector = 0x80;
+constexpr uint8_t kIntOpcode = 0xcd;
+constexpr uint32_t kArithmeticFlags = Eflags::kCarry | Eflags::kParity | Eflags::kAdjust | Eflags::kZero |
+                                      Eflags::kSign | Eflags::kOverflow;
+// Error code of a #GP for a gate: (vector << 3) + "in the IDT".
+constexpr uint32_t gate_error(uint32_t vector) { return vector << 3 | 2; }
+
+Trap fault(guest::Registers& regs, Vector vector, uint32_t error_code = 0) {
+  // Faults, unlike traps, save EFLAGS with RF set (Intel SDM vol. 3, 17.3.1.1).
+  regs.eflags |= Eflags::kResume;
+  return Trap{.kind = Trap::Kind::kException, .error_code = error_code, .vector = static_cast<uint8_t>(vector)};
+}
+
+}  // namespace
+
+uint8_t* UnicornCpu::user_byte(VirtAddr va) const {
+  if (mmu::is_kernel_address(va)) {
+    return nullptr;
+  }
+  const auto* directory = reinterpret_cast<const mmu::Pte*>(ram_->frame(mmu_->cr3()));
+  const mmu::Pte pde = directory[mmu::pgd_index(va)];
+  if (!pde.hw_present() || pde.large()) {
+    return nullptr;
+  }
+  const mmu::Pte pte = reinterpret_cast<const mmu::Pte*>(ram_->frame(pde.pfn()))[mmu::pte_index(va)];
+  return pte.hw_present() ? reinterpret_cast<uint8_t*>(ram_->frame(pte.pfn())) + va.page_offset() : nullptr;
+}
+
+bool UnicornCpu::may_write(VirtAddr page) const {
+  if (mmu::is_kernel_address(page)) {
+    return false;
+  }
+  const auto* directory = reinterpret_cast<const mmu::Pte*>(ram_->frame(mmu_->cr3()));
+  const mmu::Pte pde = directory[mmu::pgd_index(page)];
+  if (!pde.hw_present() || !pde.user() || !pde.writable()) {
+    return false;
+  }
+  const mmu::Pte pte = reinterpret_cast<const mmu::Pte*>(ram_->frame(pde.pfn()))[mmu::pte_index(page)];
+  return pte.hw_present() && pte.user() && pte.writable();
+}
+
+Trap UnicornCpu::page_fault(guest::Registers& regs) {
+  const VirtAddr eip(regs.eip);
+  ExactFault exact{miss_.page, miss_.access};
+  if (miss_.access == mmu::Access::kFetch) {
+    // The first byte of the instruction, or the page that it runs into.
+    exact.addr = miss_.page.page() == eip.page() ? eip : miss_.page.page();
+  } else {
+    const InstructionBytes code = InstructionBytes::read(*mmu_, eip);
+    const Instruction& instruction = decoder_.decode(code.bytes(), eip);
+    const std::optional<ExactFault> found = exact_fault(
+        instruction, regs, [this](uint16_t selector) { return segment_base(selector); }, miss_.page, miss_.access,
+        [this](VirtAddr page) { return may_write(page); });
+    if (found) {
+      exact = *found;
+    } else {
+      ++statistics_.inexact_faults;
+    }
+    if (instruction.rotates_through_carry && miss_.access == mmu::Access::kWrite && fl_rotate_flags.known) {
+      // The helper has rotated the flags already; see interpose_rotate.cpp.
+      regs.eflags = (regs.eflags & ~kArithmeticFlags) | (static_cast<uint32_t>(fl_rotate_flags.before) & kArithmeticFlags);
+    }
+  }
+  regs.eflags |= Eflags::kResume;
+
+  const bool kernel = miss_.kernel || mmu::is_kernel_address(exact.addr);
+  uint32_t error_code = 0;
+  if (kernel) {
+    // Linux reports P for every kernel address, mapped or not, so that a program learns nothing.
+    error_code = mmu::PageFaultError::kProtection | mmu::PageFaultError::kUser |
+                 (exact.access == mmu::Access::kWrite ? uint32_t{mmu::PageFaultError::kWrite} : 0u);
+    if (exact.access == mmu::Access::kFetch && mmu_->no_execute() == mmu::NoExecute::kHonoured) {
+      error_code |= mmu::PageFaultError::kInstruction;
+    }
+  } else {
+    // A walk that misses changes nothing: it only gives CR2 and the error code.
+    const mmu::Translation again = mmu_->translate(exact.addr, exact.access, mmu::Privilege::kUser);
+    FL_CHECK(!again.hit, "the fault at {:#x} (eip {:#x}, access {}) is none for the page tables", exact.addr.value(),
+             regs.eip, static_cast<int>(exact.access));
+    error_code = again.error_code;
+  }
+  mmu_->set_cr2(exact.addr);
+  return Trap{.kind = Trap::Kind::kPageFault, .addr = exact.addr, .access = exact.access, .error_code = error_code};
+}
+
+Trap UnicornCpu::exception(guest::Registers& regs, uint32_t vector) {
+  if (vector == kSystemCallVector) {
+    return Trap{.kind = Trap::Kind::kSystemCall};
+  }
+  const uint8_t* opcode = user_byte(VirtAddr(regs.eip) - 2);
+  const uint8_t* number = user_byte(VirtAddr(regs.eip) - 1);
+  const bool by_int = opcode != nullptr && number != nullptr && *opcode == kIntOpcode && *number == vector;
+  switch (static_cast<Vector>(vector)) {
+    case Vector::kBreakpoint:
+    case Vector::kOverflow:
+      // User programs may use these two gates; traps: EIP is past the instruction.
+      return Trap{.kind = Trap::Kind::kException, .vector = static_cast<uint8_t>(vector)};
+    case Vector::kDebug:
+      if (!by_int) {
+        return Trap{.kind = Trap::Kind::kException, .vector = static_cast<uint8_t>(vector)};
+      }
+      break;
+    default:
+      break;
+  }
+  if (by_int || vector > static_cast<uint32_t>(Vector::kSimd)) {
+    // int n on a gate that is not for users.
+    regs.eip -= 2;
+    return fault(regs, Vector::kGeneralProtection, gate_error(vector));
+  }
+  return fault(regs, static_cast<Vector>(vector));
+}
+
+// sysenter and syscall. EIP is where the engine goes on: past the instruction or at it.
+Trap UnicornCpu::fast_call(guest::Registers& regs) {
+  const auto is_fast_call = [this](VirtAddr at) {
+    const uint8_t* first = user_byte(at);
+    const uint8_t* second = user_byte(at + 1);
+    return first != nullptr && second != nullptr && *first == 0x0f && (*second == 0x34 || *second == 0x05);
+  };
+  if (!is_fast_call(VirtAddr(regs.eip)) && is_fast_call(VirtAddr(regs.eip) - 2)) {
+    regs.eip -= 2;
+  }
+  return fault(regs, Vector::kInvalidOpcode);
+}
+
+}  // namespace fl::emu
