@@ -1,0 +1,61 @@
+// FaultTracer: the observer of page faults that writes a trace: adds task, time, instruction and symbol to vm's record.
+//
+// Looks at the guest without touching it: instruction bytes come from pages that are present, no A bit is set, no frame is
+// taken. An error of the file stops the run through TraceContext::on_trace_error.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "emu/base/output_file.hpp"
+#include "emu/cpu/decode.hpp"
+#include "emu/trace/symbols.hpp"
+#include "emu/trace/trace_format.hpp"
+#include "vm/fault/fault_record.hpp"
+
+namespace fl::guest {
+struct Task;
+}
+
+namespace fl::emu {
+
+// What the tracer asks its machine.
+class TraceContext {
+ public:
+  virtual ~TraceContext() = default;
+  // The task that is charged with the fault; null before the first one exists.
+  virtual const guest::Task* current_task() const = 0;
+  virtual uint64_t now_ns() const = 0;
+  // The file cannot be written: the run is to end.
+  virtual void on_trace_error() = 0;
+};
+
+class FaultTracer final : public vm::FaultObserver {
+ public:
+  // Opens `path`; its suffix is the format. `mmu` is the one whose CR3 user-mode faults are made with.
+  static HostResult<std::unique_ptr<FaultTracer>> create(const std::string& path, const mmu::Mmu& mmu,
+                                                         const vm::KernelProfile& profile, const std::string& root);
+  // Must be called before the first fault; `context` must outlive the tracer's use.
+  void attach(TraceContext& context) { context_ = &context; }
+
+  void on_fault(const vm::FaultRecord& record) override;
+
+  // Writes the rest. The first error, if any write failed.
+  HostStatus finish() { return file_->close(); }
+  uint64_t records() const { return records_; }
+
+ private:
+  FaultTracer(std::unique_ptr<OutputFile> file, std::unique_ptr<TraceFormat> format, const mmu::Mmu& mmu,
+              const vm::KernelProfile& profile, const std::string& root);
+
+  std::unique_ptr<OutputFile> file_;
+  std::unique_ptr<TraceFormat> format_;
+  const mmu::Mmu& mmu_;
+  SymbolResolver symbols_;
+  Decoder decoder_;
+  TraceContext* context_ = nullptr;
+  uint64_t records_ = 0;
+};
+
+}  // namespace fl::emu

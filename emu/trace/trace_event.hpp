@@ -1,0 +1,47 @@
+// TraceEvent: all that a trace says of one page fault: vm's record, the task, the time, the instruction.
+//
+// The fields and their meaning, in the order of every format (README.md has the table):
+//   seq        number of the fault, from 0            t         virtual time, ns
+//   pid, tid, comm   the task that is charged         mode      user, kernel (a system call's access), gup
+//   access     read, write, exec                      addr      the first byte that was missing; page: its page
+//   ip         user EIP: of the instruction (user), or where the program goes on (kernel, gup; 0 before it starts)
+//   insn       the instruction at ip; user mode only  sym       symbol of ip + offset
+//   vma        start, end, perm, name, pgoff (pages)  cause     vm::FaultCause
+//   major, counted   as getrusage counts              pfn       frame in pte_after
+//   pte_before, pte_after   raw entries               around    fault-around: first and last page, pages mapped
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "mmu/base/addr.hpp"
+#include "vm/fault/fault_record.hpp"
+
+namespace fl::emu {
+
+struct TraceArea {
+  VirtAddr start, end;
+  std::array<char, 4> perm{'-', '-', '-', 'p'};
+  std::string_view name;  // path, "[heap]", "[stack]", "[vdso]", "[vvar]"; empty: anonymous
+  uint32_t pgoff = 0;
+};
+
+// Views are valid during TraceFormat::write only.
+struct TraceEvent {
+  uint64_t seq = 0;
+  uint64_t time_ns = 0;
+  uint32_t pid = 0, tid = 0;
+  std::string_view comm;
+  const vm::FaultRecord* fault = nullptr;
+  VirtAddr ip;
+  std::string_view insn;  // empty: unknown
+  std::string_view sym;   // empty: unknown
+  uint32_t sym_offset = 0;
+  const TraceArea* area = nullptr;  // null: no mapping at the address
+
+  bool has_frame() const { return fault->pte_after.present(); }
+  bool has_around() const { return fault->around.mapped != 0; }
+};
+
+}  // namespace fl::emu
