@@ -48,7 +48,7 @@ class VdsoImage {
   std::span<std::byte> clock_data() const;
 
  private:
-  VdsoImage(vm::MemorySystem& memory);
+  explicit VdsoImage(vm::MemorySystem& memory);
 
   vm::MemorySystem& memory_;
   vm::SpecialMapping vdso_;
