@@ -33,9 +33,9 @@ class ProgramOpener {
 
 // All that execve is given.
 struct ExecRequest {
-  std::shared_ptr<const vm::MappedFile> file;  // read through its mapping's page cache
-  std::string path;               // as the caller named it: AT_EXECFN, and comm is its last component
-  std::vector<std::string> argv;  // empty: Linux adds an empty argv[0]
+  std::shared_ptr<const vm::MappedFile> file;  // opened for reading; read through its page cache
+  std::string path;                            // as the caller named it: AT_EXECFN, and comm is its last component
+  std::vector<std::string> argv;               // empty: Linux adds an empty argv[0]
   std::vector<std::string> envp;
   ProgramOpener* opener = nullptr;
   const VdsoImage* vdso = nullptr;  // null: none, and no AT_SYSINFO

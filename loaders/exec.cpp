@@ -1,0 +1,152 @@
+// execve's work on the new image, step by step as Linux takes them. See exec.hpp.
+#include "loaders/exec.hpp"
+
+#include <utility>
+
+#include "loaders/argument_strings.hpp"
+#include "loaders/aslr.hpp"
+#include "loaders/elf/elf.hpp"
+#include "loaders/initial_stack.hpp"
+#include "loaders/load_elf.hpp"
+#include "loaders/mapping_reader.hpp"
+#include "loaders/script.hpp"
+#include "vm/memory_system.hpp"
+
+namespace fl::loaders {
+namespace {
+
+using File = std::shared_ptr<const vm::MappedFile>;
+
+// Rewrites of the program by `#!` lines before ELOOP. Linux: exec_binprm.
+constexpr int kMaxRewrites = 5;
+constexpr size_t kCommLength = 15;  // TASK_COMM_LEN - 1
+
+std::string comm_of(const std::string& path) { return path.substr(path.rfind('/') + 1).substr(0, kCommLength); }
+
+// Linux: copy_strings; the last one goes highest.
+Status push_all(ArgumentStrings& strings, const std::vector<std::string>& texts) {
+  for (auto text = texts.rbegin(); text != texts.rend(); ++text) {
+    FL_TRY(strings.push(*text));
+  }
+  return {};
+}
+
+Result<File> open_program(const ExecRequest& request, const std::string& path) {
+  if (path.empty() || request.opener == nullptr) {
+    return fail(Errno::kEACCES);
+  }
+  return request.opener->open_program(path);
+}
+
+// Follows `#!` lines from request.file to the file that an ELF loader gets; rewrites argv[0] on the stack for each.
+// Linux: exec_binprm, load_script.
+Result<File> find_binary(const ExecRequest& request, ArgumentStrings& strings, uint32_t& argc) {
+  File file = request.file;
+  std::string path = request.path;
+  for (int rewrites = 0;; ++rewrites) {
+    if (rewrites > kMaxRewrites) {
+      return fail(Errno::kELOOP);
+    }
+    FL_TRY_ASSIGN(const ExecHeader header, read_exec_header(MappingReader(file->mapping)));
+    if (header[0] != std::byte{'#'} || header[1] != std::byte{'!'}) {
+      return file;
+    }
+    FL_TRY_ASSIGN(const ScriptLine line, parse_script(header));
+    FL_TRY(strings.remove_lowest());
+    FL_TRY(strings.push(path));
+    if (line.argument.has_value()) {
+      FL_TRY(strings.push(*line.argument));
+      ++argc;
+    }
+    FL_TRY(strings.push(line.interpreter));
+    ++argc;
+    path = line.interpreter;
+    FL_TRY_ASSIGN(file, open_program(request, path));
+  }
+}
+
+// What PT_INTERP names, checked. Linux: the first half of load_elf_binary.
+struct Interpreter {
+  File file;
+  ElfImage image;
+};
+
+Result<std::optional<Interpreter>> open_interpreter(const ExecRequest& request, const ElfImage& image) {
+  if (!image.interpreter.has_value()) {
+    return std::optional<Interpreter>();
+  }
+  FL_TRY_ASSIGN(File file, open_program(request, *image.interpreter));
+  auto parsed = parse_elf(MappingReader(file->mapping));
+  if (!parsed) {
+    return fail(parsed.error() == Errno::kENOEXEC ? Errno::kELIBBAD : parsed.error());
+  }
+  return std::optional<Interpreter>({std::move(file), std::move(*parsed)});
+}
+
+}  // namespace
+
+Result<LoadedProgram> load_program(vm::AddressSpace& mm, const ExecRequest& request, vm::FaultCounters& task) {
+  const vm::KernelProfile& profile = mm.memory().profile();
+  Aslr aslr(request.aslr_seed);
+  const VirtAddr stack_top = aslr.stack_top(profile);
+
+  // Before the point of no return: strings, then the file's headers.
+  auto argc = static_cast<uint32_t>(request.argv.empty() ? 1 : request.argv.size());
+  const auto envc = static_cast<uint32_t>(request.envp.size());
+  FL_TRY_ASSIGN(ArgumentStrings strings,
+                ArgumentStrings::create(mm, task, stack_top, uint64_t{argc} + request.envp.size()));
+  FL_TRY(strings.push(request.path));
+  AuxValues aux;
+  aux.execfn = strings.position();
+  FL_TRY(push_all(strings, request.envp));
+  FL_TRY(push_all(strings, request.argv));
+  if (request.argv.empty()) {
+    FL_TRY(strings.push(""));
+  }
+  FL_TRY_ASSIGN(const File file, find_binary(request, strings, argc));
+  FL_TRY_ASSIGN(const ElfImage image, parse_elf(MappingReader(file->mapping)));
+  FL_TRY_ASSIGN(const std::optional<Interpreter> interpreter, open_interpreter(request, image));
+
+  // Behind it: personality, layout, stack, segments, vDSO, tables.
+  if (image.exec_stack == ExecStack::kDefault) {
+    mm.set_read_implies_exec(true);
+  }
+  mm.set_mmap_base(aslr.mmap_base(profile, mm.limits().stack));
+  FL_TRY(strings.finish_stack(image.exec_stack));
+  FL_TRY_ASSIGN(const LoadedImage program, load_elf(mm, task, aslr, file, image));
+  LoadedProgram result;
+  result.entry = program.entry;
+  if (interpreter.has_value()) {
+    FL_TRY_ASSIGN(const LoadedImage loaded,
+                  load_elf_interpreter(mm, task, interpreter->file, interpreter->image, program));
+    result.entry = loaded.entry;
+    aux.interpreter_base = VirtAddr(loaded.bias);
+  }
+  if (request.vdso != nullptr) {
+    FL_TRY_ASSIGN(result.vdso_base, request.vdso->map(mm));
+    result.vdso = request.vdso->symbols(result.vdso_base);
+  }
+
+  aux.vdso_base = result.vdso_base;
+  aux.vsyscall = result.vdso.vsyscall;
+  aux.min_signal_stack = request.min_signal_stack;
+  aux.hwcap = request.hwcap;
+  aux.hwcap2 = request.hwcap2;
+  aux.phdr = program.phdr;
+  aux.phnum = image.header.e_phnum;
+  aux.entry = program.entry;
+  aux.uid = request.uid;
+  aux.euid = request.euid;
+  aux.gid = request.gid;
+  aux.egid = request.egid;
+  FL_TRY_ASSIGN(InitialStack stack,
+                create_elf_tables(mm, task, aslr, strings.position(), argc, envc, aux, request.at_random));
+  result.stack_pointer = stack.stack_pointer;
+  result.auxv = proc_auxv(std::move(stack.auxv), profile);
+  result.comm = comm_of(request.path);
+  result.exe = file;
+  result.read_implies_exec = mm.read_implies_exec();
+  return result;
+}
+
+}  // namespace fl::loaders
