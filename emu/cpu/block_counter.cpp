@@ -13,6 +13,7 @@ FlRotateFlags fl_rotate_flags = {0, false};
 void* fl_interposed_blocks = nullptr;
 void* fl_interposed_access_check = nullptr;
 void* fl_interposed_rotates = nullptr;
+void* fl_interposed_io = nullptr;
 }
 
 namespace {
@@ -24,6 +25,7 @@ Interposition active_interposition() {
       .blocks = taken("helper_check_exit_request_x86_64", fl_interposed_blocks),
       .access_check = taken("check_exit_request_x86_64", fl_interposed_access_check),
       .rotates = taken("helper_rcll_x86_64", fl_interposed_rotates),
+      .io = taken("helper_inb_x86_64", fl_interposed_io),
   };
 }
 
@@ -39,7 +41,8 @@ std::string describe_interposition() {
   add(active.blocks, "blocks");
   add(active.access_check, "access check");
   add(active.rotates, "rotates");
-  return text.empty() ? "none (slower)" : text;
+  add(active.io, "in and out");
+  return text.empty() ? "none (slower, less exact)" : text;
 }
 
 }  // namespace fl::emu

@@ -32,10 +32,11 @@ struct Interposition {
   bool blocks = false;        // block counting without a hook
   bool access_check = false;  // no check after each guest access
   bool rotates = false;       // exact flags when the store of rcl/rcr faults
+  bool io = false;            // in and out are privileged
 };
 // Compares the addresses that the dynamic linker gives with ours.
 Interposition active_interposition();
-// One line for --version, for example "blocks, access check, rotates" or "none (slower)".
+// One line for --version, for example "blocks, access check, rotates" or "none (slower, less exact)".
 std::string describe_interposition();
 
 }  // namespace fl::emu

@@ -42,6 +42,16 @@ MemoryOperand::Segment segment_of(const x86_op_mem& mem) {
   return base == MemoryOperand::kEsp || base == MemoryOperand::kEbp ? MemoryOperand::kSs : MemoryOperand::kDs;
 }
 
+bool accesses_port(unsigned id) {
+  switch (id) {
+    case X86_INS_IN: case X86_INS_OUT: case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD: case X86_INS_OUTSB:
+    case X86_INS_OUTSW: case X86_INS_OUTSD:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // Instructions that name memory without accessing it.
 bool only_names_memory(unsigned id) {
   switch (id) {
@@ -190,6 +200,7 @@ Instruction translate(const cs_insn& insn) {
   const cs_x86& x86 = insn.detail->x86;
   const bool operand16 = x86.prefix[2] == X86_PREFIX_OPSIZE;
   result.loads_descriptor = reads_descriptors(insn);
+  result.port_io = accesses_port(insn.id);
   result.rotates_through_carry = insn.id == X86_INS_RCL || insn.id == X86_INS_RCR;
   result.compares_strings =
       insn.id == X86_INS_CMPSB || insn.id == X86_INS_CMPSW || (insn.id == X86_INS_CMPSD && insn.bytes[0] != 0x0f &&

@@ -55,6 +55,7 @@ struct Instruction {
   bool loads_descriptor = false;  // may read the GDT: segment loads, far transfers, lar, lsl, verr, verw
   bool rotates_through_carry = false;
   bool compares_strings = false;
+  bool port_io = false;  // in, out, ins, outs
   std::array<MemoryOperand, kMaxOperands> operand{};
 };
 

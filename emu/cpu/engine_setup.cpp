@@ -54,7 +54,10 @@ UnicornCpu::UnicornCpu(mmu::Mmu& mmu, const mmu::Ram& ram, const CpuConfig& conf
   flush_now();
 }
 
-UnicornCpu::~UnicornCpu() { uc_close(uc_); }
+UnicornCpu::~UnicornCpu() {
+  pristine_.reset();
+  uc_close(uc_);
+}
 
 void UnicornCpu::open_engine(const CpuConfig& config) {
   must(uc_open(UC_ARCH_X86, UC_MODE_32, &uc_), "uc_open");
@@ -131,6 +134,21 @@ void UnicornCpu::enter_ring3() {
   uc_reg_read(uc_, UC_X86_REG_SS, &ss);
   FL_CHECK(cs == segments.user_code && ss == segments.user_data, "ring 3 was entered with cs {:#x}, ss {:#x}", cs, ss);
   read_registers(loaded_);
+
+  uc_context* context = nullptr;
+  must(uc_context_alloc(uc_, &context), "context");
+  pristine_.reset(context);
+  must(uc_context_save(uc_, context), "context");
+  pristine_registers_ = loaded_;
+}
+
+// The engine remembers that a #DE, #TS, #NP, #SS or #GP was raised until it has delivered it through an IDT, which never
+// happens here: a second one would become a double fault, a third one a reset. Only its saved context can forget that.
+void UnicornCpu::forget_exception() {
+  const guest::FxState fpu = save();
+  must(uc_context_restore(uc_, pristine_.get()), "context");
+  loaded_ = pristine_registers_;
+  restore(fpu);
 }
 
 }  // namespace fl::emu

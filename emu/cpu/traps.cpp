@@ -1,4 +1,7 @@
 // From what the engine says to what a processor would have pushed: exact addresses, error codes, vectors, EIP.
+#include <algorithm>
+#include <initializer_list>
+
 #include "emu/cpu/unicorn_cpu.hpp"
 #include "mmu/base/check.hpp"
 
@@ -59,6 +62,10 @@ Trap UnicornCpu::page_fault(guest::Registers& regs) {
   } else {
     const InstructionBytes code = InstructionBytes::read(*mmu_, eip);
     const Instruction& instruction = decoder_.decode(code.bytes(), eip);
+    if (instruction.port_io) {
+      // The right to use ports is checked before memory.
+      return fault(regs, Vector::kGeneralProtection);
+    }
     const std::optional<ExactFault> found = exact_fault(
         instruction, regs, [this](uint16_t selector) { return segment_base(selector); }, miss_.page, miss_.access,
         [this](VirtAddr page) { return may_write(page); });
@@ -120,6 +127,25 @@ Trap UnicornCpu::exception(guest::Registers& regs, uint32_t vector) {
     return fault(regs, Vector::kGeneralProtection, gate_error(vector));
   }
   return fault(regs, static_cast<Vector>(vector));
+}
+
+// What the engine calls invalid is more than #UD: int 6 arrives like an invalid opcode, rdpmc and int1 are not implemented.
+Trap UnicornCpu::invalid_instruction(guest::Registers& regs) {
+  const InstructionBytes code = InstructionBytes::read(*mmu_, VirtAddr(regs.eip));
+  const auto starts_with = [&code](std::initializer_list<uint8_t> bytes) {
+    return code.bytes().size() >= bytes.size() && std::equal(bytes.begin(), bytes.end(), code.bytes().begin());
+  };
+  if (starts_with({kIntOpcode, static_cast<uint8_t>(Vector::kInvalidOpcode)})) {
+    return fault(regs, Vector::kGeneralProtection, gate_error(static_cast<uint32_t>(Vector::kInvalidOpcode)));
+  }
+  if (starts_with({0x0f, 0x33})) {  // rdpmc: CR4.PCE is off
+    return fault(regs, Vector::kGeneralProtection);
+  }
+  if (starts_with({0xf1})) {  // int1: a trap
+    regs.eip += 1;
+    return Trap{.kind = Trap::Kind::kException, .vector = static_cast<uint8_t>(Vector::kDebug)};
+  }
+  return fault(regs, Vector::kInvalidOpcode);
 }
 
 // sysenter and syscall. EIP is where the engine goes on: past the instruction or at it.

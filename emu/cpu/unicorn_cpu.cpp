@@ -17,6 +17,7 @@ constexpr uint32_t kNestedTask = 1u << 14;
 constexpr uint32_t kUserFlags = Eflags::kCarry | Eflags::kParity | Eflags::kAdjust | Eflags::kZero | Eflags::kSign |
                                 Eflags::kTrap | Eflags::kDirection | Eflags::kOverflow | kNestedTask |
                                 Eflags::kAlignCheck | Eflags::kId;
+constexpr uint32_t kSystemCallVector = 0x80;
 constexpr uint32_t user_flags(uint32_t eflags) { return (eflags & kUserFlags) | Eflags::kFixed | Eflags::kInterrupt; }
 
 struct GeneralRegister {
@@ -162,6 +163,9 @@ Trap UnicornCpu::run(Registers& regs, const guest::TlsArray& tls, uint64_t block
       case Stop::kMiss:
         return page_fault(regs);
       case Stop::kVector:
+        if (vector_ != kSystemCallVector) {
+          forget_exception();
+        }
         return exception(regs, vector_);
       case Stop::kFastCall:
         return fast_call(regs);
@@ -169,7 +173,7 @@ Trap UnicornCpu::run(Registers& regs, const guest::TlsArray& tls, uint64_t block
         break;
     }
     if (error == UC_ERR_INSN_INVALID) {
-      return exception(regs, static_cast<uint32_t>(guest::Vector::kInvalidOpcode));
+      return invalid_instruction(regs);
     }
     FL_CHECK(error == UC_ERR_OK, "engine stopped at {:#x}: {}", eip, uc_strerror(error));
     stop_requested_.store(false, std::memory_order_relaxed);

@@ -104,6 +104,7 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   void write_gdt();
   void add_hooks();
   void enter_ring3();
+  void forget_exception();
   // segments.cpp: false if ss cannot be loaded.
   bool load_segments(const guest::Registers& regs, const guest::TlsArray& tls);
   bool write_segment(int reg, uint16_t selector);
@@ -129,6 +130,7 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   // traps.cpp
   guest::Trap page_fault(guest::Registers& regs);
   guest::Trap exception(guest::Registers& regs, uint32_t vector);
+  guest::Trap invalid_instruction(guest::Registers& regs);
   guest::Trap fast_call(guest::Registers& regs);
   // hooks.cpp
   static void interrupt_hook(uc_engine*, uint32_t vector, void* self);
@@ -161,8 +163,14 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   std::atomic<bool> stop_requested_{false};
   std::function<uint64_t()> tsc_source_;
 
-  guest::Registers loaded_;        // what the engine holds
-  guest::TlsArray loaded_tls_{};   // what the GDT holds
+  guest::Registers loaded_;       // what the engine holds
+  guest::TlsArray loaded_tls_{};  // what the GDT holds
+  // The engine in ring 3 before any guest code, and its registers.
+  struct ContextDeleter {
+    void operator()(uc_context* context) const { uc_context_free(context); }
+  };
+  std::unique_ptr<uc_context, ContextDeleter> pristine_;
+  guest::Registers pristine_registers_;
   // Stepping before a block that runs into a missing page.
   bool stepping_ = false;
   VirtAddr stepping_from_, step_eip_;
