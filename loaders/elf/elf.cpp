@@ -13,13 +13,15 @@ namespace {
 // Linux: PATH_MAX, the limit of PT_INTERP's size.
 constexpr uint32_t kPathMax = 4096;
 
-Result<std::vector<ElfProgramHeader>> read_program_headers(const FileReader& file, const ElfHeader& header) {
+Result<std::vector<ElfProgramHeader>> read_program_headers(const FileReader& file, const ElfHeader& header,
+                                                           vm::ElfLoading loading) {
   if (header.e_phentsize != sizeof(ElfProgramHeader)) {
     return fail(Errno::kENOEXEC);
   }
-  // Linux allows one page of them (ELF_MIN_ALIGN), although its first limit is 64 KiB.
+  // Linux: ELF_MIN_ALIGN, a limit beside the one of 64 KiB that later kernels have dropped.
+  const size_t limit = loading == vm::ElfLoading::k6_1 ? kPageSize : 64 * 1024;
   const size_t size = size_t{header.e_phnum} * sizeof(ElfProgramHeader);
-  if (size == 0 || size > kPageSize) {
+  if (size == 0 || size > limit) {
     return fail(Errno::kENOEXEC);
   }
   std::vector<ElfProgramHeader> headers(header.e_phnum);
@@ -54,7 +56,7 @@ ExecStack exec_stack_of(const std::vector<ElfProgramHeader>& headers) {
 }
 
 // One PT_LOAD that has passed the checks. Linux: elf_map and set_brk, or elf_load in newer kernels.
-Result<ElfSegment> plan_segment(const ElfProgramHeader& header, uint32_t task_size) {
+Result<ElfSegment> plan_segment(const ElfProgramHeader& header, vm::ElfLoading loading, uint32_t task_size) {
   const uint32_t vaddr = header.p_vaddr;
   if (vaddr >= task_size || header.p_filesz > header.p_memsz || header.p_memsz > task_size ||
       task_size - header.p_memsz < vaddr) {
@@ -69,9 +71,9 @@ Result<ElfSegment> plan_segment(const ElfProgramHeader& header, uint32_t task_si
   ElfSegment segment{};
   segment.flags = header.p_flags & (kPfR | kPfW | kPfX);
   segment.map_start = VirtAddr(vaddr).page();
-  if (header.p_filesz == 0) {
-    // All of its pages are anonymous, the first from its beginning (elf_load; kernels before it mapped the file's page
-    // if the segment begins inside one).
+  // Without file bytes all pages are anonymous, the first from its beginning. 6.1 maps the file's page all the same if
+  // the segment begins inside one.
+  if (header.p_filesz == 0 && (loading == vm::ElfLoading::k6_18 || in_page == 0)) {
     if (header.p_memsz != 0) {
       segment.bss_start = segment.map_start;
       segment.bss_size = static_cast<uint32_t>(page_align_up(mem_end) - segment.map_start.value());
@@ -80,7 +82,11 @@ Result<ElfSegment> plan_segment(const ElfProgramHeader& header, uint32_t task_si
   }
   segment.map_size = static_cast<uint32_t>(map_end - segment.map_start.value());
   segment.file_offset = header.p_offset - in_page;
-  if ((segment.file_offset & kPageOffsetMask) != 0 || uint64_t{segment.file_offset} + segment.map_size > UINT32_MAX) {
+  if ((segment.file_offset & kPageOffsetMask) != 0) {
+    return fail(Errno::kEINVAL);
+  }
+  // vm_mmap adds in an unsigned long, which has 64 bits on the compat kernel.
+  if (loading == vm::ElfLoading::k6_1 && uint64_t{segment.file_offset} + segment.map_size > UINT32_MAX) {
     return fail(Errno::kEINVAL);
   }
   if (mem_end > file_end) {
@@ -94,9 +100,10 @@ Result<ElfSegment> plan_segment(const ElfProgramHeader& header, uint32_t task_si
 
 }  // namespace
 
-Result<ElfImage> parse_elf(const FileReader& file) {
+Result<ElfImage> parse_elf(const FileReader& file, vm::ElfLoading loading) {
   FL_TRY_ASSIGN(const ExecHeader bytes, read_exec_header(file));
   ElfImage image{};
+  image.loading = loading;
   image.header = load_from<ElfHeader>(bytes);
   if (!std::equal(kElfMagic.begin(), kElfMagic.end(), image.header.e_ident.begin())) {
     return fail(Errno::kENOEXEC);
@@ -108,7 +115,7 @@ Result<ElfImage> parse_elf(const FileReader& file) {
   if (image.header.e_machine != kEm386 && image.header.e_machine != kEm486) {
     return fail(Errno::kENOEXEC);
   }
-  FL_TRY_ASSIGN(image.program_headers, read_program_headers(file, image.header));
+  FL_TRY_ASSIGN(image.program_headers, read_program_headers(file, image.header, loading));
   for (const ElfProgramHeader& header : image.program_headers) {
     if (header.p_type == kPtInterp) {
       FL_TRY_ASSIGN(image.interpreter, read_interpreter(file, header));
@@ -133,7 +140,7 @@ Result<ElfPlan> plan_elf(const ElfImage& image, uint32_t task_size) {
     if (header.p_type != kPtLoad) {
       continue;
     }
-    FL_TRY_ASSIGN(const ElfSegment segment, plan_segment(header, task_size));
+    FL_TRY_ASSIGN(const ElfSegment segment, plan_segment(header, image.loading, task_size));
     plan.segments.push_back(segment);
 
     const VirtAddr start(header.p_vaddr);

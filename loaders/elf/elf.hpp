@@ -15,6 +15,7 @@
 #include "loaders/file_reader.hpp"
 #include "mmu/base/addr.hpp"
 #include "mmu/base/result.hpp"
+#include "vm/profile.hpp"
 
 namespace fl::loaders {
 
@@ -28,18 +29,20 @@ enum class ExecStack { kDefault, kDisableX, kEnableX };
 
 struct ElfImage {
   ElfType type;
+  vm::ElfLoading loading;  // the kernel whose rules were asked for
   ElfHeader header;
-  std::vector<ElfProgramHeader> program_headers;  // all of them, in the file's order; 1 to 128
+  std::vector<ElfProgramHeader> program_headers;  // all of them, in the file's order; 1 to 2048
   ExecStack exec_stack;
   // PT_INTERP's path as a C program reads it; the first one counts. The caller refuses or loads it.
   std::optional<std::string> interpreter;
 };
 
 // Checks what Linux checks before the point of no return. As Linux, it does not look at EI_CLASS, EI_DATA or versions.
-// Errors: ENOEXEC for a file that is not an i386 ELF program, has no or too many program headers (more than one page of
-// them), headers of another size or outside the file, or a bad interpreter path; EIO for an interpreter path outside
-// the file; and what the reader gives.
-Result<ElfImage> parse_elf(const FileReader& file);
+// `loading` decides how many program headers are too many: more than one page (6.1) or 64 KiB (6.18) of them.
+// Errors: ENOEXEC for a file that is not an i386 ELF program, has no or too many program headers, headers of another
+// size or outside the file, or a bad interpreter path; EIO for an interpreter path outside the file; and what the
+// reader gives.
+Result<ElfImage> parse_elf(const FileReader& file, vm::ElfLoading loading = vm::ElfLoading::k6_18);
 
 // One PT_LOAD. Addresses are the file's: the load bias is still to be added. It is mapped in two parts, either may be
 // empty:
@@ -72,8 +75,8 @@ struct ElfPlan {
 };
 
 // `task_size`: the end of user space. Linux: TASK_SIZE.
-// Errors: EINVAL for a segment with p_filesz > p_memsz, one that does not fit below task_size, or one whose file offset
-// and address disagree modulo 4096 or whose offset wraps at 4 GiB (what mmap says on i386); EINVAL for an ET_DYN file
+// Errors: EINVAL for a segment with p_filesz > p_memsz, one that does not fit below task_size, one whose file offset
+// and address disagree modulo 4096 (what mmap says), on 6.1-i386 one whose file offset passes 4 GiB, and an ET_DYN file
 // whose segments are all empty. Linux has by then killed the old program, so the process dies by SIGSEGV.
 Result<ElfPlan> plan_elf(const ElfImage& image, uint32_t task_size);
 

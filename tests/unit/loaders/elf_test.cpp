@@ -9,13 +9,18 @@
 #include "loaders/elf/symbols.hpp"
 #include "mmu/layout.hpp"
 #include "tests/support/good_elf.hpp"
+#include "vm/profile.hpp"
 
 namespace fl::loaders {
 namespace {
 
 using test::Bytes;
 
-Result<ElfImage> parse(const Bytes& bytes) { return parse_elf(MemoryReader(bytes)); }
+using vm::ElfLoading;
+
+Result<ElfImage> parse(const Bytes& bytes, ElfLoading loading = ElfLoading::k6_1) {
+  return parse_elf(MemoryReader(bytes), loading);
+}
 
 // The good file with a changed header.
 Bytes with_header(const std::function<void(ElfHeader&)>& change) {
@@ -102,17 +107,27 @@ TEST_CASE("elf: class, byte order, version and header size are not looked at, an
   CHECK(parse(with_header([](auto& header) { header.e_machine = kEm486; })).has_value());
 }
 
-TEST_CASE("elf: the table of program headers must have the right size, one page at most, and be inside the file") {
+TEST_CASE("elf: the table of program headers must have the right size and be inside the file") {
   CHECK(error_of(with_header([](auto& header) { header.e_phentsize = 31; })) == Errno::kENOEXEC);
   CHECK(error_of(with_header([](auto& header) { header.e_phentsize = 56; })) == Errno::kENOEXEC);
   CHECK(error_of(with_header([](auto& header) { header.e_phnum = 0; })) == Errno::kENOEXEC);
-  CHECK(error_of(with_header([](auto& header) { header.e_phnum = 129; })) == Errno::kENOEXEC);
-  CHECK(error_of(with_header([](auto& header) { header.e_phnum = 0xffff; })) == Errno::kENOEXEC);
-  CHECK(parse(with_header([](auto& header) { header.e_phnum = 128; })).has_value());
   CHECK(error_of(with_header([](auto& header) { header.e_phoff = 0xffffffff; })) == Errno::kENOEXEC);
   const auto size = static_cast<uint32_t>(test::good_elf().size());
   CHECK(parse(with_header([&](auto& header) { header.e_phoff = size - 128; })).has_value());
   CHECK(error_of(with_header([&](auto& header) { header.e_phoff = size - 127; })) == Errno::kENOEXEC);
+}
+
+TEST_CASE("elf: one page of program headers is allowed on 6.1, 64 KiB on 6.18") {
+  const auto accepts = [](uint16_t count, ElfLoading loading) {
+    Bytes bytes = with_header([&](auto& header) { header.e_phnum = count; });
+    bytes.resize(0x20000);
+    return parse(bytes, loading).has_value();
+  };
+  CHECK(accepts(128, ElfLoading::k6_1));
+  CHECK_FALSE(accepts(129, ElfLoading::k6_1));
+  CHECK(accepts(2048, ElfLoading::k6_18));
+  CHECK_FALSE(accepts(2049, ElfLoading::k6_18));
+  CHECK_FALSE(accepts(0xffff, ElfLoading::k6_18));
 }
 
 TEST_CASE("elf: an interpreter's path is read up to its NUL, and must have one at its end") {
@@ -164,19 +179,48 @@ TEST_CASE("elf: a segment that does not fit into user space is refused") {
   CHECK(refused([](auto& header) { header.p_filesz = header.p_memsz + 1; }));
 }
 
-TEST_CASE("elf: file offset and address must agree within the page unless nothing of the file is mapped") {
+TEST_CASE("elf: file offset and address must agree within the page") {
   CHECK(plan(with_segment(1, [](auto& header) { header.p_vaddr += 4; })).error() == Errno::kEINVAL);
-  CHECK(plan(with_segment(1, [](auto& header) { header.p_offset = 0xfffff000; })).error() == Errno::kEINVAL);
-  const auto bss = plan(with_segment(1, [](auto& header) {
-    header.p_vaddr += 4;
-    header.p_filesz = 0;
-    header.p_memsz = 0x1000;
-  }));
-  REQUIRE(bss.has_value());
-  CHECK(bss->segments[1].map_size == 0);
-  CHECK(bss->segments[1].zero_size == 0);
-  CHECK(bss->segments[1].bss_start == VirtAddr(test::kDataAddress));
-  CHECK(bss->segments[1].bss_size == 0x2000);
+}
+
+TEST_CASE("elf: a file offset that passes 4 GiB is refused where unsigned long has 32 bits") {
+  ElfImage image = with_segment(1, [](auto& header) { header.p_offset = 0xfffff000; });
+  CHECK(plan(image).error() == Errno::kEINVAL);
+  image.loading = ElfLoading::k6_18;
+  CHECK(plan(image)->segments[1].file_offset == 0xfffff000);
+}
+
+TEST_CASE("elf: a segment without file bytes that begins inside a page maps the file's page on 6.1 only") {
+  const auto bss_only = [](uint32_t in_page) {
+    return with_segment(1, [=](auto& header) {
+      header.p_vaddr += in_page;
+      header.p_offset += in_page;
+      header.p_filesz = 0;
+      header.p_memsz = 0x1000;
+    });
+  };
+  ElfImage image = bss_only(4);
+  const auto old_way = plan(image);
+  REQUIRE(old_way.has_value());
+  CHECK(old_way->segments[1].map_size == 0x1000);
+  CHECK(old_way->segments[1].zero_start == VirtAddr(test::kDataAddress + 4));
+  CHECK(old_way->segments[1].zero_size == 0xffc);
+  CHECK(old_way->segments[1].bss_start == VirtAddr(test::kDataAddress + 0x1000));
+  CHECK(old_way->segments[1].bss_size == 0x1000);
+
+  image.loading = ElfLoading::k6_18;
+  const auto new_way = plan(image);
+  REQUIRE(new_way.has_value());
+  CHECK(new_way->segments[1].map_size == 0);
+  CHECK(new_way->segments[1].zero_size == 0);
+  CHECK(new_way->segments[1].bss_start == VirtAddr(test::kDataAddress));
+  CHECK(new_way->segments[1].bss_size == 0x2000);
+
+  const auto at_page_start = plan(bss_only(0));
+  REQUIRE(at_page_start.has_value());
+  CHECK(at_page_start->segments[1].map_size == 0);
+  CHECK(at_page_start->segments[1].bss_start == VirtAddr(test::kDataAddress));
+  CHECK(at_page_start->segments[1].bss_size == 0x1000);
 }
 
 TEST_CASE("elf: a bss that ends inside the last file page clears that page and adds none") {
