@@ -50,13 +50,15 @@ void unmap_page(VmArea& area, mmu::Pte old) {
            page.mapcount);
   --rss_of(area.mm->use_mutable(), page);
   --page.mapcount;
-  --page.refcount;
   if (page.has(PageFlag::kCache)) {
+    --page.refcount;
     if (old.dirty() && area.shared()) {
       memory.cache().mapping(page.mapping)->mark_dirty(old.pfn());
     }
     memory.cache().update_inactive(old.pfn());
-  } else if (page.refcount == 0) {
+  } else if (page.refcount > 1) {
+    --page.refcount;
+  } else {
     memory.pages().free(old.pfn(), 0);
   }
 }

@@ -45,6 +45,9 @@ Result<Pfn> PageAllocator::alloc(uint32_t order, Fill fill) {
 }
 
 void PageAllocator::free(Pfn first, uint32_t order) {
+  // A free frame has no references, wherever in its block it stands, so a second free shows here.
+  FL_CHECK(mem_map_[first].refcount == 1, "freeing frame {:#x} with refcount {}", first.value(),
+           mem_map_[first].refcount);
   for (uint32_t i = 0; i < (1u << order); ++i) {
     Page& page = mem_map_[first + i];
     FL_CHECK(page.mapcount == 0 && !page.has(PageFlag::kReserved | PageFlag::kCache),

@@ -34,6 +34,7 @@ class PageAllocator : public mmu::FrameSource {
 
   // 2^order adjacent frames, reference count of the first 1; reclaims if need be. ENOMEM.
   Result<Pfn> alloc(uint32_t order, Fill fill);
+  // Gives a block back; its first frame's reference is the last one.
   void free(Pfn first, uint32_t order);
 
   // FrameSource.
