@@ -1,0 +1,58 @@
+// Allocating and freeing descriptors. Linux counterparts: alloc_fd, replace_fd, close_fd.
+#include "guest/fs/fd_table.hpp"
+
+#include <utility>
+
+namespace fl::guest {
+namespace {
+
+// Linux: sysctl_nr_open; no limit lets a table grow beyond it.
+constexpr uint64_t kMaxDescriptors = 1u << 20;
+
+}  // namespace
+
+Result<uint32_t> FdTable::install(std::shared_ptr<OpenFile> file, CloseOnExec close_on_exec, uint64_t limit,
+                                  uint32_t lowest) {
+  uint64_t fd = lowest;
+  while (fd < entries_.size() && entries_[fd].file != nullptr) {
+    ++fd;
+  }
+  if (fd >= limit || fd >= kMaxDescriptors) {
+    return fail(Errno::kEMFILE);
+  }
+  if (fd >= entries_.size()) {
+    entries_.resize(fd + 1);
+  }
+  entries_[fd] = {std::move(file), close_on_exec};
+  return static_cast<uint32_t>(fd);
+}
+
+Status FdTable::install_at(uint32_t fd, std::shared_ptr<OpenFile> file, CloseOnExec close_on_exec, uint64_t limit) {
+  if (fd >= limit || fd >= kMaxDescriptors) {
+    return fail(Errno::kEBADF);
+  }
+  if (fd >= entries_.size()) {
+    entries_.resize(fd + 1);
+  }
+  // The old file's destructor must not see a half-written entry.
+  const Entry old = std::exchange(entries_[fd], Entry{std::move(file), close_on_exec});
+  return {};
+}
+
+Result<std::shared_ptr<OpenFile>> FdTable::close(uint32_t fd) {
+  if (get(fd) == nullptr) {
+    return fail(Errno::kEBADF);
+  }
+  Entry old = std::exchange(entries_[fd], Entry{});
+  return std::move(old.file);
+}
+
+void FdTable::close_on_exec() {
+  for (Entry& entry : entries_) {
+    if (entry.close_on_exec == CloseOnExec::kYes) {
+      entry = Entry{};
+    }
+  }
+}
+
+}  // namespace fl::guest

@@ -1,0 +1,50 @@
+// FdTable: a process's file descriptors. Linux counterpart: struct files_struct, fs/file.c.
+//
+// Shared between tasks by CLONE_FILES, copied by fork. The descriptor limit is the caller's RLIMIT_NOFILE.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "guest/fs/open_file.hpp"
+#include "mmu/base/result.hpp"
+
+namespace fl::guest {
+
+enum class CloseOnExec : bool { kNo, kYes };
+
+class FdTable {
+ public:
+  struct Entry {
+    std::shared_ptr<OpenFile> file;  // null: free
+    CloseOnExec close_on_exec = CloseOnExec::kNo;
+  };
+
+  // The open file of a descriptor; null if there is none. Linux: fdget_raw.
+  OpenFile* get(uint32_t fd) const { return fd < entries_.size() ? entries_[fd].file.get() : nullptr; }
+  std::shared_ptr<OpenFile> share(uint32_t fd) const { return fd < entries_.size() ? entries_[fd].file : nullptr; }
+  // The entry of an open descriptor, or null.
+  Entry* entry(uint32_t fd) { return fd < entries_.size() && entries_[fd].file != nullptr ? &entries_[fd] : nullptr; }
+
+  // Puts a file at the lowest free descriptor from `lowest` on. EMFILE if that is not below `limit`.
+  Result<uint32_t> install(std::shared_ptr<OpenFile> file, CloseOnExec close_on_exec, uint64_t limit,
+                           uint32_t lowest = 0);
+  // Puts a file at exactly `fd`, closing what was there. EBADF if it is not below `limit`.
+  Status install_at(uint32_t fd, std::shared_ptr<OpenFile> file, CloseOnExec close_on_exec, uint64_t limit);
+  // Takes a descriptor away; EBADF. The file closes when the returned pointer goes, if it was the last.
+  Result<std::shared_ptr<OpenFile>> close(uint32_t fd);
+  // Linux: do_close_on_exec.
+  void close_on_exec();
+  void close_all() { entries_.clear(); }
+  // For fork. Linux: dup_fd.
+  std::shared_ptr<FdTable> clone() const { return std::make_shared<FdTable>(*this); }
+
+  std::span<const Entry> entries() const { return entries_; }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+}  // namespace fl::guest

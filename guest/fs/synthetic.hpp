@@ -1,0 +1,70 @@
+// Files whose content the kernel makes up: TextFile (a file of /proc) and ListDirectory (a directory of /proc or /dev).
+// Linux counterparts: fs/seq_file.c, simple_dir_operations.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "guest/fs/open_file.hpp"
+
+namespace fl::guest {
+
+// What a file system made up by the kernel tells about one of its nodes.
+FileStat synthetic_stat(DeviceNumber device, uint64_t ino, uint32_t mode, const FileTime& time);
+
+// How much one read gives. Linux: a seq_file whose show() is called for each record fills one page; single_open gives
+// all.
+enum class ReadSize : uint8_t { kWhole, kPageOfLines };
+
+class TextFile final : public OpenFile {
+ public:
+  // Makes the whole text; called when a read starts at position 0.
+  using Generate = std::function<Result<std::string>()>;
+  TextFile(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat, Generate generate, ReadSize size)
+      : OpenFile(flags, std::move(path)), stat_(stat), generate_(std::move(generate)), size_(size) {}
+
+  Result<FileStat> stat() override { return stat_; }
+  bool seekable() const override { return true; }
+  Result<uint32_t> read(IoBuffer& to, uint64_t& at) override;
+  Result<uint64_t> seek(int64_t offset, uint32_t whence) override;
+  Result<FsStat> statfs() override;
+
+ private:
+  FileStat stat_;
+  Generate generate_;
+  ReadSize size_;
+  std::string text_;
+  bool generated_ = false;
+};
+
+class ListDirectory final : public OpenFile {
+ public:
+  struct Item {
+    std::string name;
+    uint64_t ino = 0;
+    uint32_t mode = 0;
+  };
+  // `items` without "." and "..".
+  ListDirectory(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat, std::vector<Item> items);
+
+  Result<FileStat> stat() override { return stat_; }
+  bool is_directory() const override { return true; }
+  bool seekable() const override { return true; }
+  Result<uint32_t> read(IoBuffer&, uint64_t&) override { return fail(Errno::kEISDIR); }
+  Result<uint64_t> seek(int64_t offset, uint32_t whence) override;
+  Status list(DirectorySink& sink) override;
+  Result<FsStat> statfs() override;
+
+ private:
+  FileStat stat_;
+  std::vector<Item> items_;
+};
+
+// statfs of such a file system; `magic` as in linux/magic.h.
+FsStat synthetic_statfs(uint64_t magic);
+inline constexpr uint64_t kProcMagic = 0x9fa0;
+inline constexpr uint64_t kTmpfsMagic = 0x01021994;
+
+}  // namespace fl::guest
