@@ -1,0 +1,194 @@
+// Reading, writing and changing a regular file of the host. Linux counterpart: mm/filemap.c.
+#include "guest/fs/host/host_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+#include "guest/fs/host/host_call.hpp"
+#include "guest/fs/ioctl.hpp"
+#include "vm/memory_system.hpp"
+
+namespace fl::guest {
+namespace {
+
+// Bytes taken from the guest before the host is asked to write them.
+constexpr size_t kWriteBatch = 64 << 10;
+
+}  // namespace
+
+HostFile::HostFile(uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySystem& memory, SharedFd fd,
+                   std::shared_ptr<HostInode> inode, Place place)
+    : OpenFile(flags, std::move(path)), memory_(memory), fd_(std::move(fd)), inode_(std::move(inode)), place_(place) {}
+
+HostFile::~HostFile() {
+  if (changed_) {
+    if (const auto now = stat_host_fd(fd_->get())) {
+      inode_->note_own_change(*now);
+    }
+  }
+}
+
+Result<FileStat> HostFile::stat() {
+  FL_TRY_ASSIGN(const FileStat stat, stat_host_fd(fd_->get()));
+  inode_->store->set_size(stat.size);
+  return stat;
+}
+
+// The size, asked anew if a read wants to go to the end that is known.
+uint64_t HostFile::known_size(uint64_t wanted_end) {
+  if (wanted_end >= inode_->store->size()) {
+    inode_->store->refresh_size();
+  }
+  return inode_->store->size();
+}
+
+Result<uint32_t> HostFile::read(IoBuffer& to, uint64_t& at) {
+  const uint64_t size = known_size(at + to.left());
+  uint32_t done = 0;
+  while (to.left() > 0 && at < size) {
+    const auto wanted = static_cast<uint32_t>(std::min<uint64_t>(to.left(), size - at));
+    // All pages of the request are asked of the host together, not one for each piece of the guest's memory.
+    const uint64_t index = at >> kPageShift;
+    if (inode_->mapping->find(index) == vm::kNoPage) {
+      const auto page = inode_->mapping->get(index, static_cast<uint32_t>(pages_for((at & kPageOffsetMask) + wanted)));
+      if (!page) {
+        if (done > 0) {
+          break;
+        }
+        return fail(page.error() == Errno::kENOMEM ? Errno::kENOMEM : Errno::kEIO);
+      }
+    }
+    const auto piece = to.chunk(wanted, mmu::Access::kWrite);
+    if (!piece) {
+      return done > 0 ? Result<uint32_t>(done) : fail(piece.error());
+    }
+    const auto got = inode_->mapping->read(at, *piece);
+    if (!got || *got == 0) {
+      return done > 0 || got ? Result<uint32_t>(done) : fail(got.error());
+    }
+    to.advance(*got);
+    at += *got;
+    done += *got;
+  }
+  return done;
+}
+
+Result<uint32_t> HostFile::write(IoBuffer& from, uint64_t& at) {
+  if ((flags() & OpenFlag::kAppend) != 0) {
+    inode_->store->refresh_size();
+    at = inode_->store->size();
+  }
+  std::array<std::byte, kWriteBatch> batch;
+  uint32_t done = 0;
+  while (from.left() > 0) {
+    const uint32_t taken = from.take(batch);
+    if (taken == 0) {
+      return done > 0 ? Result<uint32_t>(done) : fail(Errno::kEFAULT);
+    }
+    ssize_t put = 0;
+    do {
+      put = ::pwrite(fd_->get(), batch.data(), taken, static_cast<off_t>(at));
+    } while (put < 0 && errno == EINTR);
+    if (put < 0) {
+      return done > 0 ? Result<uint32_t>(done) : fail(errno_from_host(errno));
+    }
+    changed_ = true;
+    const auto written = static_cast<uint32_t>(put);
+    inode_->store_in_cache(memory_, at, std::span(batch).first(written));
+    at += written;
+    done += written;
+    inode_->store->set_size(std::max(inode_->store->size(), at));
+    if (written < taken || taken < batch.size()) {
+      break;  // the disk is full, or the guest's memory ended
+    }
+  }
+  return done;
+}
+
+Result<uint64_t> HostFile::seek(int64_t offset, uint32_t whence) {
+  if (whence == Whence::kData || whence == Whence::kHole) {
+    const off_t found = ::lseek(fd_->get(), offset, whence == Whence::kData ? SEEK_DATA : SEEK_HOLE);
+    FL_TRY(host_status(found));
+    return pos = static_cast<uint64_t>(found);
+  }
+  const uint64_t size = whence == Whence::kEnd ? known_size(UINT64_MAX) : 0;
+  FL_TRY_ASSIGN(pos, seek_in(pos, size, offset, whence));
+  return pos;
+}
+
+Status HostFile::truncate(uint64_t size) {
+  if (size > static_cast<uint64_t>(std::numeric_limits<off_t>::max())) {
+    return fail(Errno::kEINVAL);
+  }
+  FL_TRY(host_status(::ftruncate(fd_->get(), static_cast<off_t>(size))));
+  changed_ = true;
+  inode_->store->set_size(size);
+  if (inode_->mapping != nullptr) {
+    inode_->mapping->truncate(size);
+  }
+  return {};
+}
+
+Status HostFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
+  if ((mode & ~uint32_t{FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE}) != 0) {
+    return fail(Errno::kEOPNOTSUPP);
+  }
+  if (inode_->mapping != nullptr) {
+    FL_TRY(inode_->mapping->write_back(offset >> kPageShift, (offset + length) >> kPageShift));
+  }
+  FL_TRY(host_status(
+      ::fallocate(fd_->get(), static_cast<int>(mode), static_cast<off_t>(offset), static_cast<off_t>(length))));
+  changed_ = true;
+  inode_->store->refresh_size();
+  return inode_->mapping != nullptr ? inode_->mapping->reload(offset, length) : Status{};
+}
+
+Status HostFile::sync() {
+  if (inode_->mapping != nullptr) {
+    FL_TRY(inode_->mapping->write_back(0, std::numeric_limits<uint64_t>::max()));
+  }
+  return host_status(::fsync(fd_->get()));
+}
+
+Status HostFile::chmod(uint32_t mode) {
+  return place_ == Place::kWritable ? chmod_host_fd(fd_->get(), mode) : fail(Errno::kEROFS);
+}
+
+Status HostFile::chown(uint32_t uid, uint32_t gid) {
+  return place_ == Place::kWritable ? chown_host_fd(fd_->get(), uid, gid) : fail(Errno::kEROFS);
+}
+
+Status HostFile::set_times(const TimeChanges& times) {
+  return place_ == Place::kWritable ? set_times_host_fd(fd_->get(), times) : fail(Errno::kEROFS);
+}
+
+Result<FsStat> HostFile::statfs() { return statfs_host_fd(fd_->get()); }
+
+Result<uint32_t> HostFile::ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) {
+  if (request != Ioctl::kFionread) {
+    return fail(Errno::kENOTTY);
+  }
+  const uint64_t size = known_size(UINT64_MAX);
+  FL_TRY(user.put(argument, static_cast<int32_t>(size - pos)));
+  return 0;
+}
+
+std::shared_ptr<const vm::MappedFile> HostFile::mapped_file() {
+  if (mapped_ == nullptr && inode_->mapping != nullptr) {
+    vm::MappedFile file;
+    file.mapping = inode_->mapping;
+    file.path = path()->text;
+    file.device = inode_->device;
+    file.inode = inode_->number;
+    file.readable = readable();
+    file.writable = writable();
+    mapped_ = std::make_shared<const vm::MappedFile>(std::move(file));
+  }
+  return mapped_;
+}
+
+}  // namespace fl::guest

@@ -1,0 +1,50 @@
+// HostFs: the host's files as a file system of the guest. Linux counterpart: an ext4 mounted read-only, with writable
+// bind mounts for --rw.
+//
+// All access goes through HostRoot; regular files share their pages through the inode table.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "guest/fs/file_system.hpp"
+#include "guest/fs/host/host_file.hpp"
+#include "guest/fs/host/host_inode.hpp"
+#include "guest/fs/host/host_root.hpp"
+
+namespace fl::guest {
+
+class HostFs final : public FileSystem {
+ public:
+  HostFs(vm::MemorySystem& memory, std::unique_ptr<HostRoot> root)
+      : memory_(memory), root_(std::move(root)), inodes_(memory) {}
+
+  Result<FileStat> lstat(const Caller& caller, const std::string& path) override;
+  Result<LinkTarget> readlink(const Caller& caller, const std::string& path) override;
+  Result<std::shared_ptr<OpenFile>> open(const Caller& caller, const std::string& path,
+                                         const OpenRequest& request) override;
+  Status access(const Caller& caller, const std::string& path, uint32_t mode) override;
+  Result<FsStat> statfs(const std::string& path) override;
+  Status mkdir(const std::string& path, uint32_t mode) override;
+  Status symlink(const std::string& path, const std::string& target) override;
+  Status remove(const std::string& path, RemoveKind kind) override;
+  Status rename(const std::string& from, const std::string& to, uint32_t flags) override;
+  Status link(const std::string& from, const std::string& to) override;
+  Status chmod(const std::string& path, uint32_t mode) override;
+  Status chown(const std::string& path, uint32_t uid, uint32_t gid) override;
+  Status truncate(const std::string& path, uint64_t size) override;
+  Status set_times(const std::string& path, const TimeChanges& times) override;
+
+  HostRoot& root() { return *root_; }
+  HostInodeTable& inodes() { return inodes_; }
+
+ private:
+  Result<HostRoot::Node> open_existing(const std::string& path, uint32_t flags, bool& read_write);
+  Place place(const std::string& path) const { return root_->writable(path) ? Place::kWritable : Place::kReadOnly; }
+
+  vm::MemorySystem& memory_;
+  std::unique_ptr<HostRoot> root_;
+  HostInodeTable inodes_;
+};
+
+}  // namespace fl::guest

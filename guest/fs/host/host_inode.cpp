@@ -1,0 +1,188 @@
+// Reading and writing pages of host files, and keeping one inode for each file.
+#include "guest/fs/host/host_inode.hpp"
+
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "mmu/base/check.hpp"
+#include "vm/memory_system.hpp"
+
+namespace fl::guest {
+namespace {
+
+bool same_time(const FileTime& a, const FileTime& b) {
+  return a.seconds == b.seconds && a.nanoseconds == b.nanoseconds;
+}
+
+// Reads until the pages are full or the file ends; the rest becomes zeros.
+Status read_full(int fd, uint64_t offset, std::span<std::byte* const> pages) {
+  constexpr size_t kBatch = 64;
+  for (size_t first = 0; first < pages.size(); first += kBatch) {
+    const size_t count = std::min(kBatch, pages.size() - first);
+    size_t done = 0;
+    while (done < count * kPageSize) {
+      std::array<iovec, kBatch> iov;
+      size_t pieces = 0;
+      for (size_t page = done / kPageSize; page < count; ++page) {
+        const size_t skip = page == done / kPageSize ? done % kPageSize : 0;
+        iov[pieces++] = {pages[first + page] + skip, kPageSize - skip};
+      }
+      const uint64_t at = offset + first * kPageSize + done;
+      const ssize_t got = ::preadv(fd, iov.data(), static_cast<int>(pieces), static_cast<off_t>(at));
+      if (got < 0 && errno == EINTR) {
+        continue;
+      }
+      if (got < 0) {
+        return fail(Errno::kEIO);
+      }
+      if (got == 0) {
+        break;
+      }
+      done += static_cast<size_t>(got);
+    }
+    for (size_t page = done / kPageSize; page < count; ++page) {
+      const size_t keep = page == done / kPageSize ? done % kPageSize : 0;
+      std::memset(pages[first + page] + keep, 0, kPageSize - keep);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status HostStore::read_pages(uint64_t first, std::span<std::byte* const> pages) {
+  if (reader_ == nullptr) {
+    return fail(Errno::kEIO);
+  }
+  return read_full(reader_->get(), first << kPageShift, pages);
+}
+
+Status HostStore::write_page(uint64_t index, std::span<const std::byte, 4096> bytes) {
+  if (writer_ == nullptr) {
+    return fail(Errno::kEIO);
+  }
+  // The host's size, not ours: a file that was cut on the host must not grow again.
+  struct stat now {};
+  if (::fstat(writer_->get(), &now) != 0) {
+    return fail(errno_from_host(errno));
+  }
+  const uint64_t start = index << kPageShift;
+  const uint64_t host_size = std::min<uint64_t>(static_cast<uint64_t>(now.st_size), size_);
+  size_t left = start >= host_size ? 0 : std::min<uint64_t>(kPageSize, host_size - start);
+  size_t done = 0;
+  while (left > 0) {
+    const ssize_t put = ::pwrite(writer_->get(), bytes.data() + done, left, static_cast<off_t>(start + done));
+    if (put < 0 && errno == EINTR) {
+      continue;
+    }
+    if (put <= 0) {
+      return fail(put < 0 ? errno_from_host(errno) : Errno::kEIO);
+    }
+    done += static_cast<size_t>(put);
+    left -= static_cast<size_t>(put);
+  }
+  return {};
+}
+
+void HostStore::refresh_size() {
+  struct stat now {};
+  const SharedFd& fd = reader_ != nullptr ? reader_ : writer_;
+  if (fd != nullptr && ::fstat(fd->get(), &now) == 0) {
+    size_ = static_cast<uint64_t>(now.st_size);
+  }
+}
+
+void HostInode::store_in_cache(vm::MemorySystem& memory, uint64_t offset, std::span<const std::byte> bytes) {
+  while (mapping != nullptr && !bytes.empty()) {
+    const size_t in_page = offset & kPageOffsetMask;
+    const size_t length = std::min<size_t>(bytes.size(), kPageSize - in_page);
+    if (const uint32_t frame = mapping->find(offset >> kPageShift); frame != vm::kNoPage) {
+      std::memcpy(memory.ram().frame(Pfn(frame)) + in_page, bytes.data(), length);
+      memory.tlb().code_changed(Pfn(frame));
+    }
+    offset += length;
+    bytes = bytes.subspan(length);
+  }
+}
+
+void HostInode::note_own_change(const FileStat& stat) {
+  store->set_size(stat.size);
+  mtime = stat.mtime;
+  ctime = stat.ctime;
+}
+
+std::shared_ptr<HostInode> HostInodeTable::find(const FileStat& stat) const {
+  const auto found = inodes_.find(Key{stat.dev.word(), stat.ino});
+  return found == inodes_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<HostInode> HostInodeTable::acquire(const SharedFd& fd, FdUse use, const FileStat& stat) {
+  const Key key{stat.dev.word(), stat.ino};
+  std::shared_ptr<HostInode> inode = find(stat);
+  const bool fresh = inode == nullptr;
+  if (fresh) {
+    inode = std::make_shared<HostInode>();
+    inode->device = key.device;
+    inode->number = key.number;
+    inodes_.emplace(key, inode);
+    order_.push_back(key);
+    drop_oldest_idle();
+  }
+  HostStore& store = *inode->store;
+  if (use != FdUse::kWrite && !store.has_reader()) {
+    store.set_reader(fd);
+  }
+  if (use != FdUse::kRead && !store.has_writer()) {
+    store.set_writer(fd);
+  }
+  if (store.has_reader() && inode->mapping == nullptr) {
+    inode->mapping = vm::Mapping::for_file(memory_, inode->store);
+  }
+  const uint64_t old_size = store.size();
+  const bool changed =
+      !fresh && (old_size != stat.size || !same_time(inode->mtime, stat.mtime) || !same_time(inode->ctime, stat.ctime));
+  inode->note_own_change(stat);
+  if (changed && inode->mapping != nullptr) {
+    if (stat.size < old_size) {
+      inode->mapping->truncate(stat.size);
+    }
+    // A page that cannot be read again keeps its old bytes, as a file does whose disk fails after it was cached.
+    (void)inode->mapping->reload(0, stat.size);
+  }
+  return inode;
+}
+
+bool HostInodeTable::unused(const HostInode& inode, long references) {
+  return references == 1 && (inode.mapping == nullptr || inode.mapping.use_count() == 1);
+}
+
+size_t HostInodeTable::idle() const {
+  return static_cast<size_t>(std::count_if(inodes_.begin(), inodes_.end(), [](const auto& entry) {
+    return unused(*entry.second, entry.second.use_count());
+  }));
+}
+
+void HostInodeTable::drop_oldest_idle() {
+  size_t excess = idle();
+  if (excess <= kMaxIdle) {
+    return;
+  }
+  excess -= kMaxIdle;
+  std::erase_if(order_, [&](const Key& key) {
+    const auto found = inodes_.find(key);
+    if (excess == 0 || !unused(*found->second, found->second.use_count())) {
+      return false;
+    }
+    inodes_.erase(found);
+    --excess;
+    return true;
+  });
+}
+
+}  // namespace fl::guest

@@ -1,0 +1,96 @@
+// HostInode: a regular file of the host with its page cache, one for each (device, inode) that is open, mapped or was
+// recently; and the table of them. Linux counterparts: struct inode with i_data, the inode cache (fs/inode.c).
+//
+// read() and mmap of every open of the same file go through the same vm::Mapping. The size is remembered between host
+// calls and asked again on open, stat, at the end of a read, and after writes. Simplified: another process of the host
+// that changes a file while it is open is noticed at the next open only (except for growth).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <unordered_map>
+
+#include "guest/fs/file_stat.hpp"
+#include "guest/fs/unique_fd.hpp"
+#include "vm/cache/backing_store.hpp"
+#include "vm/cache/mapping.hpp"
+
+namespace fl::vm {
+class MemorySystem;
+}
+
+namespace fl::guest {
+
+// A host descriptor that several owners keep open.
+using SharedFd = std::shared_ptr<const UniqueFd>;
+
+// The pages of a host file, by pread and pwrite.
+class HostStore final : public vm::BackingStore {
+ public:
+  uint64_t size() const override { return size_; }
+  // Fills what the file no longer has with zeros.
+  Status read_pages(uint64_t first, std::span<std::byte* const> pages) override;
+  Status write_page(uint64_t index, std::span<const std::byte, 4096> bytes) override;
+
+  void set_size(uint64_t bytes) { size_ = bytes; }
+  // Asks the host for the size again.
+  void refresh_size();
+  void set_reader(SharedFd fd) { reader_ = std::move(fd); }
+  void set_writer(SharedFd fd) { writer_ = std::move(fd); }
+  bool has_reader() const { return reader_ != nullptr; }
+  bool has_writer() const { return writer_ != nullptr; }
+
+ private:
+  SharedFd reader_, writer_;
+  uint64_t size_ = 0;
+};
+
+struct HostInode {
+  uint64_t device = 0;
+  uint64_t number = 0;
+  std::shared_ptr<HostStore> store = std::make_shared<HostStore>();
+  std::shared_ptr<vm::Mapping> mapping;
+  FileTime mtime, ctime;  // as last seen
+
+  // The cached pages take what was written to the host file at `offset`. Linux: what generic_perform_write stores.
+  void store_in_cache(vm::MemorySystem& memory, uint64_t offset, std::span<const std::byte> bytes);
+  // The file has this size and these times now, by our own doing.
+  void note_own_change(const FileStat& stat);
+};
+
+enum class FdUse : uint8_t { kRead, kWrite, kReadWrite };
+
+class HostInodeTable {
+ public:
+  explicit HostInodeTable(vm::MemorySystem& memory) : memory_(memory) {}
+  HostInodeTable(const HostInodeTable&) = delete;
+  HostInodeTable& operator=(const HostInodeTable&) = delete;
+
+  // The inode of an open regular file, `stat` being fresh. Cached pages that the host has changed since are read again.
+  std::shared_ptr<HostInode> acquire(const SharedFd& fd, FdUse use, const FileStat& stat);
+  // The inode if it is in the table, else null.
+  std::shared_ptr<HostInode> find(const FileStat& stat) const;
+  // Inodes that nobody uses and that are kept for their cached pages.
+  size_t idle() const;
+
+ private:
+  // Host descriptors and pages of files that were closed are kept for so many files. Linux's cache has no such bound.
+  static constexpr size_t kMaxIdle = 64;
+  struct Key {
+    uint64_t device, number;
+    bool operator==(const Key&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const Key& key) const { return key.device * 0x9e3779b97f4a7c15u ^ key.number; }
+  };
+  static bool unused(const HostInode& inode, long references);
+  void drop_oldest_idle();
+
+  vm::MemorySystem& memory_;
+  std::unordered_map<Key, std::shared_ptr<HostInode>, Hash> inodes_;
+  std::deque<Key> order_;  // by first use
+};
+
+}  // namespace fl::guest

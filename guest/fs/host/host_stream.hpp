@@ -1,0 +1,68 @@
+// HostStream: descriptor 0, 1 or 2 of faultline itself, given to the guest: a terminal, pipe, socket, device or file.
+// Linux counterpart: the files that a program inherits.
+//
+// Bytes pass through a buffer of ours, because a host read must not be repeated if the guest's memory turns out to be
+// bad: what could not be stored is kept and read first the next time. Waiting happens in the host, in slices, so that a
+// request to stop the machine is heard. The guest's O_NONBLOCK does not change the host's description, which others
+// share.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "guest/fs/host/host_inode.hpp"
+#include "guest/fs/open_file.hpp"
+
+namespace fl::vm {
+class MemorySystem;
+}
+
+namespace fl::guest {
+
+// Whether a wait in the host must end because the machine shall stop.
+using StopRequested = std::function<bool()>;
+
+class HostStream final : public OpenFile {
+ public:
+  // `fd` is borrowed: one of 0, 1, 2. Null if it is not open.
+  static std::shared_ptr<HostStream> adopt(int fd, vm::MemorySystem& memory, HostInodeTable& inodes,
+                                           std::shared_ptr<LivePath> path, StopRequested stop);
+
+  Result<FileStat> stat() override { return stat_host_fd(fd_); }
+  bool seekable() const override { return seekable_; }
+  // EINTR: the machine is asked to stop.
+  Result<uint32_t> read(IoBuffer& to, uint64_t& at) override;
+  Result<uint32_t> write(IoBuffer& from, uint64_t& at) override;
+  Result<uint64_t> seek(int64_t offset, uint32_t whence) override;
+  Status truncate(uint64_t size) override;
+  Status sync() override;
+  Result<FsStat> statfs() override;
+  Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) override;
+  uint32_t poll() override;
+  int host_poll_fd() const override { return fd_; }
+  std::shared_ptr<const vm::MappedFile> mapped_file() override;
+
+ private:
+  HostStream(int fd, uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySystem& memory, HostInodeTable& inodes,
+             const FileStat& stat, StopRequested stop);
+  Status wait_for(short events) const;
+  Result<uint32_t> host_read(std::span<std::byte> to, const uint64_t* at) const;
+  Result<uint32_t> host_write(std::span<const std::byte> from, const uint64_t* at) const;
+  void note_written(uint64_t end, std::span<const std::byte> bytes);
+
+  int fd_;
+  vm::MemorySystem& memory_;
+  HostInodeTable& inodes_;
+  bool regular_;
+  bool seekable_;
+  FileStat identity_;
+  StopRequested stop_;
+  std::vector<std::byte> unread_;
+  bool broken_ = false;  // the reader of the pipe has gone
+  std::shared_ptr<HostInode> inode_;
+  std::shared_ptr<const vm::MappedFile> mapped_;
+};
+
+}  // namespace fl::guest
