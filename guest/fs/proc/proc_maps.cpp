@@ -1,0 +1,67 @@
+// /proc/PID/maps. Linux counterpart: show_map_vma (fs/proc/task_mmu.c).
+#include <fmt/format.h>
+
+#include <iterator>
+#include <string>
+
+#include "guest/fs/file_stat.hpp"
+#include "guest/fs/proc/proc_text.hpp"
+
+namespace fl::guest {
+namespace {
+
+// What stands in the last column; empty: nothing.
+std::string_view area_name(const vm::AddressSpace& mm, const vm::VmArea& area) {
+  if (area.file != nullptr) {
+    return area.file->path;
+  }
+  if (area.special != nullptr) {
+    return area.special->name;
+  }
+  const vm::ProgramLayout& layout = mm.layout();
+  if (area.start <= layout.brk && area.end >= layout.start_brk) {
+    return "[heap]";
+  }
+  if (area.start <= layout.start_stack && area.end >= layout.start_stack) {
+    return "[stack]";
+  }
+  return {};
+}
+
+// Linux: seq_file_path(m, file, "\n").
+void append_path(std::string& text, std::string_view path) {
+  for (const char c : path) {
+    if (c == '\n') {
+      text += "\\012";
+    } else {
+      text += c;
+    }
+  }
+}
+
+}  // namespace
+
+std::string format_maps(const vm::AddressSpace& mm, const vm::KernelProfile& profile) {
+  // The names stand in a column that depends on the kernel's pointer size: a compat kernel is a 64-bit one.
+  const size_t pointer_bytes = profile.address_shift != 0 ? 8 : 4;
+  const size_t name_column = 25 + pointer_bytes * 6 - 1;
+  std::string text;
+  for (const vm::VmArea* area = mm.areas().first(); area != nullptr; area = area->next) {
+    const size_t line = text.size();
+    const bool backed = area->file != nullptr;
+    const uint64_t device = backed ? area->file->device : 0;
+    fmt::format_to(std::back_inserter(text), "{:08x}-{:08x} {} {:08x} {:02x}:{:02x} {} ", area->start.value(),
+                   area->end.value(), vm::permissions(*area), backed ? uint64_t{area->pgoff} << kPageShift : 0,
+                   device >> 32, device & 0xffffffffu, backed ? area->file->inode : 0);
+    if (const std::string_view name = area_name(mm, *area); !name.empty()) {
+      const size_t printed = text.size() - line;
+      text.append(printed < name_column ? name_column - printed : 0, ' ');
+      text += ' ';
+      append_path(text, name);
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace fl::guest
