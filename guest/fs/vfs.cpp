@@ -1,0 +1,255 @@
+// Walking paths, opening and asking. Linux counterparts: path_lookupat, path_openat, vfs_statx.
+#include "guest/fs/vfs.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <climits>
+#include <csignal>
+#include <limits>
+
+#include "guest/fs/path.hpp"
+#include "guest/fs/proc/proc_fs.hpp"
+#include "guest/fs/vfs_apply.hpp"
+#include "guest/kernel.hpp"
+
+namespace fl::guest {
+
+tl::expected<std::unique_ptr<Vfs>, std::string> Vfs::create(vm::MemorySystem& memory, VfsOptions options) {
+  auto root = HostRoot::open(options.host);
+  if (!root) {
+    return tl::unexpected(root.error());
+  }
+  return std::unique_ptr<Vfs>(new Vfs(memory, std::move(options), std::move(*root)));
+}
+
+Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options, std::unique_ptr<HostRoot> root)
+    : memory_(memory), options_(std::move(options)) {
+  auto proc = std::make_unique<ProcFs>(*this);
+  auto host = std::make_unique<HostFs>(memory, std::move(root));
+  proc_ = proc.get();
+  host_ = host.get();
+  mounts_.push_back({"/proc", "proc", std::move(proc)});
+  mounts_.push_back({"/dev", "devtmpfs", std::make_unique<DevFs>([this](std::span<std::byte> to) {
+                       if (kernel_ != nullptr) {
+                         kernel_->random_bytes(to);
+                       }
+                     })});
+  mounts_.push_back({"/sys", "sysfs", std::make_unique<EmptyFs>()});
+  mounts_.push_back({"", "ext4", std::move(host)});
+}
+
+Vfs::~Vfs() = default;
+
+void Vfs::set_kernel(Kernel* kernel) {
+  kernel_ = kernel;
+  proc_->set_kernel(kernel);
+}
+
+std::shared_ptr<LivePath> Vfs::make_path(std::string text) {
+  auto path = std::make_shared<LivePath>(text.empty() ? "/" : std::move(text));
+  live_paths_.push_back(*path);
+  return path;
+}
+
+Status Vfs::open_stdio(FdTable& files) {
+  // A pipe that nobody reads must be an answer (EPIPE), not our own end.
+  std::signal(SIGPIPE, SIG_IGN);
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    std::array<char, PATH_MAX> name{};
+    const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), name.data(), name.size());
+    auto path = make_path(length > 0 ? std::string(name.data(), static_cast<size_t>(length)) : "anon_inode:[stdio]");
+    auto stream = HostStream::adopt(fd, memory_, host_->inodes(), std::move(path), options_.stop);
+    if (stream != nullptr) {
+      FL_TRY(files.install_at(static_cast<uint32_t>(fd), std::move(stream), CloseOnExec::kNo,
+                              std::numeric_limits<uint64_t>::max()));
+    }
+  }
+  return {};
+}
+
+std::shared_ptr<FsContext> Vfs::initial_context() {
+  std::array<char, PATH_MAX> host{};
+  std::string directory;
+  if (::getcwd(host.data(), host.size()) != nullptr) {
+    const At root{make_path("/"), {}};
+    const auto path = host_->root().guest_path(host.data());
+    if (path && !path->empty() && this->directory(root, "/" + *path)) {
+      directory = "/" + *path;
+    }
+  }
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return std::make_shared<FsContext>(make_path(std::move(directory)), mask);
+}
+
+Vfs::Spot Vfs::spot(std::string full) const {
+  for (const Mount& mount : mounts_) {
+    if (path_is_below(full, mount.path)) {
+      const size_t skip = mount.path.size();
+      std::string path = full.size() > skip ? full.substr(skip + 1) : "";
+      return {mount.fs.get(), std::move(path), std::move(full), false};
+    }
+  }
+  return {host_, "", std::move(full), false};
+}
+
+// The canonical path at which a walk begins; "" is the root.
+Result<std::string> Vfs::start(const At& at, std::string_view path) {
+  if (path.empty()) {
+    return fail(Errno::kENOENT);
+  }
+  if (path.front() == '/' || at.directory->text == "/") {
+    return std::string();
+  }
+  return at.directory->deleted ? Result<std::string>(fail(Errno::kENOENT)) : at.directory->text;
+}
+
+Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing) const {
+  FL_TRY_ASSIGN(std::string current, start(at, path));
+  std::string pending(path);
+  std::string_view rest = pending;
+  int links = 0;
+  while (true) {
+    const std::string_view name = next_component(rest);
+    if (name.empty()) {
+      return spot(std::move(current));
+    }
+    if (name == ".") {
+      continue;
+    }
+    if (name == "..") {
+      current = parent_of(current);
+      continue;
+    }
+    const bool last = !has_component(rest);
+    const bool must_be_directory = !rest.empty();
+    Spot next = spot(fmt::format("{}/{}", current, name));
+    const auto stat = next.fs->lstat(at.caller, next.path);
+    if (!stat) {
+      if (stat.error() == Errno::kENOENT && last && missing == LastMayBeMissing::kYes) {
+        return next;
+      }
+      return fail(stat.error());
+    }
+    if (stat->is_symlink() && (!last || must_be_directory || follow == Follow::kYes)) {
+      if (++links > kMaxSymlinks) {
+        return fail(Errno::kELOOP);
+      }
+      FL_TRY_ASSIGN(const LinkTarget target, next.fs->readlink(at.caller, next.path));
+      if (target.magic && last && !must_be_directory) {
+        next.magic = true;
+        return next;
+      }
+      if (target.text.empty()) {
+        return fail(Errno::kENOENT);
+      }
+      if (target.text.front() == '/') {
+        current.clear();
+      }
+      std::string longer = fmt::format("{}{}", target.text, rest);
+      pending.swap(longer);  // `rest` was a view of what now is `longer`
+      rest = pending;
+      continue;
+    }
+    if (must_be_directory && !stat->is_directory()) {
+      return fail(Errno::kENOTDIR);
+    }
+    current = std::move(next.full);
+  }
+}
+
+// A final symbolic link that shall be followed is the walk's work.
+Status Vfs::check_not_link(const At& at, const Spot& spot, Follow follow) const {
+  if (follow == Follow::kNo || spot.magic) {
+    return {};
+  }
+  FL_TRY_ASSIGN(const FileStat stat, spot.fs->lstat(at.caller, spot.path));
+  return stat.is_symlink() ? fail(Errno::kELOOP) : Status{};
+}
+
+Result<std::shared_ptr<OpenFile>> Vfs::open(const At& at, std::string_view path, uint32_t flags, uint32_t mode) {
+  const bool creates = (flags & OpenFlag::kCreate) != 0;
+  if (creates && (path.ends_with('/') || last_component(path) != LastComponent::kNormal)) {
+    FL_TRY(walk(at, path, Follow::kYes, LastMayBeMissing::kYes));
+    return fail(Errno::kEISDIR);
+  }
+  const bool stays = (flags & OpenFlag::kNoFollow) != 0 || (creates && (flags & OpenFlag::kExclusive) != 0);
+  const auto missing = creates ? LastMayBeMissing::kYes : LastMayBeMissing::kNo;
+  auto file = apply(at, path, stays ? Follow::kNo : Follow::kYes, missing, [&](const Spot& place) {
+    return place.fs->open(at.caller, place.path, {flags, mode, make_path(place.full)});
+  });
+  constexpr uint64_t kMaxWithoutLargeFile = std::numeric_limits<int32_t>::max();
+  if (file && (flags & uint32_t{OpenFlag::kLargeFile | OpenFlag::kPath}) == 0) {
+    FL_TRY_ASSIGN(const FileStat stat, (*file)->stat());
+    if (stat.is_regular() && stat.size > kMaxWithoutLargeFile) {
+      return fail(Errno::kEOVERFLOW);
+    }
+  }
+  return file;
+}
+
+Result<std::shared_ptr<OpenFile>> Vfs::open_exec(const At& at, std::string_view path) {
+  constexpr uint32_t kExecuteOk = 1;
+  FL_TRY_ASSIGN(const FileStat stat, this->stat(at, path, Follow::kYes));
+  if (!stat.is_regular()) {
+    return fail(Errno::kEACCES);
+  }
+  FL_TRY(access(at, path, kExecuteOk, Follow::kYes));
+  return open(at, path, OpenFlag::kReadOnly | OpenFlag::kLargeFile, 0);
+}
+
+Result<FileStat> Vfs::stat(const At& at, std::string_view path, Follow follow) {
+  return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Result<FileStat> {
+    if (place.magic) {
+      return place.fs->stat_magic(at.caller, place.path);
+    }
+    FL_TRY_ASSIGN(const FileStat stat, place.fs->lstat(at.caller, place.path));
+    if (follow == Follow::kYes && stat.is_symlink()) {
+      return fail(Errno::kELOOP);
+    }
+    return stat;
+  });
+}
+
+Result<std::string> Vfs::readlink(const At& at, std::string_view path) {
+  return apply(at, path, Follow::kNo, LastMayBeMissing::kNo, [&](const Spot& place) -> Result<std::string> {
+    FL_TRY_ASSIGN(LinkTarget target, place.fs->readlink(at.caller, place.path));
+    return std::move(target.text);
+  });
+}
+
+Status Vfs::access(const At& at, std::string_view path, uint32_t mode, Follow follow) {
+  return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
+    FL_TRY(check_not_link(at, place, follow));
+    return place.fs->access(at.caller, place.path, mode);
+  });
+}
+
+Result<FsStat> Vfs::statfs(const At& at, std::string_view path) {
+  return apply(at, path, Follow::kYes, LastMayBeMissing::kNo, [&](const Spot& place) -> Result<FsStat> {
+    FL_TRY(check_not_link(at, place, Follow::kYes));
+    return place.fs->statfs(place.path);
+  });
+}
+
+Result<std::shared_ptr<LivePath>> Vfs::directory(const At& at, std::string_view path) {
+  constexpr uint32_t kExecuteOk = 1;
+  return apply(at, path, Follow::kYes, LastMayBeMissing::kNo,
+               [&](const Spot& place) -> Result<std::shared_ptr<LivePath>> {
+                 FL_TRY_ASSIGN(const FileStat stat, place.magic ? place.fs->stat_magic(at.caller, place.path)
+                                                                : place.fs->lstat(at.caller, place.path));
+                 if (stat.is_symlink()) {
+                   return fail(Errno::kELOOP);
+                 }
+                 if (!stat.is_directory()) {
+                   return fail(Errno::kENOTDIR);
+                 }
+                 FL_TRY(place.fs->access(at.caller, place.path, kExecuteOk));
+                 return make_path(place.full);
+               });
+}
+
+}  // namespace fl::guest

@@ -1,0 +1,164 @@
+// Calls that change the tree, and what they do to the paths of open files. Linux counterparts: do_mkdirat, do_unlinkat,
+// do_renameat2, do_linkat, ...; the checks of the last component are those of filename_create and filename_lookup.
+#include "guest/fs/path.hpp"
+#include "guest/fs/vfs.hpp"
+#include "guest/fs/vfs_apply.hpp"
+
+namespace fl::guest {
+namespace {
+
+constexpr uint32_t kRenameExchange = 2;
+
+}  // namespace
+
+Status Vfs::mkdir(const At& at, std::string_view path, uint32_t mode) {
+  if (!path.empty() && last_component(path) != LastComponent::kNormal) {
+    FL_TRY(walk(at, path, Follow::kYes, LastMayBeMissing::kNo));
+    return fail(Errno::kEEXIST);
+  }
+  return apply(at, without_trailing_slashes(path), Follow::kNo, LastMayBeMissing::kYes,
+               [&](const Spot& place) { return place.fs->mkdir(place.path, mode); });
+}
+
+// The place of a name that is to be made and is not a directory.
+Result<Vfs::Spot> Vfs::place_for_new(const At& at, std::string_view path) const {
+  const bool normal = path.empty() || last_component(path) == LastComponent::kNormal;
+  FL_TRY_ASSIGN(Spot place, walk(at, without_trailing_slashes(path), Follow::kNo, LastMayBeMissing::kYes));
+  if (!normal || place.fs->lstat(at.caller, place.path)) {
+    return fail(Errno::kEEXIST);
+  }
+  if (path.ends_with('/')) {
+    return fail(Errno::kENOENT);
+  }
+  return place;
+}
+
+Status Vfs::symlink(const At& at, std::string_view path, const std::string& target) {
+  FL_TRY_ASSIGN(const Spot place, place_for_new(at, path));
+  return place.fs->symlink(place.path, target);
+}
+
+Status Vfs::remove(const At& at, std::string_view path, RemoveKind kind) {
+  switch (path.empty() ? LastComponent::kNormal : last_component(path)) {
+    case LastComponent::kNormal:
+      break;
+    case LastComponent::kRoot:
+      return fail(kind == RemoveKind::kFile ? Errno::kEISDIR : Errno::kEBUSY);
+    case LastComponent::kDot:
+      return fail(kind == RemoveKind::kFile ? Errno::kEISDIR : Errno::kEINVAL);
+    case LastComponent::kDotDot:
+      return fail(kind == RemoveKind::kFile ? Errno::kEISDIR : Errno::kENOTEMPTY);
+  }
+  const bool slash = path.ends_with('/');
+  return apply(at, without_trailing_slashes(path), Follow::kNo, LastMayBeMissing::kNo,
+               [&](const Spot& place) -> Status {
+                 if (place.path.empty()) {
+                   return fail(Errno::kEBUSY);  // a mount point
+                 }
+                 if (slash && kind == RemoveKind::kFile) {
+                   FL_TRY_ASSIGN(const FileStat stat, place.fs->lstat(at.caller, place.path));
+                   return fail(stat.is_directory() ? Errno::kEISDIR : Errno::kENOTDIR);
+                 }
+                 FL_TRY(place.fs->remove(place.path, kind));
+                 note_removed(place.full);
+                 return {};
+               });
+}
+
+Status Vfs::rename(const At& from_at, std::string_view from, const At& to_at, std::string_view to, uint32_t flags) {
+  for (const std::string_view path : {from, to}) {
+    if (!path.empty() && last_component(path) != LastComponent::kNormal) {
+      return fail(Errno::kEBUSY);
+    }
+  }
+  FL_TRY_ASSIGN(const Spot source, walk(from_at, without_trailing_slashes(from), Follow::kNo, LastMayBeMissing::kNo));
+  FL_TRY_ASSIGN(const Spot target, walk(to_at, without_trailing_slashes(to), Follow::kNo, LastMayBeMissing::kYes));
+  if (source.fs != target.fs) {
+    return fail(Errno::kEXDEV);
+  }
+  if (source.path.empty() || target.path.empty()) {
+    return fail(Errno::kEBUSY);
+  }
+  if (from.ends_with('/') || to.ends_with('/')) {
+    FL_TRY_ASSIGN(const FileStat stat, source.fs->lstat(from_at.caller, source.path));
+    if (!stat.is_directory()) {
+      return fail(Errno::kENOTDIR);
+    }
+  }
+  FL_TRY(source.fs->rename(source.path, target.path, flags));
+  if (source.full == target.full) {
+    return {};
+  }
+  if ((flags & kRenameExchange) != 0) {
+    const std::string aside = "\n";  // no canonical path: they begin with a slash
+    note_renamed(source.full, aside);
+    note_renamed(target.full, source.full);
+    note_renamed(aside, target.full);
+  } else {
+    note_removed(target.full);
+    note_renamed(source.full, target.full);
+  }
+  return {};
+}
+
+Status Vfs::link(const At& from_at, std::string_view from, const At& to_at, std::string_view to, Follow follow) {
+  FL_TRY_ASSIGN(const Spot source, walk(from_at, from, follow, LastMayBeMissing::kNo));
+  FL_TRY_ASSIGN(const Spot target, place_for_new(to_at, to));
+  if (source.fs != target.fs || source.magic) {
+    return fail(Errno::kEXDEV);
+  }
+  return source.fs->link(source.path, target.path);
+}
+
+Status Vfs::chmod(const At& at, std::string_view path, uint32_t mode, Follow follow) {
+  return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
+    FL_TRY(check_not_link(at, place, follow));
+    return place.fs->chmod(place.path, mode);
+  });
+}
+
+Status Vfs::chown(const At& at, std::string_view path, uint32_t uid, uint32_t gid, Follow follow) {
+  return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
+    FL_TRY(check_not_link(at, place, follow));
+    return place.fs->chown(place.path, uid, gid);
+  });
+}
+
+Status Vfs::truncate(const At& at, std::string_view path, uint64_t size) {
+  return apply(at, path, Follow::kYes, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
+    FL_TRY(check_not_link(at, place, Follow::kYes));
+    FL_TRY_ASSIGN(const FileStat stat, place.fs->lstat(at.caller, place.path));
+    if (stat.is_directory()) {
+      return fail(Errno::kEISDIR);
+    }
+    if (!stat.is_regular()) {
+      return fail(Errno::kEINVAL);
+    }
+    return place.fs->truncate(place.path, size);
+  });
+}
+
+Status Vfs::set_times(const At& at, std::string_view path, const TimeChanges& times, Follow follow) {
+  return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
+    FL_TRY(check_not_link(at, place, follow));
+    return place.fs->set_times(place.path, times);
+  });
+}
+
+void Vfs::note_removed(const std::string& full) {
+  for (LivePath& path : live_paths_) {
+    if (path.text == full) {
+      path.deleted = true;
+    }
+  }
+}
+
+void Vfs::note_renamed(const std::string& from, const std::string& to) {
+  for (LivePath& path : live_paths_) {
+    if (!path.deleted && path_is_below(path.text, from)) {
+      path.text = to + path.text.substr(from.size());
+    }
+  }
+}
+
+}  // namespace fl::guest
