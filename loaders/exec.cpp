@@ -76,7 +76,7 @@ Result<std::optional<Interpreter>> open_interpreter(const ExecRequest& request, 
     return std::optional<Interpreter>();
   }
   FL_TRY_ASSIGN(File file, open_program(request, *image.interpreter));
-  auto parsed = parse_elf(MappingReader(file->mapping));
+  auto parsed = parse_elf(MappingReader(file->mapping), image.loading);
   if (!parsed) {
     return fail(parsed.error() == Errno::kENOEXEC ? Errno::kELIBBAD : parsed.error());
   }
@@ -104,7 +104,7 @@ Result<LoadedProgram> load_program(vm::AddressSpace& mm, const ExecRequest& requ
     FL_TRY(strings.push(""));
   }
   FL_TRY_ASSIGN(const File file, find_binary(request, strings, argc));
-  FL_TRY_ASSIGN(const ElfImage image, parse_elf(MappingReader(file->mapping)));
+  FL_TRY_ASSIGN(const ElfImage image, parse_elf(MappingReader(file->mapping), profile.elf_loading));
   FL_TRY_ASSIGN(const std::optional<Interpreter> interpreter, open_interpreter(request, image));
 
   // Behind it: personality, layout, stack, segments, vDSO, tables.
