@@ -124,6 +124,7 @@ void UnicornCpu::enter_ring3() {
   must(uc_reg_write(uc_, UC_X86_REG_ESP, &esp), "kernel esp");
   stop_ = Stop::kNone;
   fl_block_gate = {0, kNoBlockLimit};
+  hook_limit_ = kNoBlockLimit;
   // Ends with the refused fetch of user_eip.
   uc_emu_start(uc_, kStubPage.value(), 0, 0, 0);
   phase_ = Phase::kIdle;

@@ -59,6 +59,8 @@ void UnicornCpu::block_hook(uc_engine* /*uc*/, uint64_t /*address*/, uint32_t /*
   // The interposed counter counts too, if it is linked in: count apart from it.
   if (++cpu.hook_blocks_ >= cpu.hook_limit_ || cpu.stop_requested_.load(std::memory_order_relaxed)) {
     cpu.hook_limit_ = 0;
+    // With interposed counting linked in, only the gate lets the engine look at its own request.
+    fl_block_gate.limit = 0;
     uc_emu_stop(cpu.uc_);
   }
 }

@@ -31,17 +31,17 @@ using Strings = std::vector<std::string>;
 TEST_CASE("options: a program alone gets the documented defaults") {
   const RunOptions options = parse_run({"run", "./hello"});
   CHECK(options.command == Strings{"./hello"});
-  CHECK(options.ram_bytes == 256u << 20);
-  CHECK(options.profile->name == "6.1-i386");
-  CHECK(options.clock == ClockKind::kVirtual);
-  CHECK(options.seed == 0);
-  CHECK_FALSE(options.aslr);
+  CHECK(options.machine.ram_bytes == 256u << 20);
+  CHECK(options.machine.profile->name == "6.1-i386");
+  CHECK(options.machine.clock == ClockKind::kVirtual);
+  CHECK(options.machine.seed == 0);
+  CHECK_FALSE(options.machine.aslr);
   CHECK_FALSE(options.clear_environment);
-  CHECK(options.verify == vm::VerifyLevel::kOff);
+  CHECK(options.machine.verify == vm::VerifyLevel::kOff);
   CHECK(options.stats == ReportTarget{});
   CHECK(options.strace == ReportTarget{});
   CHECK(options.trace_path.empty());
-  CHECK_FALSE(options.timeout_ms.has_value());
+  CHECK_FALSE(options.machine.timeout_ms.has_value());
 }
 
 TEST_CASE("options: everything after the program belongs to the program") {
@@ -67,16 +67,16 @@ TEST_CASE("options: values may follow or be joined with an equals sign") {
   const RunOptions options =
       parse_run({"run", "--ram", "64M", "--kernel=6.18-compat", "--trace", "t.csv", "--seed", "0x10", "--clock=host",
                  "--verify", "2", "--timeout=1.5", "--root", "/r", "--rw", "/tmp", "--rw=/var", "--aslr", "./p", "a"});
-  CHECK(options.ram_bytes == 64u << 20);
-  CHECK(options.profile->name == "6.18-compat");
+  CHECK(options.machine.ram_bytes == 64u << 20);
+  CHECK(options.machine.profile->name == "6.18-compat");
   CHECK(options.trace_path == "t.csv");
-  CHECK(options.seed == 16);
-  CHECK(options.clock == ClockKind::kHost);
-  CHECK(options.verify == vm::VerifyLevel::kFaults);
-  CHECK(options.timeout_ms == 1500);
-  CHECK(options.root == "/r");
-  CHECK(options.writable == Strings{"/tmp", "/var"});
-  CHECK(options.aslr);
+  CHECK(options.machine.seed == 16);
+  CHECK(options.machine.clock == ClockKind::kHost);
+  CHECK(options.machine.verify == vm::VerifyLevel::kFaults);
+  CHECK(options.machine.timeout_ms == 1500);
+  CHECK(options.machine.root == "/r");
+  CHECK(options.machine.writable == Strings{"/tmp", "/var"});
+  CHECK(options.machine.aslr);
   CHECK(options.command == Strings{"./p", "a"});
 }
 
