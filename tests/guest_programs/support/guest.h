@@ -82,7 +82,10 @@ static inline void phase_end(const char *name) {
 
 extern const Elf32_Ehdr __ehdr_start __attribute__((weak, visibility("hidden")));
 
-/* Reads every page of every segment, writes every page of writable ones except RELRO, and 16 pages of stack. */
+extern unsigned long getauxval(unsigned long);
+
+/* Reads every page of every segment, writes every page of writable ones except RELRO, and 16 pages of stack; reads the
+ * first page of the vDSO, through which libc makes its system calls. */
 static NOINLINE __attribute__((unused)) void phases_begin(void) {
   const char *image = (const char *)&__ehdr_start;
   const Elf32_Phdr *ph = (const Elf32_Phdr *)(image + __ehdr_start.e_phoff);
@@ -102,6 +105,7 @@ static NOINLINE __attribute__((unused)) void phases_begin(void) {
       if ((ph[i].p_flags & PF_W) && !(page >= relro_from && page < relro_to)) write_byte((void *)page, v);
     }
   }
+  if (getauxval(AT_SYSINFO_EHDR)) (void)read_byte((const void *)getauxval(AT_SYSINFO_EHDR));
   char stack[16 * PAGE];
   write_pages(stack, 0, 16);
   phase_start();

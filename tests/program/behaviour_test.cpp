@@ -1,0 +1,181 @@
+// Programs whose output says how the CPU and the kernel behaved: signals with exact addresses, restarted instructions, code
+// that changes, rights, layout. The expected output of each is stored (expected/NAME.txt, from real Linux); the host must
+// still give it where it can run the program, and faultline always, byte for byte.
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "tests/program/support/faultline_run.hpp"
+#include "tests/program/support/native_run.hpp"
+
+namespace fl::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Behaviour {
+  std::string program;
+  std::vector<std::string> flavours = {"glibc", "musl"};
+  std::vector<std::string> args = {};
+  std::string expected = {};      // name of the stored output, if not the program's
+  bool needs_6_18 = false;        // the host's kernel must be the profile's
+};
+
+std::string stored_output(const std::string& name) {
+  std::ifstream in(fs::path(FL_SOURCE_DIR) / "tests/program/expected" / (name + ".txt"));
+  REQUIRE(in);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+// Line by line, so that a difference is one line long and not the whole text.
+void check_text(const std::string& got, const std::string& want) {
+  std::istringstream got_lines(got), want_lines(want);
+  std::string a, b;
+  int differences = 0;
+  for (int line = 1; differences < 20; ++line) {
+    const bool more_got = static_cast<bool>(std::getline(got_lines, a));
+    const bool more_wanted = static_cast<bool>(std::getline(want_lines, b));
+    if (!more_got && !more_wanted) {
+      break;
+    }
+    if (more_got != more_wanted || a != b) {
+      ++differences;
+      FAIL_CHECK("line " << line << "\n  got:  " << (more_got ? a : "(end)") << "\n  want: " << (more_wanted ? b : "(end)"));
+    }
+  }
+}
+
+void check_behaviour(const Behaviour& test) {
+  const std::string want = stored_output(test.expected.empty() ? test.program : test.expected);
+  int built = 0;
+  for (const std::string& flavour : test.flavours) {
+    RunSpec spec{.program = guest_program(flavour, test.program), .args = test.args};
+    if (spec.program.empty()) {
+      WARN(flavour << "/" << test.program << " was not built");
+      continue;
+    }
+    ++built;
+    for (std::string& argument : spec.args) {
+      if (argument == "DATA") {
+        argument = make_data_file("data").string();
+      } else if (argument == "NEWFILE") {
+        argument = (scratch() / "code").string();
+      }
+    }
+    DYNAMIC_SECTION(flavour << ", native") {
+      if (!host_runs_i386() || (test.needs_6_18 && !host_is_linux_6_18())) {
+        SKIP("this host cannot give the reference's output");
+      }
+      const RunResult run = run_process(spec);
+      CHECK(run.exit_status == 0);
+      check_text(run.output, want);
+    }
+    DYNAMIC_SECTION(flavour << ", faultline") {
+      const FaultlineResult result = run_faultline(spec, {.writable_scratch = true});
+      INFO("faultline's stderr: " << result.run.error);
+      CHECK(result.run.exit_status == 0);
+      check_text(result.run.output, want);
+    }
+  }
+  if (built == 0) {
+    SKIP(test.program << " was not built");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("code: a page that is read over with new code runs the new code", "[behaviour]") {
+  check_behaviour({.program = "frame_reuse"});
+}
+TEST_CASE("code: self-modifying code runs as changed", "[behaviour]") { check_behaviour({.program = "self_modifying"}); }
+TEST_CASE("code: shared anonymous memory mapped twice is one memory for code too", "[behaviour]") {
+  check_behaviour({.program = "code_alias", .args = {"anon"}, .expected = "code_alias_anon"});
+}
+TEST_CASE("code: what is written to a shared file mapping runs in another", "[behaviour]") {
+  check_behaviour({.program = "code_alias", .args = {"NEWFILE"}, .expected = "code_alias_file"});
+}
+TEST_CASE("code: what is written to a memfd mapping runs in another", "[behaviour]") {
+  check_behaviour({.program = "code_alias", .args = {"memfd"}, .expected = "code_alias_file"});
+}
+TEST_CASE("code: data faults come before the fetch of the next page", "[behaviour]") {
+  check_behaviour({.program = "code_order"});
+}
+TEST_CASE("rights: what may be executed follows PT_GNU_STACK", "[behaviour]") {
+  check_behaviour({.program = "exec_rights", .flavours = {"nolibc"}});
+  check_behaviour({.program = "exec_rights_execstack", .flavours = {"nolibc"}});
+  check_behaviour({.program = "exec_rights_no_gnu_stack", .flavours = {"nolibc"}});
+}
+TEST_CASE("faults: an instruction that faults and is tried again had no effect before", "[behaviour]") {
+  check_behaviour({.program = "repair"});
+}
+TEST_CASE("faults: rotates through carry rotate once", "[behaviour]") {
+  check_behaviour({.program = "rotate_through_carry", .args = {"DATA"}});
+}
+TEST_CASE("signals: si_addr is exact for every kind of operand", "[behaviour]") { check_behaviour({.program = "si_addr"}); }
+TEST_CASE("signals: an access across the end of the address space is a protection fault", "[behaviour]") {
+  check_behaviour({.program = "wrap"});
+}
+TEST_CASE("signals: kernel addresses are out of reach", "[behaviour]") { check_behaviour({.program = "kernel_probe"}); }
+TEST_CASE("signals: CPU exceptions become the signals that Linux sends", "[behaviour]") {
+  check_behaviour({.program = "traps"});
+}
+TEST_CASE("signals: sysenter and syscall work or are illegal", "[behaviour]") { check_behaviour({.program = "fast_calls"}); }
+TEST_CASE("signals: x87 and SSE state survives a handler", "[behaviour]") { check_behaviour({.program = "fpu_signal"}); }
+TEST_CASE("signals: a handler sees and changes the interrupted registers", "[behaviour]") {
+  check_behaviour({.program = "sigcontext"});
+}
+TEST_CASE("signals: the alternate stack is used", "[behaviour]") { check_behaviour({.program = "alt_stack"}); }
+TEST_CASE("layout: stack, vDSO, mappings and brk stand where 6.18 puts them", "[behaviour]") {
+  for (const std::string flavour : {"glibc", "musl", "glibc-pie", "musl-pie"}) {
+    check_behaviour({.program = "layout", .flavours = {flavour}, .expected = "layout_" + flavour, .needs_6_18 = true});
+  }
+}
+
+TEST_CASE("signals: no page of the kernel can be read or written", "[behaviour]") {
+  // Natively the stack lies up there, so this one has no native half: every access must end in SIGSEGV.
+  const RunSpec spec{.program = guest_program("musl", "kernel_probe"), .args = {"all"}};
+  if (spec.program.empty()) {
+    SKIP("kernel_probe was not built");
+  }
+  const FaultlineResult result = run_faultline(spec);
+  CHECK(result.run.output == "524288 probes, 524288 signals, 0 passed\n");
+  CHECK(result.run.exit_status == 0);
+}
+
+TEST_CASE("exit: a program killed by a signal or leaving with a status is reported so", "[behaviour]") {
+  struct End {
+    std::string how;
+    int status;
+  };
+  const std::vector<End> ends = {{"null", 139},  {"jump", 139},  {"divide", 136}, {"ud2", 132},     {"int3", 133},
+                                 {"abort", 134}, {"kill", 137},  {"term", 143},   {"text", 139},    {"stack", 139},
+                                 {"bus", 135},   {"exit", 42},   {"exit256", 7},  {"blocked", 139}, {"", 1}};
+  for (const std::string flavour : {"glibc", "musl"}) {
+    for (const End& end : ends) {
+      RunSpec spec{.program = guest_program(flavour, "die"), .args = {end.how}};
+      if (spec.program.empty()) {
+        continue;
+      }
+      const std::string want = "dying by " + end.how + "\n" + (end.how == "bus" ? "last byte 0\n" : "");
+      DYNAMIC_SECTION(flavour << ", " << end.how << ", native") {
+        if (!host_runs_i386()) {
+          SKIP("this host runs no i386 programs");
+        }
+        const RunResult run = run_process(spec);
+        CHECK(run.exit_status == end.status);
+        CHECK(run.output == want);
+      }
+      DYNAMIC_SECTION(flavour << ", " << end.how << ", faultline") {
+        const FaultlineResult result = run_faultline(spec);
+        CHECK(result.run.signal == 0);  // faultline itself is not killed
+        CHECK(result.run.exit_status == end.status);
+        CHECK(result.run.output == want);
+        CHECK(result.have_stats);
+      }
+    }
+  }
+}
+
+}  // namespace fl::test

@@ -1,0 +1,33 @@
+// Records a native program's page faults in order, from the kernel's own software events. Linux: perf_event_open(2),
+// PERF_COUNT_SW_PAGE_FAULTS_MIN and _MAJ with a sample for each.
+//
+// get_user_pages faults (execve's argument page, MAP_POPULATE, mlock) raise no such event; they are in rusage only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tests/program/support/process.hpp"
+
+namespace fl::test {
+
+struct NativeFault {
+  uint32_t addr = 0;
+  uint32_t ip = 0;  // the user's instruction, or a kernel address cut to 32 bits
+  bool kernel = false;
+  uint32_t page() const { return addr & ~uint32_t{4095}; }
+};
+
+struct RecordedRun {
+  RunResult run;
+  std::vector<NativeFault> faults;
+};
+
+// Why recording is impossible here (kernel.perf_event_paranoid, no permission); empty if it works.
+std::string perf_unavailable();
+
+// Throws std::runtime_error if records were lost.
+RecordedRun record_faults(const RunSpec& spec);
+
+}  // namespace fl::test
