@@ -109,7 +109,7 @@ struct SignalInfo {
   int signal = 0;
   int32_t code = SiCode::kUser;
   int32_t error = 0;
-  VirtAddr addr;              // faults: si_addr
+  VirtAddr addr{};            // faults: si_addr
   uint32_t pid = 0, uid = 0;  // kill, SIGCHLD
   int32_t status = 0;         // SIGCHLD
   uint32_t value = 0;         // sigqueue, timers: si_value
