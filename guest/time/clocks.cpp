@@ -15,14 +15,13 @@ void VirtualClock::sleep_until(uint64_t deadline_ns) {
 
 HostClock::HostClock()
     : start_(std::chrono::steady_clock::now()),
-      wall_start_ns_(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                               std::chrono::system_clock::now().time_since_epoch())
-                                               .count())) {}
+      wall_start_ns_(static_cast<uint64_t>(
+          std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+              .count())) {}
 
 uint64_t HostClock::now_ns() const {
   return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start_)
-          .count());
+      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now() - start_).count());
 }
 
 void HostClock::sleep_until(uint64_t deadline_ns) {
