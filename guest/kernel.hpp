@@ -2,24 +2,27 @@
 //
 // The run loop of the machine:   while (Task* task = kernel.schedule()) { Trap t = cpu.run(*task);
 // kernel.on_trap(*task, t); } The kernel never runs inside the CPU: a trap comes in, the task's registers
-// change, the loop goes on. A system call that must sleep marks its task (kSleeping) and its handler is
+// change, the loop goes on. A system call that must sleep marks its task (kCallSleeps) and its handler is
 // called again when the task is woken. Linux counterparts: arch/x86/mm/fault.c, kernel/traps.c,
 // entry/common.c; scheduler and init_task.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "guest/cpu/registers.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/task.hpp"
 #include "guest/time/time_source.hpp"
+#include "loaders/exec.hpp"
 #include "vm/fault/handle_fault.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/profile.hpp"
@@ -36,8 +39,7 @@ class KernelObserver {
   // Before and after a handler. A sleeping call is entered once and left once. `result` as eax: value or
   // -errno.
   virtual void on_syscall_enter(const Task& task, uint32_t number, const SyscallArgs& args) = 0;
-  virtual void on_syscall_exit(const Task& task, uint32_t number, const SyscallArgs& args,
-                               uint32_t result) = 0;
+  virtual void on_syscall_exit(const Task& task, uint32_t number, const SyscallArgs& args, uint32_t result) = 0;
   // A signal is delivered to a handler, or (about to) end the task.
   virtual void on_signal(const Task& task, const SignalInfo& info) = 0;
   // The task is a zombie from now on; its counters are final, its memory still there.
@@ -50,14 +52,20 @@ struct KernelPorts {
   FpuPort& fpu;
   TimeSource& time;
   KernelObserver* observer = nullptr;  // null: nobody listens, the fast path
+  // Set from a host signal handler: the machine is to stop (Ctrl-C, --timeout). Null: never.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 struct KernelOptions {
   // Feeds getrandom, AT_RANDOM.
   uint64_t seed = 0;
+  // Random offsets for the address-space layout, from the seed.
+  bool aslr = false;
   // What getuid and its family answer.
   Credentials credentials;
   std::string host_name = "faultline";
+  // The processor's features for the auxiliary vector: CPUID 1 edx and AT_HWCAP2.
+  uint32_t hwcap = 0, hwcap2 = 0;
 };
 
 // What create_init starts.
@@ -71,6 +79,7 @@ struct Outcome {
   enum class Kind : uint8_t {
     kExited,    // the first task ended; see its wait status
     kDeadlock,  // every task sleeps for ever; `report` says who waits for what
+    kStopped,   // KernelPorts::stop was set
   };
   Kind kind = Kind::kExited;
   uint32_t wait_status = 0;
@@ -100,6 +109,8 @@ class Kernel {
   }
   // The CPU stopped running `task`, whose registers are stored.
   void on_trap(Task& task, const Trap& trap);
+  // When the next timer fires; the run loop must let the CPU trap (kInterrupted) soon after that. None: no timer runs.
+  std::optional<uint64_t> next_timer_ns() const;
   const Outcome& outcome() const { return outcome_; }
 
   // --- for system calls ---
@@ -108,6 +119,8 @@ class Kernel {
   Vfs& vfs() { return ports_.vfs; }
   FpuPort& fpu() { return ports_.fpu; }
   TimeSource& time() { return ports_.time; }
+  KernelObserver* observer() { return ports_.observer; }
+  bool stop_requested() const { return ports_.stop != nullptr && ports_.stop->load(std::memory_order_relaxed); }
   const KernelOptions& options() const { return options_; }
   std::span<const std::unique_ptr<Task>> tasks() const { return tasks_; }
   Task* find_task(uint32_t tid);
@@ -116,34 +129,43 @@ class Kernel {
 
   // Puts the calling task to sleep; the handler returns what this gives. It is called again, with
   // task.wait.resumed set, after the deadline, after wake(), or when a signal is pending.
-  tl::unexpected<Errno> sleep(Task& task, const char* reason, uint32_t object,
-                              std::optional<uint64_t> deadline_ns);
+  tl::unexpected<Errno> sleep(Task& task, const char* reason, uint32_t object, std::optional<uint64_t> deadline_ns);
   void wake(Task& task);
   // Ends a task (exit) or all of its group (exit_group, a fatal signal). `status` as wait4 stores it.
   void exit_task(Task& task, uint32_t status);
   void exit_group(Task& task, uint32_t status);
+  // Must follow every change of a group's alarm.
+  void update_timer_count();
   // Counts a call that is not there and logs its first use.
-  void note_unimplemented(Task& task, uint32_t number);
-  const std::unordered_map<uint32_t, uint64_t>& unimplemented() const { return unimplemented_; }
+  void note_unimplemented(const Task& task, uint32_t number);
+  const std::map<uint32_t, uint64_t>& unimplemented() const { return unimplemented_; }
 
  private:
   void do_system_call(Task& task);
-  void run_handler(Task& task, const SyscallEntry& entry, uint32_t number, const SyscallArgs& args);
+  void run_handler(Task& task, uint32_t number, const SyscallArgs& args);
+  void resume_call(Task& task);
   void do_page_fault(Task& task, const Trap& trap);
   void return_to_user(Task& task);
   Task* pick_next();
+  Task* next_runnable();
+  void switch_to(Task& task);
+  // Nothing is runnable: lets time pass until something is. False: nothing ever will be.
   bool idle();
   void fire_timers();
+  std::string deadlock_report() const;
 
   KernelPorts ports_;
   KernelOptions options_;
+  std::unique_ptr<loaders::VdsoImage> vdso_;  // outlives the address spaces of the tasks
   std::vector<std::unique_ptr<Task>> tasks_;
   Task* current_ = nullptr;
   Task* init_ = nullptr;
   uint32_t next_pid_;
   std::mt19937_64 random_;
   uint64_t total_syscalls_ = 0;
-  std::unordered_map<uint32_t, uint64_t> unimplemented_;
+  uint64_t next_tick_ns_ = 0;
+  bool timers_armed_ = false;
+  std::map<uint32_t, uint64_t> unimplemented_;
   Outcome outcome_;
 };
 

@@ -10,11 +10,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "guest/cpu/registers.hpp"
 #include "guest/process/limits.hpp"
 #include "guest/signal/signal.hpp"
 #include "guest/syscall/syscall.hpp"
+#include "loaders/exec.hpp"
 #include "mmu/base/addr.hpp"
 #include "vm/fault/fault_record.hpp"
 #include "vm/mm/address_space.hpp"
@@ -29,14 +31,16 @@ class FsContext;
 struct Credentials {
   uint32_t uid = 0, euid = 0, suid = 0, fsuid = 0;
   uint32_t gid = 0, egid = 0, sgid = 0, fsgid = 0;
+  std::vector<uint32_t> groups;  // supplementary
 };
 
-// What a sleeping system call waits for, kept between the two calls of its handler (kSleeping).
+// What a sleeping system call waits for, kept between the two calls of its handler (kCallSleeps).
 struct Wait {
   const char* reason = "";              // for the deadlock report: "nanosleep", "futex"
   uint32_t object = 0;                  // its address, descriptor or pid
   std::optional<uint64_t> deadline_ns;  // as TimeSource::now_ns counts
   bool resumed = false;                 // the handler is being called again
+  bool satisfied = false;               // what it waited for has happened (set by who woke it)
 };
 
 // What the threads of a process share. Linux: struct signal_struct.
@@ -47,12 +51,19 @@ struct ThreadGroup {
   // ITIMER_REAL; virtual ns, none: disarmed.
   std::optional<uint64_t> alarm_ns;
   uint64_t alarm_interval_ns = 0;
-  std::string program_path;  // of /proc/self/exe
-  bool dumpable = true;
+  uint32_t dumpable = 1;
+  bool no_new_privs = false;
+  uint32_t membarrier_registered = 0;  // MEMBARRIER_CMD_REGISTER_* done
 };
 
 struct Task {
-  enum class State : uint8_t { kRunning, kSleeping, kZombie };
+  enum class State : uint8_t {
+    kRunning,   // in user mode or about to be
+    kWoken,     // was asleep or stopped; the scheduler continues its system call
+    kSleeping,  // in a system call; see wait
+    kStopped,   // by a signal
+    kZombie,
+  };
 
   uint32_t tid = 0;   // Linux: pid
   uint32_t tgid = 0;  // what getpid answers
@@ -70,6 +81,8 @@ struct Task {
   TlsArray tls;
 
   std::shared_ptr<vm::AddressSpace> mm;
+  // What exec loaded into mm: the executable, the vDSO's addresses, auxv.
+  std::shared_ptr<const loaders::LoadedProgram> program;
   std::shared_ptr<FdTable> files;
   std::shared_ptr<FsContext> fs;
   std::shared_ptr<SignalHandlers> handlers;
@@ -86,10 +99,13 @@ struct Task {
   // What restart_syscall does: an absolute deadline of a nanosleep and where its remainder goes. Linux:
   // restart_block.
   std::optional<uint64_t> restart_deadline_ns;
-  uint32_t restart_clock = 0, restart_remainder = 0;
+  uint32_t restart_remainder = 0;
+  bool restart_time64 = false;
 
   // --- signals ---
   SignalSet blocked;
+  // The mask while rt_sigtimedwait lets the signals through that it waits for. Linux: real_blocked.
+  std::optional<SignalSet> real_blocked;
   // The mask to go back to when a sigsuspend ends. Linux: saved_sigmask, TIF_RESTORE_SIGMASK.
   std::optional<SignalSet> saved_mask;
   PendingSignals pending;
@@ -102,6 +118,7 @@ struct Task {
   // --- thread library ---
   uint32_t clear_child_tid = 0;
   uint32_t robust_list = 0;
+  uint32_t futex_bitset = 0;  // of the futex wait in progress
   uint32_t rseq = 0, rseq_length = 0, rseq_signature = 0;
   bool rseq_pending = false;  // the kernel owes the cpu number to user memory (rule H6)
   uint32_t personality = 0;

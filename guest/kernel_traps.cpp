@@ -1,0 +1,106 @@
+// Kernel::on_trap: page faults, system calls and exceptions come in, the task goes back to user mode.
+// Linux counterparts: arch/x86/entry/common.c, exc_page_fault, exit_to_user_mode_loop.
+#include <utility>
+
+#include "guest/kernel.hpp"
+#include "guest/process/rseq.hpp"
+#include "guest/signal/deliver.hpp"
+#include "guest/signal/send.hpp"
+#include "guest/time/coarse_clock.hpp"
+#include "guest/traps.hpp"
+
+namespace fl::guest {
+namespace {
+
+constexpr uint32_t as_answer(Errno error) { return 0u - static_cast<uint32_t>(error); }
+
+SyscallArgs args_of(const Registers& regs) { return {{regs.ebx, regs.ecx, regs.edx, regs.esi, regs.edi, regs.ebp}}; }
+
+}  // namespace
+
+void Kernel::on_trap(Task& task, const Trap& trap) {
+  switch (trap.kind) {
+    case Trap::Kind::kPageFault:
+      task.orig_eax.reset();
+      do_page_fault(task, trap);
+      break;
+    case Trap::Kind::kSystemCall:
+      do_system_call(task);
+      break;
+    case Trap::Kind::kException:
+      task.orig_eax.reset();
+      do_exception(*this, task, static_cast<Vector>(trap.vector), trap.error_code);
+      break;
+    case Trap::Kind::kInterrupted:
+      task.orig_eax.reset();
+      break;
+  }
+  if (timers_armed_) {
+    fire_timers();
+  }
+  if (ports_.time.now_ns() >= next_tick_ns_) {
+    next_tick_ns_ = update_coarse_clock(ports_.time, vdso_->clock_data());
+  }
+  if (task.work_pending && task.state == Task::State::kRunning) [[unlikely]] {
+    return_to_user(task);
+  }
+}
+
+void Kernel::do_page_fault(Task& task, const Trap& trap) {
+  const vm::FaultResult result =
+      vm::handle_page_fault(*task.mm, trap.addr, trap.access, trap.error_code, vm::FaultMode::kUser, task.faults);
+  if (vm::is_error(result)) [[unlikely]] {
+    refuse_page_fault(*this, task, trap, result);
+  }
+}
+
+void Kernel::do_system_call(Task& task) {
+  const uint32_t number = task.regs.eax;
+  const SyscallArgs args = args_of(task.regs);
+  task.orig_eax = number;
+  ++task.syscalls;
+  ++total_syscalls_;
+  if (ports_.observer != nullptr) {
+    ports_.observer->on_syscall_enter(task, number, args);
+  }
+  run_handler(task, number, args);
+}
+
+// A sleeping call goes on. Its arguments are still in the registers.
+void Kernel::resume_call(Task& task) {
+  const uint32_t number = *task.orig_eax;
+  run_handler(task, number, args_of(task.regs));
+  if (task.state != Task::State::kSleeping) {
+    task.wait = Wait{};
+  }
+}
+
+void Kernel::run_handler(Task& task, uint32_t number, const SyscallArgs& args) {
+  const Result<uint32_t> result = syscall_entry(number).handler(*this, task, args);
+  if (result.has_value()) [[likely]] {
+    task.regs.eax = *result;
+  } else if (result.error() == kCallSleeps) {
+    if (signal_pending(task)) {
+      wake(task);  // the handler will see it at once and end
+    }
+    return;
+  } else if (result.error() != kRegistersReplaced) {
+    task.regs.eax = as_answer(result.error());
+  }
+  if (ports_.observer != nullptr && task.alive()) {
+    ports_.observer->on_syscall_exit(task, number, args, task.regs.eax);
+  }
+}
+
+// Linux: exit_to_user_mode_loop: signals, then rseq, until nothing is left.
+void Kernel::return_to_user(Task& task) {
+  while (task.work_pending && task.state == Task::State::kRunning) {
+    task.work_pending = false;
+    deliver_signals(*this, task);
+    if (task.state == Task::State::kRunning && !rseq_before_return(task)) {
+      force_signal(*this, task, Signal::kSegv);
+    }
+  }
+}
+
+}  // namespace fl::guest
