@@ -56,14 +56,13 @@ Result<uint32_t> sys_ni_syscall(Kernel& kernel, Task& task, const SyscallArgs& a
 
 // Answers of a handler that a program never sees (linux/errno.h). After a signal the kernel turns them into
 // EINTR or does the call again.
-inline constexpr Errno kRestartSys = static_cast<Errno>(512);     // again if SA_RESTART or no handler ran
-inline constexpr Errno kRestartNoIntr = static_cast<Errno>(513);  // again in any case
-inline constexpr Errno kRestartNoHand = static_cast<Errno>(514);  // again only if no handler ran
-inline constexpr Errno kRestartRestartBlock =
-    static_cast<Errno>(516);  // again through restart_syscall, else EINTR
+inline constexpr Errno kRestartSys = static_cast<Errno>(512);           // again if SA_RESTART or no handler ran
+inline constexpr Errno kRestartNoIntr = static_cast<Errno>(513);        // again in any case
+inline constexpr Errno kRestartNoHand = static_cast<Errno>(514);        // again only if no handler ran
+inline constexpr Errno kRestartRestartBlock = static_cast<Errno>(516);  // again through restart_syscall, else EINTR
 // The call sleeps: the handler has filled in task.wait and will be called again, with the same arguments,
 // when the task is woken (see Kernel::sleep). Ours; Linux keeps a kernel stack instead.
-inline constexpr Errno kSleeping = static_cast<Errno>(600);
+inline constexpr Errno kCallSleeps = static_cast<Errno>(600);
 // The call replaced the registers (sigreturn): eax is not to be written.
 inline constexpr Errno kRegistersReplaced = static_cast<Errno>(601);
 

@@ -1,0 +1,165 @@
+// read, write and their vector and positional forms, and lseek. Linux counterparts: fs/read_write.c, lib/iov_iter.c.
+//
+// Simplified: the flags of preadv2 and pwritev2 are not there (EOPNOTSUPP); a write to a pipe that does not fit returns the
+// part that did.
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "guest/syscall/file_support.hpp"
+#include "guest/syscall/syscall.hpp"
+
+namespace fl::guest {
+namespace {
+
+constexpr uint32_t kMaxSegments = 1024;  // UIO_MAXIOV
+
+struct Iovec {
+  uint32_t base, length;
+};
+
+enum class Direction : bool { kRead, kWrite };
+
+Result<OpenFile*> file_for(const Task& task, uint32_t fd, Direction direction) {
+  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, fd));
+  const bool allowed = direction == Direction::kRead ? file->readable() : file->writable();
+  return allowed ? Result<OpenFile*>(file) : fail(Errno::kEBADF);
+}
+
+// One read or write of a buffer, at the file's position or at a given one.
+Result<uint32_t> transfer(Kernel& kernel, Task& task, OpenFile& file, uint32_t fd, Direction direction,
+                          IoBuffer& buffer, std::optional<int64_t> offset) {
+  uint64_t own = static_cast<uint64_t>(offset.value_or(0));
+  uint64_t& at = offset ? own : file.pos;
+  const bool reads = direction == Direction::kRead;
+  return finish_transfer(kernel, task, file, fd, reads ? "read" : "write",
+                         reads ? file.read(buffer, at) : file.write(buffer, at));
+}
+
+Result<uint32_t> simple(Kernel& kernel, Task& task, const SyscallArgs& args, Direction direction,
+                        std::optional<int64_t> offset) {
+  if (offset && *offset < 0) {
+    return fail(Errno::kEINVAL);
+  }
+  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
+  if (offset && !file->seekable()) {
+    return fail(Errno::kESPIPE);
+  }
+  FL_TRY(file_for(task, args[0], direction));
+  if (!vm::UserAccess::access_ok(args.ptr(1), args[2])) {
+    return fail(Errno::kEFAULT);
+  }
+  vm::UserAccess user = task.user();
+  UserBuffer buffer(user, args.ptr(1), std::min(args[2], kMaxTransfer));
+  return transfer(kernel, task, *file, args[0], direction, buffer, offset);
+}
+
+// The segments of a vector, checked; together at most kMaxTransfer bytes. Linux: import_iovec.
+Result<std::vector<UserSegment>> import_segments(vm::UserAccess& user, VirtAddr vector, uint32_t count) {
+  if (count > kMaxSegments) {
+    return fail(Errno::kEINVAL);
+  }
+  std::vector<Iovec> iov(count);
+  FL_TRY(user.read(std::as_writable_bytes(std::span(iov)), vector));
+  std::vector<UserSegment> segments;
+  segments.reserve(count);
+  uint32_t left = kMaxTransfer;
+  for (const Iovec& each : iov) {
+    if (each.length > static_cast<uint32_t>(std::numeric_limits<int32_t>::max())) {
+      return fail(Errno::kEINVAL);
+    }
+    if (!vm::UserAccess::access_ok(VirtAddr(each.base), each.length)) {
+      return fail(Errno::kEFAULT);
+    }
+    segments.push_back({VirtAddr(each.base), std::min(each.length, left)});
+    left -= segments.back().length;
+  }
+  return segments;
+}
+
+Result<uint32_t> vectored(Kernel& kernel, Task& task, const SyscallArgs& args, Direction direction,
+                          std::optional<int64_t> offset) {
+  if (offset && *offset < 0) {
+    return fail(Errno::kEINVAL);
+  }
+  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
+  if (offset && !file->seekable()) {
+    return fail(Errno::kESPIPE);
+  }
+  FL_TRY(file_for(task, args[0], direction));
+  vm::UserAccess user = task.user();
+  FL_TRY_ASSIGN(std::vector<UserSegment> segments, import_segments(user, args.ptr(1), args[2]));
+  UserBuffer buffer(user, std::move(segments));
+  if (buffer.left() == 0) {
+    return 0;
+  }
+  return transfer(kernel, task, *file, args[0], direction, buffer, offset);
+}
+
+// preadv2 and pwritev2: offset -1 is the file's own position.
+Result<uint32_t> vectored_with_flags(Kernel& kernel, Task& task, const SyscallArgs& args, Direction direction) {
+  if (args[5] != 0) {
+    return fail(Errno::kEOPNOTSUPP);
+  }
+  const auto offset = static_cast<int64_t>(args.u64(3));
+  return vectored(kernel, task, args, direction, offset == -1 ? std::nullopt : std::optional(offset));
+}
+
+}  // namespace
+
+Result<uint32_t> sys_read(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return simple(kernel, task, args, Direction::kRead, std::nullopt);
+}
+Result<uint32_t> sys_write(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return simple(kernel, task, args, Direction::kWrite, std::nullopt);
+}
+Result<uint32_t> sys_pread64(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return simple(kernel, task, args, Direction::kRead, static_cast<int64_t>(args.u64(3)));
+}
+Result<uint32_t> sys_pwrite64(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return simple(kernel, task, args, Direction::kWrite, static_cast<int64_t>(args.u64(3)));
+}
+Result<uint32_t> sys_readv(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return vectored(kernel, task, args, Direction::kRead, std::nullopt);
+}
+Result<uint32_t> sys_writev(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return vectored(kernel, task, args, Direction::kWrite, std::nullopt);
+}
+Result<uint32_t> sys_preadv(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return vectored(kernel, task, args, Direction::kRead, static_cast<int64_t>(args.u64(3)));
+}
+Result<uint32_t> sys_pwritev(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return vectored(kernel, task, args, Direction::kWrite, static_cast<int64_t>(args.u64(3)));
+}
+Result<uint32_t> sys_preadv2(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return vectored_with_flags(kernel, task, args, Direction::kRead);
+}
+Result<uint32_t> sys_pwritev2(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return vectored_with_flags(kernel, task, args, Direction::kWrite);
+}
+
+Result<uint32_t> sys_lseek(Kernel&, Task& task, const SyscallArgs& args) {
+  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
+  if (args[2] > Whence::kHole) {
+    return fail(Errno::kEINVAL);
+  }
+  FL_TRY_ASSIGN(const uint64_t pos, file->seek(args.s(1), args[2]));
+  if (pos > static_cast<uint64_t>(std::numeric_limits<int32_t>::max())) {
+    return fail(Errno::kEOVERFLOW);
+  }
+  return static_cast<uint32_t>(pos);
+}
+
+// fd, high word, low word, result, whence.
+Result<uint32_t> sys_llseek(Kernel&, Task& task, const SyscallArgs& args) {
+  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
+  if (args[4] > Whence::kHole) {
+    return fail(Errno::kEINVAL);
+  }
+  const auto offset = static_cast<int64_t>(uint64_t{args[1]} << 32 | args[2]);
+  FL_TRY_ASSIGN(const uint64_t pos, file->seek(offset, args[4]));
+  FL_TRY(task.user().put(args.ptr(3), pos));
+  return 0;
+}
+
+}  // namespace fl::guest

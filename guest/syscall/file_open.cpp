@@ -1,0 +1,132 @@
+// Opening, closing and duplicating descriptors. Linux counterparts: fs/open.c, fs/file.c.
+//
+// Simplified: no O_TMPFILE (EOPNOTSUPP).
+#include "guest/fs/path.hpp"
+#include "guest/fs/shmem_file.hpp"
+#include "guest/syscall/file_support.hpp"
+#include "guest/syscall/syscall.hpp"
+
+namespace fl::guest {
+namespace {
+
+constexpr uint32_t kValidOpenFlags =
+    OpenFlag::kAccessMode | OpenFlag::kCreate | OpenFlag::kExclusive | OpenFlag::kNoCtty | OpenFlag::kTruncate |
+    OpenFlag::kAppend | OpenFlag::kNonBlock | OpenFlag::kSync | OpenFlag::kAsync | OpenFlag::kDirect |
+    OpenFlag::kLargeFile | OpenFlag::kDirectory | OpenFlag::kNoFollow | OpenFlag::kNoAtime | OpenFlag::kCloseOnExec |
+    OpenFlag::kPath | OpenFlag::kTmpFileBit;
+
+Result<uint32_t> open_file(Task& task, Vfs& vfs, int32_t dirfd, VirtAddr name, uint32_t flags, uint32_t mode) {
+  flags &= kValidOpenFlags;
+  if ((flags & OpenFlag::kTmpFileBit) != 0) {
+    return fail((flags & OpenFlag::kDirectory) != 0 ? Errno::kEOPNOTSUPP : Errno::kEINVAL);
+  }
+  if ((flags & OpenFlag::kPath) != 0) {
+    flags &= OpenFlag::kPath | OpenFlag::kDirectory | OpenFlag::kNoFollow | OpenFlag::kCloseOnExec;
+  }
+  FL_TRY_ASSIGN(const std::string path, user_path(task, name));
+  // A file must not be made if there is no descriptor for it.
+  FL_TRY(task.files->lowest_free(descriptor_limit(task), 0));
+  FL_TRY_ASSIGN(const At at, at_directory(task, dirfd, path));
+  const uint32_t create_mode = mode & FileMode::kPermissions & ~task.fs->umask;
+  FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file, vfs.open(at, path, flags, create_mode));
+  return task.files->install(std::move(file), close_on_exec(flags), descriptor_limit(task));
+}
+
+Result<uint32_t> duplicate_to(Kernel& kernel, Task& task, uint32_t from, uint32_t to, CloseOnExec close_on_exec) {
+  std::shared_ptr<OpenFile> file = task.files->share(from);
+  if (file == nullptr) {
+    return fail(Errno::kEBADF);
+  }
+  const std::shared_ptr<OpenFile> old = task.files->share(to);
+  FL_TRY(task.files->install_at(to, std::move(file), close_on_exec, descriptor_limit(task)));
+  if (old != nullptr) {
+    wake_waiters(kernel, *old);
+  }
+  return to;
+}
+
+}  // namespace
+
+Result<uint32_t> sys_open(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return open_file(task, kernel.vfs(), kAtFdCwd, args.ptr(0), args[1], args[2]);
+}
+Result<uint32_t> sys_openat(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return open_file(task, kernel.vfs(), args.s(0), args.ptr(1), args[2], args[3]);
+}
+Result<uint32_t> sys_creat(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return open_file(task, kernel.vfs(), kAtFdCwd, args.ptr(0),
+                   OpenFlag::kCreate | OpenFlag::kWriteOnly | OpenFlag::kTruncate, args[1]);
+}
+
+Result<uint32_t> sys_close(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file, task.files->close(args[0]));
+  // Those who wait for the other end look again when they run; this end is gone by then.
+  wake_waiters(kernel, *file);
+  return 0;
+}
+
+Result<uint32_t> sys_close_range(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  constexpr uint32_t kUnshare = 2, kCloseOnExec = 4;
+  if (args[0] > args[1] || (args[2] & ~(kUnshare | kCloseOnExec)) != 0) {
+    return fail(Errno::kEINVAL);
+  }
+  if ((args[2] & kUnshare) != 0) {
+    task.files = task.files->clone();
+  }
+  const auto open = static_cast<uint32_t>(task.files->entries().size());
+  for (uint32_t fd = args[0]; fd < open && fd <= args[1]; ++fd) {
+    FdTable::Entry* const entry = task.files->entry(fd);
+    if (entry == nullptr) {
+      continue;
+    }
+    if ((args[2] & kCloseOnExec) != 0) {
+      entry->close_on_exec = CloseOnExec::kYes;
+    } else if (const auto closed = task.files->close(fd)) {
+      wake_waiters(kernel, **closed);
+    }
+  }
+  return 0;
+}
+
+Result<uint32_t> sys_dup(Kernel&, Task& task, const SyscallArgs& args) {
+  FL_TRY(any_file(task, args[0]));
+  return task.files->install(task.files->share(args[0]), CloseOnExec::kNo, descriptor_limit(task));
+}
+Result<uint32_t> sys_dup2(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  if (args[0] == args[1]) {
+    FL_TRY(any_file(task, args[0]));
+    return args[0];
+  }
+  return duplicate_to(kernel, task, args[0], args[1], CloseOnExec::kNo);
+}
+Result<uint32_t> sys_dup3(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  if ((args[2] & ~uint32_t{OpenFlag::kCloseOnExec}) != 0 || args[0] == args[1]) {
+    return fail(Errno::kEINVAL);
+  }
+  return duplicate_to(kernel, task, args[0], args[1], close_on_exec(args[2]));
+}
+
+Result<uint32_t> sys_umask(Kernel&, Task& task, const SyscallArgs& args) {
+  constexpr uint32_t kUmaskBits = 0777;
+  return std::exchange(task.fs->umask, args[0] & kUmaskBits);
+}
+
+// Linux: memfd_create.
+Result<uint32_t> sys_memfd_create(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  constexpr uint32_t kCloseOnExec = 1, kAllowSealing = 2;
+  constexpr uint32_t kMaxName = 249;  // NAME_MAX without "memfd:"
+  if ((args[1] & ~(kCloseOnExec | kAllowSealing)) != 0) {
+    return fail(Errno::kEINVAL);
+  }
+  FL_TRY_ASSIGN(const std::string name, task.user().string(args.ptr(0), kMaxName + 1, Errno::kEINVAL));
+  Vfs& vfs = kernel.vfs();
+  const auto path = vfs.make_path("/memfd:" + name);
+  path->deleted = true;
+  auto file = std::make_shared<ShmemFile>(OpenFlag::kReadWrite | OpenFlag::kLargeFile, path, vfs.next_anonymous_inode(),
+                                          vm::Mapping::for_shmem(kernel.memory(), 0),
+                                          (args[1] & kAllowSealing) != 0 ? 0u : uint32_t{Seal::kSeal});
+  return task.files->install(std::move(file), (args[1] & kCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo,
+                             descriptor_limit(task));
+}
+
+}  // namespace fl::guest

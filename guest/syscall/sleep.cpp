@@ -1,0 +1,201 @@
+// Sleeping and timers: nanosleep and its family, alarm, ITIMER_REAL. Time passes only when nothing can run (virtual
+// time). Linux counterparts: kernel/time/hrtimer.c (nanosleep), posix-timers.c (clock_nanosleep), itimer.c.
+#include <algorithm>
+#include <optional>
+
+#include "guest/kernel.hpp"
+#include "guest/signal/send.hpp"
+#include "guest/syscall/clock_id.hpp"
+#include "guest/syscall/syscall.hpp"
+#include "guest/syscall/time_types.hpp"
+#include "guest/task.hpp"
+
+namespace fl::guest {
+namespace {
+
+constexpr uint32_t kTimerAbstime = 1;
+constexpr uint64_t kNsPerMicrosecond = 1000;
+
+// a + b, at most 2^63 - 1: "for ever".
+uint64_t add_capped(uint64_t a, uint64_t b) {
+  constexpr auto kMax = static_cast<uint64_t>(INT64_MAX);
+  return a > kMax - std::min(b, kMax) ? kMax : a + b;
+}
+
+template <typename Timespec>
+Result<uint32_t> interrupted(Task& task, uint64_t left_ns, VirtAddr remainder) {
+  if (remainder.value() != 0) {
+    FL_TRY(task.user().put(remainder, Timespec::from_ns(left_ns)));
+  }
+  task.restart_deadline_ns = task.wait.deadline_ns;
+  task.restart_remainder = remainder.value();
+  task.restart_time64 = sizeof(Timespec) == sizeof(Timespec64);
+  return fail(kRestartRestartBlock);
+}
+
+// The second and later calls of a sleeping handler.
+template <typename Timespec>
+Result<uint32_t> continue_sleep(Kernel& kernel, Task& task, VirtAddr remainder, bool absolute) {
+  const uint64_t now = kernel.time().now_ns();
+  const uint64_t deadline = *task.wait.deadline_ns;
+  if (now >= deadline) {
+    return 0;
+  }
+  if (signal_pending(task)) {
+    if (absolute) {
+      return fail(kRestartNoHand);
+    }
+    return interrupted<Timespec>(task, deadline - now, remainder);
+  }
+  return kernel.sleep(task, "nanosleep", 0, deadline);
+}
+
+template <typename Timespec>
+Result<uint32_t> sleep_on(Kernel& kernel, Task& task, int32_t clock, uint32_t flags, VirtAddr request,
+                          VirtAddr remainder) {
+  const bool absolute = (flags & kTimerAbstime) != 0;
+  if (task.wait.resumed) {
+    return continue_sleep<Timespec>(kernel, task, remainder, absolute);
+  }
+  FL_TRY_ASSIGN(const auto wanted, task.user().get<Timespec>(request));
+  const std::optional<uint64_t> ns = to_ns(wanted);
+  if (!ns) {
+    return fail(Errno::kEINVAL);
+  }
+  const uint64_t now = kernel.time().now_ns();
+  uint64_t deadline = add_capped(now, *ns);
+  if (absolute) {
+    const uint64_t clock_ns = *clock_now(kernel, task, clock);
+    deadline = *ns > clock_ns ? add_capped(now, *ns - clock_ns) : now;
+  }
+  if (deadline <= now) {
+    return 0;
+  }
+  return kernel.sleep(task, "nanosleep", 0, deadline);
+}
+
+template <typename Timespec>
+Result<uint32_t> clock_nanosleep(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  switch (args.s(0)) {
+    case ClockId::kRealtime:
+    case ClockId::kMonotonic:
+    case ClockId::kBoottime:
+    case ClockId::kTai:
+      return sleep_on<Timespec>(kernel, task, args.s(0), args[1], args.ptr(2), args.ptr(3));
+    default:
+      // Sleeping on a clock that only this program's own work moves would never end; the alarm clocks need a device.
+      return fail(clock_now(kernel, task, args.s(0)) ? Errno::kEOPNOTSUPP : Errno::kEINVAL);
+  }
+}
+
+uint64_t alarm_left_ns(Kernel& kernel, const ThreadGroup& group) {
+  const uint64_t now = kernel.time().now_ns();
+  if (!group.alarm_ns) {
+    return 0;
+  }
+  // An armed timer is never shown as 0.
+  return *group.alarm_ns > now ? *group.alarm_ns - now : kNsPerMicrosecond;
+}
+
+void arm(Kernel& kernel, ThreadGroup& group, uint64_t after_ns, uint64_t interval_ns) {
+  group.alarm_ns.reset();
+  if (after_ns != 0) {
+    group.alarm_ns = add_capped(kernel.time().now_ns(), after_ns);
+  }
+  group.alarm_interval_ns = interval_ns;
+  kernel.update_timer_count();
+}
+
+struct Itimerval32 {
+  Timeval32 interval, value;
+};
+
+Itimerval32 show(Kernel& kernel, const ThreadGroup& group) {
+  return {Timeval32::from_ns(group.alarm_interval_ns), Timeval32::from_ns(alarm_left_ns(kernel, group))};
+}
+
+std::optional<uint64_t> to_ns(const Timeval32& time) {
+  constexpr int32_t kMicrosecondsPerSecond = 1'000'000;
+  if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= kMicrosecondsPerSecond) {
+    return std::nullopt;
+  }
+  return static_cast<uint64_t>(time.seconds) * kNsPerSecond +
+         static_cast<uint64_t>(time.microseconds) * kNsPerMicrosecond;
+}
+
+constexpr uint32_t kItimerReal = 0;
+constexpr uint32_t kItimerProf = 2;
+
+}  // namespace
+
+Result<uint32_t> sys_nanosleep(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return sleep_on<Timespec32>(kernel, task, ClockId::kMonotonic, 0, args.ptr(0), args.ptr(1));
+}
+Result<uint32_t> sys_clock_nanosleep(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return clock_nanosleep<Timespec32>(kernel, task, args);
+}
+Result<uint32_t> sys_clock_nanosleep_time64(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return clock_nanosleep<Timespec64>(kernel, task, args);
+}
+
+// A relative sleep goes on after a signal that no handler took. Linux: hrtimer_nanosleep_restart.
+Result<uint32_t> sys_restart_syscall(Kernel& kernel, Task& task, const SyscallArgs&) {
+  if (!task.restart_deadline_ns) {
+    return fail(Errno::kEINTR);
+  }
+  const VirtAddr remainder(task.restart_remainder);
+  if (!task.wait.resumed) {
+    return kernel.time().now_ns() >= *task.restart_deadline_ns
+               ? Result<uint32_t>(0)
+               : kernel.sleep(task, "nanosleep", 0, task.restart_deadline_ns);
+  }
+  return task.restart_time64 ? continue_sleep<Timespec64>(kernel, task, remainder, false)
+                             : continue_sleep<Timespec32>(kernel, task, remainder, false);
+}
+
+Result<uint32_t> sys_alarm(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  ThreadGroup& group = *task.group;
+  const uint64_t left = alarm_left_ns(kernel, group);
+  arm(kernel, group, uint64_t{args[0]} * kNsPerSecond, 0);
+  // Rounded to the nearest second, but an armed timer is never shown as 0.
+  uint64_t seconds = left / kNsPerSecond;
+  if ((seconds == 0 && left != 0) || left % kNsPerSecond >= kNsPerSecond / 2) {
+    ++seconds;
+  }
+  return static_cast<uint32_t>(seconds);
+}
+
+Result<uint32_t> sys_setitimer(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  if (args[0] > kItimerProf) {
+    return fail(Errno::kEINVAL);
+  }
+  if (args[0] != kItimerReal) {
+    return sys_ni_syscall(kernel, task, args);  // no timers on CPU time
+  }
+  Itimerval32 wanted{};
+  if (args[1] != 0) {
+    FL_TRY_ASSIGN(wanted, task.user().get<Itimerval32>(args.ptr(1)));
+  }
+  const std::optional<uint64_t> value = to_ns(wanted.value);
+  const std::optional<uint64_t> interval = to_ns(wanted.interval);
+  if (!value || !interval) {
+    return fail(Errno::kEINVAL);
+  }
+  const Itimerval32 old = show(kernel, *task.group);
+  arm(kernel, *task.group, *value, *interval);
+  if (args[2] != 0) {
+    FL_TRY(task.user().put(args.ptr(2), old));
+  }
+  return 0;
+}
+
+Result<uint32_t> sys_getitimer(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  if (args[0] > kItimerProf) {
+    return fail(Errno::kEINVAL);
+  }
+  const Itimerval32 now = args[0] == kItimerReal ? show(kernel, *task.group) : Itimerval32{};
+  FL_TRY(task.user().put(args.ptr(1), now));
+  return 0;
+}
+
+}  // namespace fl::guest

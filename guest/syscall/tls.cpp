@@ -1,0 +1,55 @@
+// set_thread_area, get_thread_area. Linux counterpart: arch/x86/kernel/tls.c. There is no LDT: modify_ldt is ENOSYS.
+#include <algorithm>
+#include <cstddef>
+
+#include "guest/kernel.hpp"
+#include "guest/process/tls.hpp"
+#include "guest/syscall/syscall.hpp"
+#include "guest/task.hpp"
+
+namespace fl::guest {
+namespace {
+
+constexpr uint32_t kAnyEntry = ~0u;
+
+Result<TlsDescriptor*> slot(const Kernel& kernel, Task& task, uint32_t entry) {
+  const uint32_t first = kernel.profile().first_tls_entry;
+  if (entry < first || entry >= first + kTlsDescriptors) {
+    return fail(Errno::kEINVAL);
+  }
+  return &task.tls[entry - first];
+}
+
+}  // namespace
+
+Result<uint32_t> sys_set_thread_area(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  vm::UserAccess user = task.user();
+  FL_TRY_ASSIGN(const auto desc, user.get<UserDesc>(args.ptr(0)));
+  if (!desc.acceptable()) {
+    return fail(Errno::kEINVAL);
+  }
+  uint32_t entry = desc.entry_number;
+  if (entry == kAnyEntry) {
+    const auto free = std::find(task.tls.begin(), task.tls.end(), TlsDescriptor{});
+    if (free == task.tls.end()) {
+      return fail(Errno::kESRCH);
+    }
+    entry = kernel.profile().first_tls_entry + static_cast<uint32_t>(free - task.tls.begin());
+    FL_TRY(user.put(args.ptr(0) + offsetof(UserDesc, entry_number), entry));
+  }
+  FL_TRY_ASSIGN(TlsDescriptor* const target, slot(kernel, task, entry));
+  *target = pack_descriptor(desc);
+  return 0;
+}
+
+Result<uint32_t> sys_get_thread_area(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  vm::UserAccess user = task.user();
+  FL_TRY_ASSIGN(const auto entry, user.get<uint32_t>(args.ptr(0) + offsetof(UserDesc, entry_number)));
+  FL_TRY_ASSIGN(const TlsDescriptor* const source, slot(kernel, task, entry));
+  UserDesc desc = unpack_descriptor(*source);
+  desc.entry_number = entry;
+  FL_TRY(user.put(args.ptr(0), desc));
+  return 0;
+}
+
+}  // namespace fl::guest
