@@ -117,7 +117,6 @@ void make_all(const fs::path& folder) {
   write_file(folder / "sorted2.txt", sorted_words(12));
   write_file(folder / "tabs.txt", "a\tbc\tdef\n\tx\t\ty\nno tabs here\n");
   write_file(folder / "bc.in", "scale=30\n4*a(1)\nfor (i = 0; i < 40; i++) 2^i\nsqrt(2)\n");
-  write_file(folder / "tsort.in", "a b\nb c\na d\nd c\nc e\n");
   make_tree(folder / "tree");
   compress(folder, "gzip", "text.txt.gz");
   compress(folder, "bzip2", "text.txt.bz2");
