@@ -21,7 +21,7 @@ struct PageFlag {
     kShmem = 1u << 6,          // and that mapping is shared memory: never dropped
     kDirty = 1u << 7,          // newer than its backing store
     kInactive = 1u << 8,       // on the list of cached pages that may be dropped
-    kKernel = 1u << 9,         // other kernel use
+    kKernel = 1u << 9,         // allocated, and none of these: the kernel's own (the vDSO)
     kZeroed = 1u << 10,        // never used since boot: still zero
   };
 };

@@ -36,7 +36,7 @@ Result<Pfn> PageAllocator::alloc(uint32_t order, Fill fill) {
     if (fill == Fill::kZero && !page.has(PageFlag::kZeroed)) {
       std::memset(ram_.frame(first + i), 0, kPageSize);
     }
-    page.flags = 0;
+    page.flags = PageFlag::kKernel;
     page.private_ = 0;
   }
   mem_map_[first].refcount = 1;
@@ -61,14 +61,13 @@ void PageAllocator::free(Pfn first, uint32_t order) {
 
 Result<Pfn> PageAllocator::alloc_table() {
   FL_TRY_ASSIGN(const Pfn pfn, alloc(0, Fill::kZero));
-  mem_map_[pfn].set(PageFlag::kTable);
+  mem_map_[pfn].flags = PageFlag::kTable;
   ++table_frames_;
   return pfn;
 }
 
 void PageAllocator::free_table(Pfn pfn) {
   --table_frames_;
-  mem_map_[pfn].clear(PageFlag::kTable);
   free(pfn, 0);
 }
 

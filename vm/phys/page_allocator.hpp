@@ -32,7 +32,8 @@ class PageAllocator : public mmu::FrameSource {
   void add_free_range(Pfn first, uint32_t frames);
   void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
 
-  // 2^order adjacent frames, reference count of the first 1; reclaims if need be. ENOMEM.
+  // 2^order adjacent frames, reference count of the first 1; reclaims if need be. They count as the kernel's own
+  // (kKernel) until they become something else. ENOMEM.
   Result<Pfn> alloc(uint32_t order, Fill fill);
   // Gives a block back; its first frame's reference is the last one.
   void free(Pfn first, uint32_t order);
