@@ -77,14 +77,16 @@ Result<VmArea*> AreaEditor::isolate(VmArea* area, VirtAddr start, VirtAddr end) 
     FL_TRY_ASSIGN(area, split(area, start));
   }
   if (end < area->end) {
-    FL_TRY(split(area, end));
+    if (const auto cut = split(area, end); !cut) {
+      merge(area);
+      return fail(cut.error());
+    }
   }
   return area;
 }
 
 void AreaEditor::resize(VmArea* area, VirtAddr start, VirtAddr end) {
   account(*area, area->pages(), -1);
-  // Wraps for an area that grows down by more than its offset; so does Linux's vm_pgoff.
   area->pgoff += static_cast<uint32_t>(start.vpn() - area->start.vpn());
   mm_.areas_.resize(area, start, end);
   account(*area, area->pages(), +1);

@@ -22,7 +22,7 @@ class AreaEditor {
   std::unique_ptr<VmArea> remove(VmArea* area);
   // Cuts an area in two at `at` (inside it, page-aligned). ENOMEM if there are too many areas. Returns the upper part.
   Result<VmArea*> split(VmArea* area, VirtAddr at);
-  // Cuts so that [start, end) inside `area` is an area of its own, and returns it.
+  // Cuts so that [start, end) inside `area` is an area of its own, and returns it. ENOMEM leaves `area` whole.
   Result<VmArea*> isolate(VmArea* area, VirtAddr start, VirtAddr end);
   // Moves a border outwards or inwards and adjusts counters and pgoff. Between neighbours only.
   void resize(VmArea* area, VirtAddr start, VirtAddr end);

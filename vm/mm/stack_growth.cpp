@@ -37,11 +37,16 @@ Status AddressSpace::grow_stack(VmArea& area, VirtAddr va) {
   }
   const uint32_t growth = area.start - va;
   const uint32_t size = area.end - va;
+  if ((growth >> kPageShift) > area.pgoff) {
+    return fail(Errno::kENOMEM);  // a moved stack has no offsets left below it
+  }
   if (!may_expand(area.flags, growth >> kPageShift) || (limits_.stack != kUnlimited && size > limits_.stack) ||
       (area.has(VmFlag::kLocked) && !may_lock(growth))) {
     return fail(Errno::kENOMEM);
   }
   AreaEditor(*this).resize(&area, va, area.end);
+  // Whatever the access was: Linux needs it to lock the area. So fork copies a stack that has only been read.
+  prepare_anon_vma(area);
   return {};
 }
 
