@@ -1,6 +1,7 @@
 // execve's work on the new image, step by step as Linux takes them. See exec.hpp.
 #include "loaders/exec.hpp"
 
+#include <span>
 #include <utility>
 
 #include "loaders/argument_strings.hpp"
@@ -76,7 +77,10 @@ Result<std::optional<Interpreter>> open_interpreter(const ExecRequest& request, 
     return std::optional<Interpreter>();
   }
   FL_TRY_ASSIGN(File file, open_program(request, *image.interpreter));
-  auto parsed = parse_elf(MappingReader(file->mapping), image.loading);
+  const MappingReader reader(file->mapping);
+  ElfHeader header;
+  FL_TRY(read_exactly(reader, 0, std::as_writable_bytes(std::span(&header, 1))));
+  auto parsed = parse_elf(reader, image.loading);
   if (!parsed) {
     return fail(parsed.error() == Errno::kENOEXEC ? Errno::kELIBBAD : parsed.error());
   }

@@ -171,7 +171,9 @@ TEST_CASE("exec: a bad PT_INTERP is refused") {
     return machine.load(machine.request(machine.files.add("p", bytes))).error();
   };
   CHECK(load("/nowhere") == Errno::kENOENT);
-  machine.files.add_text("/text", "no program");
+  machine.files.add_text("/short", "no program");
+  CHECK(load("/short") == Errno::kEIO);
+  machine.files.add_text("/text", std::string(100, 'x'));
   CHECK(load("/text") == Errno::kELIBBAD);
 }
 
