@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -59,7 +60,7 @@ class FaultLog final : public vm::FaultObserver {
   }
 };
 
-// Files by path.
+// Files by path. A directory of the host is one here too.
 class MemoryFiles final : public ProgramOpener {
  public:
   explicit MemoryFiles(vm::MemorySystem& memory) : memory_(memory) {}
@@ -76,6 +77,9 @@ class MemoryFiles final : public ProgramOpener {
   }
   Result<std::shared_ptr<const vm::MappedFile>> open_program(const std::string& path) override {
     const auto file = files_.find(path);
+    if (std::filesystem::is_directory(path)) {
+      return fail(Errno::kEACCES);
+    }
     if (file == files_.end()) {
       return fail(Errno::kENOENT);
     }
