@@ -9,11 +9,13 @@ namespace fl::emu {
 extern "C" {
 FlBlockGate fl_block_gate = {0, ~uint64_t{0}};
 FlRotateFlags fl_rotate_flags = {0, false};
+FlEngineMarks fl_engine_marks = {0, 0};
 // Set by the interposing sources, if they are linked in.
 void* fl_interposed_blocks = nullptr;
 void* fl_interposed_access_check = nullptr;
 void* fl_interposed_rotates = nullptr;
 void* fl_interposed_io = nullptr;
+void* fl_interposed_marks = nullptr;
 }
 
 namespace {
@@ -26,6 +28,7 @@ Interposition active_interposition() {
       .access_check = taken("check_exit_request_x86_64", fl_interposed_access_check),
       .rotates = taken("helper_rcll_x86_64", fl_interposed_rotates),
       .io = taken("helper_inb_x86_64", fl_interposed_io),
+      .marks = taken("helper_load_seg_x86_64", fl_interposed_marks),
   };
 }
 
@@ -42,6 +45,7 @@ std::string describe_interposition() {
   add(active.access_check, "access check");
   add(active.rotates, "rotates");
   add(active.io, "in and out");
+  add(active.marks, "marks");
   return text.empty() ? "none (slower, less exact)" : text;
 }
 

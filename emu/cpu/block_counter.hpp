@@ -25,6 +25,13 @@ struct FlRotateFlags {
   bool known;
 };
 extern FlRotateFlags fl_rotate_flags;
+
+// What the guest did in this run (see interpose_marks.cpp).
+struct FlEngineMarks {
+  uint32_t interrupt_length;  // of the int instruction that ended the run; 0: it was none
+  uint32_t loaded_segment;    // 1: a segment register was loaded
+};
+extern FlEngineMarks fl_engine_marks;
 }
 
 // What replaces functions of libunicorn in this process.
@@ -33,6 +40,7 @@ struct Interposition {
   bool access_check = false;  // no check after each guest access
   bool rotates = false;       // exact flags when the store of rcl/rcr faults
   bool io = false;            // in and out are privileged
+  bool marks = false;         // int n and segment loads are noticed
 };
 // Compares the addresses that the dynamic linker gives with ours.
 Interposition active_interposition();

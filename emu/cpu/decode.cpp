@@ -194,12 +194,40 @@ bool reads_descriptors(const cs_insn& insn) {
   }
 }
 
+SelectorSource selector_source(const cs_insn& insn, bool operand16) {
+  using Kind = SelectorSource::Kind;
+  const cs_x86& x86 = insn.detail->x86;
+  const uint8_t offset_size = operand16 ? 2 : 4;
+  switch (insn.id) {
+    case X86_INS_MOV:
+      if (x86.operands[1].type == X86_OP_REG) {
+        return {.kind = Kind::kRegister, .reg = register_number(x86.operands[1].reg)};
+      }
+      return {.kind = Kind::kMemory};
+    case X86_INS_POP:
+      return {.kind = Kind::kMemory};
+    case X86_INS_LJMP: case X86_INS_LCALL:
+      if (x86.operands[0].type == X86_OP_IMM) {
+        return {.kind = Kind::kImmediate, .immediate = static_cast<uint16_t>(x86.operands[0].imm)};
+      }
+      return {.kind = Kind::kMemory, .offset = offset_size};
+    case X86_INS_LDS: case X86_INS_LES: case X86_INS_LSS: case X86_INS_LFS: case X86_INS_LGS: case X86_INS_RETF:
+    case X86_INS_IRET: case X86_INS_IRETD:
+      return {.kind = Kind::kMemory, .offset = offset_size};
+    default:
+      return {};
+  }
+}
+
 Instruction translate(const cs_insn& insn) {
   Instruction result;
   result.length = static_cast<uint8_t>(insn.size);
   const cs_x86& x86 = insn.detail->x86;
   const bool operand16 = x86.prefix[2] == X86_PREFIX_OPSIZE;
   result.loads_descriptor = reads_descriptors(insn);
+  if (result.loads_descriptor) {
+    result.selector = selector_source(insn, operand16);
+  }
   result.port_io = accesses_port(insn.id);
   result.rotates_through_carry = insn.id == X86_INS_RCL || insn.id == X86_INS_RCR;
   result.compares_strings =

@@ -48,6 +48,15 @@ struct MemoryOperand {
   uint32_t size = 0;  // bytes
 };
 
+// Where an instruction that loads a segment finds the selector.
+struct SelectorSource {
+  enum class Kind : uint8_t { kNone, kRegister, kMemory, kImmediate };
+  Kind kind = Kind::kNone;
+  int8_t reg = MemoryOperand::kNone;  // kRegister
+  uint8_t offset = 0;                 // kMemory: from the start of the first operand that is read
+  uint16_t immediate = 0;             // kImmediate
+};
+
 struct Instruction {
   static constexpr size_t kMaxOperands = 4;
   uint8_t length = 0;  // 0: the bytes are no instruction, or not all of it could be read
@@ -56,6 +65,7 @@ struct Instruction {
   bool rotates_through_carry = false;
   bool compares_strings = false;
   bool port_io = false;  // in, out, ins, outs
+  SelectorSource selector;
   std::array<MemoryOperand, kMaxOperands> operand{};
 };
 
@@ -64,6 +74,8 @@ struct MemorySpan {
   VirtAddr addr;
   uint32_t size = 0;
   OperandUse use = OperandUse::kRead;
+  bool wraps = false;  // runs past the end of its segment, offset 0xffffffff: a limit violation, not a page fault
+  bool on_stack = false;
   bool touches_page(VirtAddr page) const;
 };
 
@@ -107,12 +119,17 @@ class Decoder {
   std::vector<Entry> cache_;
 };
 
+// The value of a general register, 0 for MemoryOperand::kNone.
+uint32_t register_value(const guest::Registers& regs, int8_t reg);
 MemorySpan evaluate(const MemoryOperand& operand, const guest::Registers& regs, const SegmentBase& segment_base);
 
 // What the processor would have reported for a fault that the engine saw as `access` to the page `missed`.
 struct ExactFault {
   VirtAddr addr;
   mmu::Access access;
+  // The operand violates its segment's limit: #GP or, on the stack, #SS comes before any page fault.
+  enum class Limit : uint8_t { kKept, kViolated, kViolatedOnStack };
+  Limit limit = Limit::kKept;
 };
 // `may_write(page)`: whether the user may write the page now, without side effects. nullopt: no operand of the instruction
 // lies in the page.

@@ -46,6 +46,7 @@ UnicornCpu::UnicornCpu(mmu::Mmu& mmu, const mmu::Ram& ram, const CpuConfig& conf
   FL_CHECK(pages != MAP_FAILED, "monitor pages");
   monitor_.reset(static_cast<uint8_t*>(pages));
   count_by_hook_ = config.counting == BlockCounting::kHook || !active_interposition().blocks;
+  has_marks_ = active_interposition().marks;
   open_engine(config);
   write_gdt();
   add_hooks();

@@ -4,9 +4,7 @@
 #include "emu/cpu/decode.hpp"
 
 namespace fl::emu {
-namespace {
-
-uint32_t value_of(const guest::Registers& regs, int8_t reg) {
+uint32_t register_value(const guest::Registers& regs, int8_t reg) {
   switch (reg) {
     case MemoryOperand::kEax: return regs.eax;
     case MemoryOperand::kEcx: return regs.ecx;
@@ -19,6 +17,8 @@ uint32_t value_of(const guest::Registers& regs, int8_t reg) {
     default: return 0;
   }
 }
+
+namespace {
 
 uint16_t selector_of(const guest::Registers& regs, MemoryOperand::Segment segment) {
   switch (segment) {
@@ -34,7 +34,7 @@ uint16_t selector_of(const guest::Registers& regs, MemoryOperand::Segment segmen
 
 // The bit offset is a signed number of bits; the processor accesses the operand-sized unit that holds the bit.
 uint32_t bit_string_offset(const MemoryOperand& operand, const guest::Registers& regs) {
-  const uint32_t raw = value_of(regs, operand.bit_register);
+  const uint32_t raw = register_value(regs, operand.bit_register);
   if (operand.size == 2) {
     return static_cast<uint32_t>((static_cast<int32_t>(static_cast<int16_t>(raw)) >> 4) * 2);
   }
@@ -54,7 +54,7 @@ bool MemorySpan::touches_page(VirtAddr page) const {
 }
 
 MemorySpan evaluate(const MemoryOperand& operand, const guest::Registers& regs, const SegmentBase& segment_base) {
-  uint32_t offset = value_of(regs, operand.base) + value_of(regs, operand.index) * operand.scale +
+  uint32_t offset = register_value(regs, operand.base) + register_value(regs, operand.index) * operand.scale +
                     static_cast<uint32_t>(operand.displacement);
   if (operand.form == AddressForm::kBitString) {
     offset += bit_string_offset(operand, regs);
@@ -65,7 +65,8 @@ MemorySpan evaluate(const MemoryOperand& operand, const guest::Registers& regs, 
     offset &= 0xffff;
   }
   const uint32_t base = segment_base(selector_of(regs, operand.segment));
-  return MemorySpan{VirtAddr(base + offset), operand.size, operand.use};
+  const bool wraps = !operand.address16 && offset + (operand.size - 1) < offset;
+  return MemorySpan{VirtAddr(base + offset), operand.size, operand.use, wraps, operand.segment == MemoryOperand::kSs};
 }
 
 std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,
@@ -87,6 +88,10 @@ std::optional<ExactFault> exact_fault(const Instruction& instruction, const gues
   }
   if (!chosen) {
     return std::nullopt;
+  }
+  if (chosen->wraps) {
+    return ExactFault{chosen->addr, access,
+                      chosen->on_stack ? ExactFault::Limit::kViolatedOnStack : ExactFault::Limit::kViolated};
   }
   const bool modifies = chosen->use == OperandUse::kReadWrite;
   const mmu::Access reported = modifies ? mmu::Access::kWrite : access;

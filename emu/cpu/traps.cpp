@@ -40,6 +40,12 @@ uint8_t* UnicornCpu::user_byte(VirtAddr va) const {
   return pte.hw_present() ? reinterpret_cast<uint8_t*>(ram_->frame(pte.pfn())) + va.page_offset() : nullptr;
 }
 
+uint32_t UnicornCpu::user_half(VirtAddr va) const {
+  const uint8_t* low = user_byte(va);
+  const uint8_t* high = user_byte(va + 1);
+  return low != nullptr && high != nullptr ? uint32_t{*low} | uint32_t{*high} << 8 : 0u;
+}
+
 bool UnicornCpu::may_write(VirtAddr page) const {
   if (mmu::is_kernel_address(page)) {
     return false;
@@ -69,6 +75,10 @@ Trap UnicornCpu::page_fault(guest::Registers& regs) {
     const std::optional<ExactFault> found = exact_fault(
         instruction, regs, [this](uint16_t selector) { return segment_base(selector); }, miss_.page, miss_.access,
         [this](VirtAddr page) { return may_write(page); });
+    if (found && found->limit != ExactFault::Limit::kKept) {
+      return fault(regs, found->limit == ExactFault::Limit::kViolatedOnStack ? Vector::kStackSegment
+                                                                             : Vector::kGeneralProtection);
+    }
     if (found) {
       exact = *found;
     } else {
@@ -101,32 +111,75 @@ Trap UnicornCpu::page_fault(guest::Registers& regs) {
   return Trap{.kind = Trap::Kind::kPageFault, .addr = exact.addr, .access = exact.access, .error_code = error_code};
 }
 
+// The length of the int instruction that raised `vector`, if it was one. EIP is past it.
+std::optional<uint32_t> UnicornCpu::software_interrupt_length(const guest::Registers& regs, uint32_t vector) const {
+  if (has_marks_) {
+    return fl_engine_marks.interrupt_length != 0 ? std::optional(fl_engine_marks.interrupt_length) : std::nullopt;
+  }
+  // Without the mark: by the bytes in front of EIP, and without prefixes.
+  const uint8_t* opcode = user_byte(VirtAddr(regs.eip) - 2);
+  const uint8_t* number = user_byte(VirtAddr(regs.eip) - 1);
+  const bool is_int = opcode != nullptr && number != nullptr && *opcode == kIntOpcode && *number == vector;
+  return is_int ? std::optional<uint32_t>(2) : std::nullopt;
+}
+
+// The error code of #GP, #NP, #SS and #TS for a selector (Intel SDM vol. 3, 6.13), 0 for other causes.
+uint32_t UnicornCpu::selector_error(const guest::Registers& regs) {
+  const VirtAddr eip(regs.eip);
+  const InstructionBytes code = InstructionBytes::read(*mmu_, eip);
+  const Instruction& instruction = decoder_.decode(code.bytes(), eip);
+  const SelectorSource& source = instruction.selector;
+  uint32_t selector = 0;
+  switch (source.kind) {
+    case SelectorSource::Kind::kNone:
+      return 0;
+    case SelectorSource::Kind::kRegister:
+      selector = register_value(regs, source.reg);
+      break;
+    case SelectorSource::Kind::kImmediate:
+      selector = source.immediate;
+      break;
+    case SelectorSource::Kind::kMemory:
+      for (uint8_t at = 0; at < instruction.operands; ++at) {
+        if (instruction.operand[at].use == OperandUse::kRead) {
+          const MemorySpan span =
+              evaluate(instruction.operand[at], regs, [this](uint16_t sel) { return segment_base(sel); });
+          selector = user_half(span.addr + source.offset);
+          break;
+        }
+      }
+      break;
+  }
+  return selector & 0xfffc;
+}
+
 Trap UnicornCpu::exception(guest::Registers& regs, uint32_t vector) {
   if (vector == kSystemCallVector) {
     return Trap{.kind = Trap::Kind::kSystemCall};
   }
-  const uint8_t* opcode = user_byte(VirtAddr(regs.eip) - 2);
-  const uint8_t* number = user_byte(VirtAddr(regs.eip) - 1);
-  const bool by_int = opcode != nullptr && number != nullptr && *opcode == kIntOpcode && *number == vector;
+  const std::optional<uint32_t> int_length = software_interrupt_length(regs, vector);
   switch (static_cast<Vector>(vector)) {
     case Vector::kBreakpoint:
     case Vector::kOverflow:
       // User programs may use these two gates; traps: EIP is past the instruction.
       return Trap{.kind = Trap::Kind::kException, .vector = static_cast<uint8_t>(vector)};
     case Vector::kDebug:
-      if (!by_int) {
+      if (!int_length) {
         return Trap{.kind = Trap::Kind::kException, .vector = static_cast<uint8_t>(vector)};
       }
       break;
     default:
       break;
   }
-  if (by_int || vector > static_cast<uint32_t>(Vector::kSimd)) {
+  if (int_length) {
     // int n on a gate that is not for users.
-    regs.eip -= 2;
+    regs.eip -= *int_length;
     return fault(regs, Vector::kGeneralProtection, gate_error(vector));
   }
-  return fault(regs, static_cast<Vector>(vector));
+  const auto exception = static_cast<Vector>(vector);
+  const bool may_name_selector = exception == Vector::kGeneralProtection || exception == Vector::kSegmentNotPresent ||
+                                 exception == Vector::kStackSegment || exception == Vector::kInvalidTss;
+  return fault(regs, exception, may_name_selector ? selector_error(regs) : 0);
 }
 
 // What the engine calls invalid is more than #UD: int 6 arrives like an invalid opcode, rdpmc and int1 are not implemented.
@@ -135,7 +188,10 @@ Trap UnicornCpu::invalid_instruction(guest::Registers& regs) {
   const auto starts_with = [&code](std::initializer_list<uint8_t> bytes) {
     return code.bytes().size() >= bytes.size() && std::equal(bytes.begin(), bytes.end(), code.bytes().begin());
   };
-  if (starts_with({kIntOpcode, static_cast<uint8_t>(Vector::kInvalidOpcode)})) {
+  // EIP is still at the instruction.
+  const bool by_int = has_marks_ ? fl_engine_marks.interrupt_length != 0
+                                 : starts_with({kIntOpcode, static_cast<uint8_t>(Vector::kInvalidOpcode)});
+  if (by_int) {
     return fault(regs, Vector::kGeneralProtection, gate_error(static_cast<uint32_t>(Vector::kInvalidOpcode)));
   }
   if (starts_with({0x0f, 0x33})) {  // rdpmc: CR4.PCE is off

@@ -38,14 +38,16 @@ constexpr int kAllRegisters[] = {UC_X86_REG_EAX, UC_X86_REG_EBX, UC_X86_REG_ECX,
                                  UC_X86_REG_ESI, UC_X86_REG_EDI, UC_X86_REG_EBP, UC_X86_REG_ESP,
                                  UC_X86_REG_EIP, UC_X86_REG_EFLAGS, UC_X86_REG_CS, UC_X86_REG_SS,
                                  UC_X86_REG_DS, UC_X86_REG_ES, UC_X86_REG_FS, UC_X86_REG_GS};
+constexpr size_t kSegmentRegisters = 6;  // at the end
 
 }  // namespace
 
-void UnicornCpu::read_registers(Registers& regs) {
+void UnicornCpu::read_registers(Registers& regs, RegisterSet set) {
   void* values[] = {&regs.eax, &regs.ebx, &regs.ecx, &regs.edx, &regs.esi, &regs.edi, &regs.ebp, &regs.esp,
                     &regs.eip, &regs.eflags, &regs.cs, &regs.ss, &regs.ds, &regs.es, &regs.fs, &regs.gs};
   static_assert(std::size(kAllRegisters) == std::size(values));
-  uc_reg_read_batch(uc_, kAllRegisters, values, static_cast<int>(std::size(values)));
+  const size_t count = set == RegisterSet::kAll ? std::size(values) : std::size(values) - kSegmentRegisters;
+  uc_reg_read_batch(uc_, kAllRegisters, values, static_cast<int>(count));
 }
 
 void UnicornCpu::load_registers(const Registers& regs) {
@@ -99,6 +101,8 @@ uc_err UnicornCpu::start(uint32_t eip, uint64_t block_limit) {
   if (stop_requested_.load(std::memory_order_relaxed)) {
     fl_block_gate.limit = 0;
   }
+  fl_engine_marks = {0, 0};
+  fl_rotate_flags.known = false;
   phase_ = Phase::kRunning;
   const uc_err error = uc_emu_start(uc_, eip, 0, 0, 0);
   phase_ = Phase::kIdle;
@@ -106,7 +110,9 @@ uc_err UnicornCpu::start(uint32_t eip, uint64_t block_limit) {
   if (stop_ == Stop::kNone && error == UC_ERR_OK) {
     --blocks_;  // the block at which the gate closed was counted and not executed
   }
-  read_registers(loaded_);
+  // cs cannot change in ring 3: there is one code segment.
+  const bool segments_known = has_marks_ && fl_engine_marks.loaded_segment == 0;
+  read_registers(loaded_, segments_known ? RegisterSet::kWithoutSegments : RegisterSet::kAll);
   return error;
 }
 

@@ -123,13 +123,16 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   // unicorn_cpu.cpp
   void load_registers(const guest::Registers& regs);
   void set_trap_flag(bool on);
-  void read_registers(guest::Registers& regs);
+  enum class RegisterSet : uint8_t { kAll, kWithoutSegments };
+  void read_registers(guest::Registers& regs, RegisterSet set = RegisterSet::kAll);
   uc_err start(uint32_t eip, uint64_t block_limit);
   uint64_t blocks_of_this_run() const;
   bool reads_ahead(const guest::Registers& regs) const;
   // traps.cpp
   guest::Trap page_fault(guest::Registers& regs);
   guest::Trap exception(guest::Registers& regs, uint32_t vector);
+  std::optional<uint32_t> software_interrupt_length(const guest::Registers& regs, uint32_t vector) const;
+  uint32_t selector_error(const guest::Registers& regs);
   guest::Trap invalid_instruction(guest::Registers& regs);
   guest::Trap fast_call(guest::Registers& regs);
   // hooks.cpp
@@ -142,8 +145,10 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   void on_step();
   void stop_engine(Stop reason);
 
-  bool may_write(VirtAddr page) const;
+  // Through the page tables, whatever the rights; null if absent.
   uint8_t* user_byte(VirtAddr va) const;
+  uint32_t user_half(VirtAddr va) const;
+  bool may_write(VirtAddr page) const;
 
   mmu::Mmu* mmu_;
   const mmu::Ram* ram_;
@@ -160,6 +165,7 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   Miss miss_{};
   uint32_t vector_ = 0;
   bool count_by_hook_ = false;
+  bool has_marks_ = false;
   std::atomic<bool> stop_requested_{false};
   std::function<uint64_t()> tsc_source_;
 

@@ -288,5 +288,6 @@ TEST_CASE("cpu: interposition is what this build was configured for, and says so
   CHECK(active.access_check == configured);
   CHECK(active.rotates == configured);
   CHECK(active.io == configured);
+  CHECK(active.marks == configured);
   CHECK((emu::describe_interposition().find("blocks") != std::string::npos) == configured);
 }

@@ -319,15 +319,40 @@ TEST_CASE("cpu: a big operand reports the first byte in the missing page") {
   CHECK(m.run().addr == kData + 0x1000);
 }
 
-TEST_CASE("cpu: an access across the end of the address space does not wrap to page 0") {
+TEST_CASE("cpu: an access across the end of the address space violates the segment's limit and is not page 0") {
   CpuMachine m;
   m.map(VirtAddr(0), Rights::kReadWrite);
-  m.regs.ebx = 0xfffffffe;
-  const Bytes form = GENERATE(Bytes{0x8b, 0x03}, Bytes{0x89, 0x03}, Bytes{0x01, 0x03});
-  m.code(kCode, form + kInt80);
+  m.set_word(VirtAddr(0), 0x01010101);
+  struct Form {
+    Bytes bytes;
+    guest::Vector vector;
+  };
+  constexpr auto kGeneral = guest::Vector::kGeneralProtection, kStack = guest::Vector::kStackSegment;
+  const Form form = GENERATE_COPY(values<Form>({
+      {{0x8b, 0x03}, kGeneral},        // mov eax, [ebx]
+      {{0x89, 0x03}, kGeneral},        // mov [ebx], eax
+      {{0x01, 0x03}, kGeneral},        // add [ebx], eax
+      {{0x0f, 0x10, 0x03}, kGeneral},  // movups xmm0, [ebx]
+      {{0xdd, 0x03}, kGeneral},        // fld qword [ebx]
+      {{0x58}, kStack},                // pop eax
+      {{0xc3}, kStack},                // ret
+  }));
+  m.regs.ebx = m.regs.esp = 0xfffffffe;
+  m.code(kCode, form.bytes + kInt80);
+  const Trap trap = m.run();
+  CHECK(trap.kind == Trap::Kind::kException);
+  CHECK(trap.vector == static_cast<uint8_t>(form.vector));
+  CHECK(trap.error_code == 0);
+  CHECK(m.word(VirtAddr(0)) == 0x01010101);
+}
+
+TEST_CASE("cpu: an access that ends at the last address is a page fault there") {
+  CpuMachine m;
+  m.regs.ebx = 0xfffffffc;
+  m.code(kCode, Bytes{0x8b, 0x03} + kInt80);
   const Trap trap = m.run();
   CHECK(trap.kind == Trap::Kind::kPageFault);
-  CHECK(trap.addr == VirtAddr(0xfffffffe));
+  CHECK(trap.addr == VirtAddr(0xfffffffc));
   CHECK((trap.error_code & kPresent) != 0);
 }
 

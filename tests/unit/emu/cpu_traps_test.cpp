@@ -166,7 +166,7 @@ TEST_CASE("cpu: kernel addresses are user faults with P set, whatever the instru
   };
   const uint32_t target =
       GENERATE(uint32_t{0xc0000000}, uint32_t{0xc0001000}, emu::kGdtPage.value(), emu::kGdtPage.value() + 0x60,
-               emu::kStubPage.value(), emu::kStackPage.value(), emu::kDropWindow.value(), uint32_t{0xfffffff0});
+               emu::kStubPage.value(), emu::kStackPage.value(), emu::kDropWindow.value(), uint32_t{0xfffff000});
   const Probe probe = GENERATE(values<Probe>({
       {{0x8b, 0x03}, Access::kRead},         // mov eax, [ebx]
       {{0x89, 0x03}, Access::kWrite},        // mov [ebx], eax
@@ -229,6 +229,39 @@ TEST_CASE("cpu: loading a selector the user may not have is a general protection
   const Trap trap = m.run();
   CHECK(trap.kind == Trap::Kind::kException);
   CHECK(trap.vector == static_cast<uint8_t>(Vector::kGeneralProtection));
+  CHECK(trap.error_code == (selector & 0xfffc));
+}
+
+TEST_CASE("cpu: the error code names the selector, wherever the instruction had it from") {
+  const Bytes form = GENERATE(Bytes{0x8e, 0x23},                        // mov fs, [ebx]
+                              Bytes{0xff, 0x33, 0x1f},                  // push [ebx]; pop ds
+                              Bytes{0xc4, 0x4b, 0xfc},                  // les ecx, [ebx-4]
+                              Bytes{0xff, 0x6b, 0xfc},                  // jmp far [ebx-4]
+                              Bytes{0xea, 0, 0, 0, 0, 0x68, 0},         // jmp far imm
+                              Bytes{0xff, 0x33, 0x6a, 0, 0xcb});        // push [ebx]; push 0; retf
+  CpuMachine m;
+  m.map(kData, Rights::kReadWrite);
+  m.set_word(kData + 16, 0x68);
+  m.regs.ebx = kData.value() + 16;
+  m.code(kCode, form + kInt80);
+  const Trap trap = m.run();
+  CHECK(trap.vector == static_cast<uint8_t>(Vector::kGeneralProtection));
+  CHECK(trap.error_code == 0x68);
+}
+
+TEST_CASE("cpu: a divide error behind bytes that look like int 0 is a divide error, a prefixed int is found whole") {
+  if (!emu::active_interposition().marks) {
+    SKIP("needs interposition");
+  }
+  CpuMachine m;
+  // jmp over "cd 00"; div ecx
+  m.code(kCode, Bytes{0x31, 0xc9, 0xeb, 0x02, 0xcd, 0x00, 0xf7, 0xf1} + kInt80);
+  CHECK(m.run().vector == static_cast<uint8_t>(Vector::kDivideError));
+  CHECK(m.regs.eip == kCode.value() + 6);
+  m.code(kCode + 0x100, Bytes{0x66, 0xcd, 0x0e} + kInt80);
+  m.regs.eip = kCode.value() + 0x100;
+  CHECK(m.run().error_code == 14 * 8 + 2);
+  CHECK(m.regs.eip == kCode.value() + 0x100);
 }
 
 TEST_CASE("cpu: a selector in the task's registers that cannot be loaded becomes null; a bad ss is #GP") {
