@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "mmu/base/addr.hpp"
 #include "mmu/base/result.hpp"
@@ -18,6 +19,8 @@
 #include "vm/profile.hpp"
 
 namespace fl::vm {
+
+class AddressSpace;
 
 // How much the invariant walkers check. Each level includes the one before.
 enum class VerifyLevel : uint8_t { kOff, kMmCalls, kFaults };
@@ -51,6 +54,11 @@ class MemorySystem {
   FaultCounters& faults() { return faults_; }
   const FaultCounters& faults() const { return faults_; }
 
+  // Every address space of the machine, in the order they were made. Kept by AddressSpace. Linux: init_mm.mmlist.
+  const std::vector<AddressSpace*>& spaces() const { return spaces_; }
+  void add_space(AddressSpace* mm) { spaces_.push_back(mm); }
+  void remove_space(AddressSpace* mm) { std::erase(spaces_, mm); }
+
   void set_verify_level(VerifyLevel level) { verify_level_ = level; }
   VerifyLevel verify_level() const { return verify_level_; }
 
@@ -69,6 +77,7 @@ class MemorySystem {
   Pfn zero_page_;
   FaultObserver* observer_ = nullptr;
   FaultCounters faults_;
+  std::vector<AddressSpace*> spaces_;
   VerifyLevel verify_level_ = VerifyLevel::kOff;
 };
 

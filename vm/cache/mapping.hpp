@@ -39,6 +39,9 @@ class Mapping {
   uint64_t size() const { return is_shmem() ? shmem_size_ : store_->size(); }
   uint64_t pages() const { return pages_for(size()); }
   uint32_t cached_pages() const { return cached_; }
+  // Pages that must be written back. Linux: PAGECACHE_TAG_DIRTY.
+  bool is_dirty(uint64_t index) const { return dirty_.contains(index); }
+  uint32_t dirty_pages() const { return static_cast<uint32_t>(dirty_.size()); }
 
   // The frame of a page that is in memory now. kNoPage: none. Linux: filemap_get_folio.
   uint32_t find(uint64_t index) const;

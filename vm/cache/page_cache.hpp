@@ -37,6 +37,10 @@ class PageCache : public Reclaimer {
 
   uint32_t cached_pages() const { return cached_; }
   uint32_t inactive_pages() const { return inactive_; }
+  // Ids given out so far (mapping(id) is null for one that is free), and the oldest droppable page (kNoPage: none; follow
+  // Page::lru_next). For verification.
+  uint32_t mapping_ids() const { return static_cast<uint32_t>(mappings_.size()); }
+  uint32_t oldest_inactive() const { return head_; }
 
  private:
   void unlink(Page& page);

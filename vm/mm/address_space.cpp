@@ -6,6 +6,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/area_editor.hpp"
 #include "vm/rmap.hpp"
+#include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 
@@ -15,7 +16,9 @@ Result<std::unique_ptr<AddressSpace>> AddressSpace::create(MemorySystem& memory,
 }
 
 AddressSpace::AddressSpace(MemorySystem& memory, mmu::PageTables tables, const MemoryLimits& limits)
-    : memory_(memory), tables_(std::move(tables)), limits_(limits), mmap_base_(memory.profile().mmap_base) {}
+    : memory_(memory), tables_(std::move(tables)), limits_(limits), mmap_base_(memory.profile().mmap_base) {
+  memory_.add_space(this);
+}
 
 AddressSpace::~AddressSpace() {
   AreaEditor editor(*this);
@@ -25,6 +28,7 @@ AddressSpace::~AddressSpace() {
   }
   // The directory's frame is freed too: nothing may be translated through it any more.
   memory_.tlb().flush();
+  memory_.remove_space(this);
 }
 
 bool AddressSpace::may_expand(uint32_t vm_flags, uint32_t pages) const {
@@ -72,6 +76,7 @@ void AddressSpace::prepare_anon_vma(VmArea& area) {
 }
 
 Status AddressSpace::map_anonymous_fixed(VirtAddr addr, uint32_t length, uint32_t prot) {
+  const MmCall call(*this);
   const uint64_t bytes = page_align_up(length);
   if (!addr.page_aligned() || bytes == 0) {
     return fail(Errno::kEINVAL);
@@ -100,6 +105,7 @@ Status AddressSpace::map_anonymous_fixed(VirtAddr addr, uint32_t length, uint32_
 }
 
 Status AddressSpace::map_stack(VirtAddr top, uint32_t bytes, uint32_t vm_flags) {
+  const MmCall call(*this);
   auto area = std::make_unique<VmArea>();
   area->start = top - static_cast<uint32_t>(page_align_up(bytes));
   area->end = top;
@@ -114,6 +120,7 @@ Status AddressSpace::map_stack(VirtAddr top, uint32_t bytes, uint32_t vm_flags) 
 }
 
 Result<VirtAddr> AddressSpace::map_special(VirtAddr addr, const SpecialMapping& mapping, uint32_t vm_flags) {
+  const MmCall call(*this);
   const auto bytes = static_cast<uint32_t>(mapping.frames.size()) << kPageShift;
   if (addr == VirtAddr(0)) {
     FL_TRY_ASSIGN(addr, unmapped_area(VirtAddr(0), bytes));

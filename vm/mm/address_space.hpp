@@ -65,7 +65,7 @@ struct MmapRequest {
 // A mapping whose pages are given by the kernel, not by a file: vDSO and vvar. Linux: vm_special_mapping.
 struct SpecialMapping {
   std::string_view name;    // "[vdso]", "[vvar]"
-  std::vector<Pfn> frames;  // one for each page; a missing one is SIGBUS
+  std::vector<Pfn> frames;  // one for each page; a missing one (frame 0) is SIGBUS
 };
 
 // Counters in pages. Linux: mm->total_vm, data_vm, stack_vm, exec_vm, locked_vm, rss_stat.
@@ -130,7 +130,7 @@ class AddressSpace {
   Status mincore(VirtAddr addr, uint32_t length, std::span<uint8_t> resident);
 
   // --- for loaders ---
-  // A private anonymous area at a fixed place, without replacing anything. Linux: vm_brk_flags.
+  // A private anonymous area at a fixed place, in place of what stands there. Linux: vm_brk_flags.
   Status map_anonymous_fixed(VirtAddr addr, uint32_t length, uint32_t prot);
   // The stack's first area, [top - pages, top), growing down. Linux: setup_arg_pages.
   Status map_stack(VirtAddr top, uint32_t bytes, uint32_t vm_flags);
@@ -154,6 +154,7 @@ class AddressSpace {
  private:
   AddressSpace(MemorySystem& memory, mmu::PageTables tables, const MemoryLimits& limits);
   friend class AreaEditor;
+  friend class MmCall;
 
   // Whether `pages` more pages with these flags stay within RLIMIT_AS and RLIMIT_DATA. Linux: may_expand_vm.
   bool may_expand(uint32_t vm_flags, uint32_t pages) const;
@@ -178,6 +179,7 @@ class AddressSpace {
   bool may_map_low_ = false;
   uint32_t default_flags_ = 0;  // kLocked after mlockall(MCL_FUTURE). Linux: mm->def_flags
   uint32_t next_anon_vma_ = 0;
+  uint32_t call_depth_ = 0;  // calls that change the areas, one inside the other. For verification
 };
 
 }  // namespace fl::vm

@@ -5,10 +5,12 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
+#include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 
 VirtAddr AddressSpace::brk(VirtAddr request, FaultCounters& task) {
+  const MmCall call(*this);
   const VirtAddr old_brk = layout_.brk;
   if (request < layout_.start_brk || request.value() > mmu::kTaskSize - kPageSize) {
     return old_brk;
@@ -21,7 +23,8 @@ VirtAddr AddressSpace::brk(VirtAddr request, FaultCounters& task) {
   const VirtAddr new_end(static_cast<uint32_t>(page_align_up(request.value())));
   const VirtAddr old_end(static_cast<uint32_t>(page_align_up(old_brk.value())));
   if (new_end < old_end) {
-    if (!munmap(new_end, old_end - new_end)) {
+    // A heap that the program has unmapped itself does not shrink.
+    if (areas_.find_intersection(new_end, old_end) == nullptr || !munmap(new_end, old_end - new_end)) {
       return old_brk;
     }
   } else if (new_end > old_end) {

@@ -9,6 +9,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
+#include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 namespace {
@@ -34,10 +35,11 @@ enum Advice : int {
   kPageOut = 21,
   kPopulateRead = 22,
   kPopulateWrite = 23,
+  kDontNeedLocked = 24,
 };
 
 bool known(int advice) {
-  return (advice >= kNormal && advice <= kDontNeed) || advice == kFree || (advice >= kDontFork && advice <= kPopulateWrite);
+  return (advice >= kNormal && advice <= kDontNeed) || advice == kFree || (advice >= kDontFork && advice <= kDontNeedLocked);
 }
 
 // The flags of the area after an advice that is a flag. Linux: madvise_vma_behavior.
@@ -61,7 +63,8 @@ Result<uint32_t> advised_flags(const VmArea& area, int advice) {
     case kDontDump:
       return flags | VmFlag::kDontDump;
     case kDoDump:
-      return flags & ~uint32_t{VmFlag::kDontDump};
+      return area.has(VmFlag::kPfnMap | VmFlag::kDontExpand) ? Result<uint32_t>(fail(Errno::kEINVAL))
+                                                             : flags & ~uint32_t{VmFlag::kDontDump};
     case kMergeable:
       // Linux: ksm_madvise leaves special and shared areas alone.
       return area.has(VmFlag::kShared | VmFlag::kMayShare | VmFlag::kPfnMap | VmFlag::kDontExpand)
@@ -81,13 +84,14 @@ Result<uint32_t> advised_flags(const VmArea& area, int advice) {
 Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end, int advice) {
   switch (advice) {
     case kDontNeed:
-      if (area.has(VmFlag::kLocked | VmFlag::kPfnMap)) {
+    case kDontNeedLocked:
+      if (area.has(VmFlag::kPfnMap) || (advice == kDontNeed && area.has(VmFlag::kLocked))) {
         return fail(Errno::kEINVAL);
       }
       mm.zap_range(area, start, end);
       return {};
     case kFree:
-      return area.anonymous() ? Status() : Status(fail(Errno::kEINVAL));
+      return area.anonymous() && !area.has(VmFlag::kLocked) ? Status() : Status(fail(Errno::kEINVAL));
     case kCold:
     case kPageOut:
       return area.has(VmFlag::kLocked | VmFlag::kPfnMap) ? Status(fail(Errno::kEINVAL)) : Status();
@@ -118,6 +122,7 @@ Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end,
 }  // namespace
 
 Status AddressSpace::madvise(VirtAddr addr, uint32_t length, int advice, FaultCounters& task) {
+  const MmCall call(*this);
   const uint64_t bytes = page_align_up(length);
   if (!known(advice) || !addr.page_aligned() || addr.value() + bytes > 0xffffffffull) {
     return fail(Errno::kEINVAL);

@@ -4,6 +4,7 @@
 #include "vm/fault/handle_fault.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
+#include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 namespace {
@@ -34,14 +35,11 @@ Status AddressSpace::set_lock_flag(VirtAddr addr, uint64_t length, uint32_t lock
   if (length == 0) {
     return {};
   }
-  if (addr.value() + length > 0x100000000ull) {
+  if (addr.value() + length >= 0x100000000ull) {
     return fail(Errno::kEINVAL);
   }
   const uint64_t end = addr.value() + length;
   VmArea* area = areas_.lookup(addr);
-  if (area == nullptr || end > mmu::kTaskSize) {
-    return fail(Errno::kENOMEM);
-  }
   AreaEditor editor(*this);
   for (uint64_t at = addr.value(); at < end;) {
     if (area == nullptr || area->start.value() > at) {
@@ -62,9 +60,28 @@ Status AddressSpace::set_lock_flag(VirtAddr addr, uint64_t length, uint32_t lock
 }
 
 Status AddressSpace::mlock(VirtAddr addr, uint32_t length, FaultCounters& task) {
+  const MmCall call(*this);
+  if (limits_.memlock == 0 && !may_map_low_) {
+    return fail(Errno::kEPERM);
+  }
   const PageRange range = whole_pages(addr, length);
-  if (range.bytes > mmu::kTaskSize || !may_lock(static_cast<uint32_t>(range.bytes))) {
+  if (range.bytes > mmu::kTaskSize) {
     return fail(Errno::kENOMEM);
+  }
+  const auto bytes = static_cast<uint32_t>(range.bytes);
+  if (!may_lock(bytes)) {
+    // What is locked already does not count twice.
+    const uint64_t end = range.start.value() + range.bytes;
+    uint32_t locked = 0;
+    for (const VmArea* area = areas_.find(range.start); area != nullptr && area->start.value() < end; area = area->next) {
+      if (area->has(VmFlag::kLocked)) {
+        locked += static_cast<uint32_t>(std::min<uint64_t>(area->end.value(), end)) -
+                  std::max(area->start, range.start).value();
+      }
+    }
+    if (!may_lock(bytes - std::min(bytes, locked))) {
+      return fail(Errno::kENOMEM);
+    }
   }
   FL_TRY(set_lock_flag(range.start, range.bytes, VmFlag::kLocked));
   if (const Status done = populate(*this, range.start, static_cast<uint32_t>(range.bytes), task); !done) {
@@ -77,13 +94,18 @@ Status AddressSpace::mlock(VirtAddr addr, uint32_t length, FaultCounters& task) 
 }
 
 Status AddressSpace::munlock(VirtAddr addr, uint32_t length) {
+  const MmCall call(*this);
   const PageRange range = whole_pages(addr, length);
   return set_lock_flag(range.start, range.bytes, 0);
 }
 
 Status AddressSpace::mlockall(uint32_t flags, FaultCounters& task) {
+  const MmCall call(*this);
   if (flags == 0 || (flags & ~(kMclCurrent | kMclFuture | kMclOnFault)) != 0 || flags == kMclOnFault) {
     return fail(Errno::kEINVAL);
+  }
+  if (limits_.memlock == 0 && !may_map_low_) {
+    return fail(Errno::kEPERM);
   }
   const uint64_t all = uint64_t{use_.total_vm} << kPageShift;
   if ((flags & kMclCurrent) != 0 && limits_.memlock != kUnlimited && !may_map_low_ && all > limits_.memlock) {
@@ -110,6 +132,7 @@ Status AddressSpace::mlockall(uint32_t flags, FaultCounters& task) {
 }
 
 Status AddressSpace::munlockall() {
+  const MmCall call(*this);
   default_flags_ = 0;
   AreaEditor editor(*this);
   for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {

@@ -6,6 +6,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
+#include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 namespace {
@@ -96,7 +97,7 @@ Result<VirtAddr> AddressSpace::unmapped_area(VirtAddr hint, uint32_t length) con
       }
     }
   }
-  VmaTree::Hole hole = areas_.highest_hole(length, VirtAddr(kPageSize), mmap_base_);
+  VmaTree::Hole hole = areas_.highest_hole(length, VirtAddr(kMmapMinAddr), mmap_base_);
   if (!hole.found) {
     hole = areas_.lowest_hole(length, kUnmappedBase, VirtAddr(mmu::kTaskSize));
   }
@@ -126,6 +127,7 @@ Result<VirtAddr> AddressSpace::choose_address(VirtAddr addr, uint32_t length, ui
 }
 
 Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& task) {
+  const MmCall call(*this);
   MmapRequest request = asked;
   if (request.length == 0) {
     return fail(Errno::kEINVAL);
@@ -150,7 +152,7 @@ Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& tas
   }
   const auto bytes = static_cast<uint32_t>(aligned);
   const uint32_t pages = bytes >> kPageShift;
-  if (request.file != nullptr && request.pgoff + pages < request.pgoff) {
+  if (request.pgoff + pages < request.pgoff) {
     return fail(Errno::kEOVERFLOW);
   }
   if (areas_.size() > kMaxMapCount) {
@@ -166,6 +168,9 @@ Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& tas
                       default_flags_;
   vm_flags |= (request.flags & MapFlag::kGrowsDown) != 0 ? uint32_t{VmFlag::kGrowsDown} : 0u;
   vm_flags |= (request.flags & MapFlag::kLocked) != 0 ? uint32_t{VmFlag::kLocked} : 0u;
+  if ((request.flags & MapFlag::kLocked) != 0 && limits_.memlock == 0 && !may_map_low_) {
+    return fail(Errno::kEPERM);
+  }
   if ((vm_flags & VmFlag::kLocked) != 0 && !may_lock(bytes)) {
     return fail(Errno::kEAGAIN);
   }

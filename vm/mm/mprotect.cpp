@@ -8,6 +8,7 @@
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
 #include "vm/mm/protection.hpp"
+#include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 namespace {
@@ -44,6 +45,7 @@ void change_protection(AddressSpace& mm, const VmArea& area) {
 }  // namespace
 
 Status AddressSpace::mprotect(VirtAddr addr, uint32_t length, uint32_t prot) {
+  const MmCall call(*this);
   const uint32_t grows = prot & (Prot::kGrowsDown | Prot::kGrowsUp);
   prot &= ~grows;
   if (grows == (Prot::kGrowsDown | Prot::kGrowsUp) || !addr.page_aligned()) {
@@ -53,7 +55,7 @@ Status AddressSpace::mprotect(VirtAddr addr, uint32_t length, uint32_t prot) {
     return {};
   }
   const uint64_t bytes = page_align_up(length);
-  if (addr.value() + bytes > 0x100000000ull) {
+  if (addr.value() + bytes >= 0x100000000ull) {
     return fail(Errno::kENOMEM);
   }
   if ((prot & ~(Prot::kRead | Prot::kWrite | Prot::kExec | Prot::kSem)) != 0) {
@@ -61,7 +63,7 @@ Status AddressSpace::mprotect(VirtAddr addr, uint32_t length, uint32_t prot) {
   }
   const uint64_t end64 = addr.value() + bytes;
   VmArea* area = areas_.find(addr);
-  if (area == nullptr || end64 > mmu::kTaskSize) {
+  if (area == nullptr) {
     return fail(Errno::kENOMEM);
   }
   const VirtAddr end(static_cast<uint32_t>(end64));

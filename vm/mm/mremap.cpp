@@ -6,6 +6,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
+#include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 namespace {
@@ -51,7 +52,8 @@ Result<VirtAddr> AddressSpace::move_area(VmArea& area, VirtAddr old_addr, uint32
   const uint32_t moved_length = std::min(old_length, new_length);
   if (moved_length != 0) {
     if (const Status done = move_page_tables(*this, old_addr, new_addr, moved_length); !done) {
-      editor.remove(moved);
+      // The tables made so far go with the area.
+      FL_TRY(munmap(new_addr, new_length));
       return fail(done.error());
     }
   }
@@ -62,6 +64,7 @@ Result<VirtAddr> AddressSpace::move_area(VmArea& area, VirtAddr old_addr, uint32
       if (VmArea* left = areas_.lookup(old_addr); left != nullptr && old_length == left->pages() << kPageShift) {
         left->anon_vma = 0;
         editor.set_flags(left, left->flags & ~uint32_t{VmFlag::kLocked});
+        editor.merge(left);
       }
     } else {
       FL_TRY(munmap(old_addr, old_length));
@@ -75,12 +78,13 @@ Result<VirtAddr> AddressSpace::move_area(VmArea& area, VirtAddr old_addr, uint32
 
 Result<VirtAddr> AddressSpace::mremap(VirtAddr old_addr, uint32_t old_length, uint32_t new_length, uint32_t flags,
                                       VirtAddr new_addr, FaultCounters& task) {
+  const MmCall call(*this);
   constexpr uint32_t kKnown = MremapFlag::kMayMove | MremapFlag::kFixed | MremapFlag::kDontUnmap;
   const bool fixed = (flags & MremapFlag::kFixed) != 0;
   const bool may_move = (flags & MremapFlag::kMayMove) != 0;
   const bool dont_unmap = (flags & MremapFlag::kDontUnmap) != 0;
   if ((flags & ~kKnown) != 0 || ((fixed || dont_unmap) && !may_move) || !old_addr.page_aligned() ||
-      (dont_unmap && page_align_up(old_length) != page_align_up(new_length))) {
+      (dont_unmap && old_length != new_length)) {
     return fail(Errno::kEINVAL);
   }
   const uint64_t old_bytes = page_align_up(old_length);
@@ -88,16 +92,20 @@ Result<VirtAddr> AddressSpace::mremap(VirtAddr old_addr, uint32_t old_length, ui
   if (new_bytes == 0) {
     return fail(Errno::kEINVAL);
   }
-  if (old_bytes > mmu::kTaskSize || new_bytes > mmu::kTaskSize) {
-    return fail(fixed ? Errno::kEINVAL : Errno::kENOMEM);
+  const VmArea* old_area = areas_.lookup(old_addr);
+  if (old_area == nullptr) {
+    return fail(Errno::kEFAULT);
+  }
+  if (new_bytes > mmu::kTaskSize) {
+    return fail(fixed || dont_unmap ? Errno::kEINVAL : old_bytes > old_area->end - old_addr ? Errno::kEFAULT : Errno::kENOMEM);
+  }
+  if (old_bytes > mmu::kTaskSize) {
+    return fail(Errno::kEINVAL);  // shrinking would unmap beyond user space
   }
   auto old_size = static_cast<uint32_t>(old_bytes);
   const auto new_size = static_cast<uint32_t>(new_bytes);
-  if (areas_.lookup(old_addr) == nullptr) {
-    return fail(Errno::kEFAULT);
-  }
 
-  if (fixed) {
+  if (fixed || dont_unmap) {
     if (!new_addr.page_aligned() || new_addr.value() > mmu::kTaskSize - new_size) {
       return fail(Errno::kEINVAL);
     }
@@ -105,6 +113,8 @@ Result<VirtAddr> AddressSpace::mremap(VirtAddr old_addr, uint32_t old_length, ui
         uint64_t{new_addr.value()} + new_size > old_addr.value()) {
       return fail(Errno::kEINVAL);  // the ranges overlap
     }
+  }
+  if (fixed) {
     if (new_addr.value() < kMmapMinAddr && !may_map_low_) {
       return fail(Errno::kEPERM);
     }

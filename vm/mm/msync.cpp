@@ -3,6 +3,7 @@
 #include "vm/cache/mapping.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/phys/page.hpp"
+#include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 namespace {
@@ -14,6 +15,7 @@ constexpr uint32_t kMsSync = 4;
 }  // namespace
 
 Status AddressSpace::msync(VirtAddr addr, uint32_t length, uint32_t flags) {
+  const MmCall call(*this);
   const uint64_t bytes = page_align_up(length);
   if ((flags & ~(kMsAsync | kMsInvalidate | kMsSync)) != 0 || !addr.page_aligned() ||
       ((flags & kMsAsync) != 0 && (flags & kMsSync) != 0)) {

@@ -6,6 +6,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
+#include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 namespace {
@@ -26,6 +27,7 @@ void free_page_tables(mmu::PageTables& tables, const VmaTree& areas, VirtAddr st
 }  // namespace
 
 Status AddressSpace::munmap(VirtAddr addr, uint32_t length) {
+  const MmCall call(*this);
   const uint64_t bytes = page_align_up(length);
   if (!addr.page_aligned() || bytes == 0 || addr.value() > mmu::kTaskSize || bytes > mmu::kTaskSize - addr.value()) {
     return fail(Errno::kEINVAL);
@@ -41,7 +43,10 @@ Status AddressSpace::munmap(VirtAddr addr, uint32_t length) {
   }
   VmArea* last = areas_.lookup(end - 1);
   if (last != nullptr && end < last->end) {
-    FL_TRY(editor.split(last, end));
+    if (const auto cut = editor.split(last, end); !cut) {
+      editor.merge(first);
+      return fail(cut.error());
+    }
   }
   for (VmArea* area = areas_.find_intersection(addr, end); area != nullptr && area->start < end;) {
     VmArea* next = area->next;

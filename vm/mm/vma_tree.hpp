@@ -35,6 +35,8 @@ class VmaTree {
   VmArea* first() const { return first_; }
   VmArea* last() const;
   uint32_t size() const { return size_; }
+  // For verification.
+  const VmArea* root() const { return root_; }
 
   // Takes an area that overlaps none; returns it.
   VmArea* insert(std::unique_ptr<VmArea> area);
