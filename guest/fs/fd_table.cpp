@@ -11,20 +11,22 @@ constexpr uint64_t kMaxDescriptors = 1u << 20;
 
 }  // namespace
 
-Result<uint32_t> FdTable::install(std::shared_ptr<OpenFile> file, CloseOnExec close_on_exec, uint64_t limit,
-                                  uint32_t lowest) {
+Result<uint32_t> FdTable::lowest_free(uint64_t limit, uint32_t lowest) const {
   uint64_t fd = lowest;
   while (fd < entries_.size() && entries_[fd].file != nullptr) {
     ++fd;
   }
-  if (fd >= limit || fd >= kMaxDescriptors) {
-    return fail(Errno::kEMFILE);
-  }
+  return fd < limit && fd < kMaxDescriptors ? Result<uint32_t>(static_cast<uint32_t>(fd)) : fail(Errno::kEMFILE);
+}
+
+Result<uint32_t> FdTable::install(std::shared_ptr<OpenFile> file, CloseOnExec close_on_exec, uint64_t limit,
+                                  uint32_t lowest) {
+  FL_TRY_ASSIGN(const uint32_t fd, lowest_free(limit, lowest));
   if (fd >= entries_.size()) {
     entries_.resize(fd + 1);
   }
   entries_[fd] = {std::move(file), close_on_exec};
-  return static_cast<uint32_t>(fd);
+  return fd;
 }
 
 Status FdTable::install_at(uint32_t fd, std::shared_ptr<OpenFile> file, CloseOnExec close_on_exec, uint64_t limit) {

@@ -28,6 +28,8 @@ class FdTable {
   // The entry of an open descriptor, or null.
   Entry* entry(uint32_t fd) { return fd < entries_.size() && entries_[fd].file != nullptr ? &entries_[fd] : nullptr; }
 
+  // The lowest free descriptor from `lowest` on. EMFILE if that is not below `limit`.
+  Result<uint32_t> lowest_free(uint64_t limit, uint32_t lowest) const;
   // Puts a file at the lowest free descriptor from `lowest` on. EMFILE if that is not below `limit`.
   Result<uint32_t> install(std::shared_ptr<OpenFile> file, CloseOnExec close_on_exec, uint64_t limit,
                            uint32_t lowest = 0);

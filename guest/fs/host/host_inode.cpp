@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 
 #include "mmu/base/check.hpp"
 #include "vm/memory_system.hpp"
@@ -156,6 +157,15 @@ std::shared_ptr<HostInode> HostInodeTable::acquire(const SharedFd& fd, FdUse use
     (void)inode->mapping->reload(0, stat.size);
   }
   return inode;
+}
+
+void HostInodeTable::write_back_all() {
+  for (const Key& key : order_) {
+    if (const auto& mapping = inodes_.at(key)->mapping) {
+      // sync tells of no error; the pages stay dirty and are tried again.
+      (void)mapping->write_back(0, std::numeric_limits<uint64_t>::max());
+    }
+  }
 }
 
 bool HostInodeTable::unused(const HostInode& inode, long references) {

@@ -72,6 +72,8 @@ class HostInodeTable {
   std::shared_ptr<HostInode> acquire(const SharedFd& fd, FdUse use, const FileStat& stat);
   // The inode if it is in the table, else null.
   std::shared_ptr<HostInode> find(const FileStat& stat) const;
+  // Gives the host what shared mappings stored. Linux: sync.
+  void write_back_all();
   // Inodes that nobody uses and that are kept for their cached pages.
   size_t idle() const;
 
