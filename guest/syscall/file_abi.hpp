@@ -1,5 +1,6 @@
 // The structures in which i386 Linux tells about files, and how they are filled. Linux counterparts: asm/stat.h (struct
-// stat, struct stat64), linux/stat.h (struct statx), asm/statfs.h; cp_new_stat, cp_new_stat64, cp_statx, put_compat_statfs.
+// stat, struct stat64), linux/stat.h (struct statx), asm/statfs.h; cp_new_stat, cp_new_stat64, cp_statx,
+// put_compat_statfs.
 #pragma once
 
 #include <array>

@@ -64,7 +64,8 @@ Result<uint32_t> lock_command(Task& task, const OpenFile& file, VirtAddr argumen
     FL_TRY(task.user().put(argument, lock));
     return 0;
   }
-  const bool allowed = lock.type == LockType::kUnlock || (lock.type == LockType::kRead ? file.readable() : file.writable());
+  const bool allowed =
+      lock.type == LockType::kUnlock || (lock.type == LockType::kRead ? file.readable() : file.writable());
   return allowed ? Result<uint32_t>(0u) : fail(Errno::kEBADF);
 }
 

@@ -1,7 +1,7 @@
 // read, write and their vector and positional forms, and lseek. Linux counterparts: fs/read_write.c, lib/iov_iter.c.
 //
-// Simplified: the flags of preadv2 and pwritev2 are not there (EOPNOTSUPP); a write to a pipe that does not fit returns the
-// part that did.
+// Simplified: the flags of preadv2 and pwritev2 are not there (EOPNOTSUPP); a write to a pipe that does not fit returns
+// the part that did.
 #include <limits>
 #include <optional>
 #include <vector>

@@ -9,11 +9,11 @@
 namespace fl::guest {
 namespace {
 
-constexpr uint32_t kValidOpenFlags =
-    OpenFlag::kAccessMode | OpenFlag::kCreate | OpenFlag::kExclusive | OpenFlag::kNoCtty | OpenFlag::kTruncate |
-    OpenFlag::kAppend | OpenFlag::kNonBlock | OpenFlag::kSync | OpenFlag::kAsync | OpenFlag::kDirect |
-    OpenFlag::kLargeFile | OpenFlag::kDirectory | OpenFlag::kNoFollow | OpenFlag::kNoAtime | OpenFlag::kCloseOnExec |
-    OpenFlag::kPath | OpenFlag::kTmpFileBit;
+constexpr uint32_t kValidOpenFlags = OpenFlag::kAccessMode | OpenFlag::kCreate | OpenFlag::kExclusive |
+                                     OpenFlag::kNoCtty | OpenFlag::kTruncate | OpenFlag::kAppend | OpenFlag::kNonBlock |
+                                     OpenFlag::kSync | OpenFlag::kAsync | OpenFlag::kDirect | OpenFlag::kLargeFile |
+                                     OpenFlag::kDirectory | OpenFlag::kNoFollow | OpenFlag::kNoAtime |
+                                     OpenFlag::kCloseOnExec | OpenFlag::kPath | OpenFlag::kTmpFileBit;
 
 Result<uint32_t> open_file(Task& task, Vfs& vfs, int32_t dirfd, VirtAddr name, uint32_t flags, uint32_t mode) {
   flags &= kValidOpenFlags;

@@ -44,8 +44,9 @@ class UserEntries : public DirectorySink {
 
   // The bytes that were filled, or why nothing could be.
   Result<uint32_t> result(const Status& status) const {
-    return filled_ > 0 ? Result<uint32_t>(filled_) : status ? error_ ? fail(*error_) : Result<uint32_t>(0u)
-                                                            : fail(status.error());
+    return filled_ > 0 ? Result<uint32_t>(filled_)
+           : status    ? error_ ? fail(*error_) : Result<uint32_t>(0u)
+                       : fail(status.error());
   }
 
  protected:
@@ -149,7 +150,9 @@ Result<uint32_t> sys_readlinkat(Kernel& kernel, Task& task, const SyscallArgs& a
 }
 
 Result<uint32_t> sys_getdents(Kernel&, Task& task, const SyscallArgs& args) { return getdents<Entries32>(task, args); }
-Result<uint32_t> sys_getdents64(Kernel&, Task& task, const SyscallArgs& args) { return getdents<Entries64>(task, args); }
+Result<uint32_t> sys_getdents64(Kernel&, Task& task, const SyscallArgs& args) {
+  return getdents<Entries64>(task, args);
+}
 
 Result<uint32_t> sys_getcwd(Kernel&, Task& task, const SyscallArgs& args) {
   const LivePath& cwd = *task.fs->cwd;

@@ -66,7 +66,11 @@ Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, OpenFile& file, uin
       return fail(kRestartSys);
     case Errno::kEPIPE:
       send_signal(kernel, task,
-                  SignalInfo{.signal = Signal::kPipe, .code = SiCode::kUser, .error = 0, .addr = {}, .pid = task.tgid,
+                  SignalInfo{.signal = Signal::kPipe,
+                             .code = SiCode::kUser,
+                             .error = 0,
+                             .addr = {},
+                             .pid = task.tgid,
                              .uid = task.cred.uid},
                   SignalTarget::kTask);
       return result;

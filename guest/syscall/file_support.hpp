@@ -1,5 +1,5 @@
-// What the file calls share: descriptors and paths of their arguments, sleeping on a file, waking those who wait for one.
-// Linux counterparts: fdget, getname, import_iovec, pipe_wait.
+// What the file calls share: descriptors and paths of their arguments, sleeping on a file, waking those who wait for
+// one. Linux counterparts: fdget, getname, import_iovec, pipe_wait.
 #pragma once
 
 #include <cstdint>
@@ -46,13 +46,12 @@ inline CloseOnExec close_on_exec(uint32_t flags) {
 inline Follow follow_unless(bool no_follow) { return no_follow ? Follow::kNo : Follow::kYes; }
 
 // A value for eax from a Status.
-inline Result<uint32_t> zero_or(const Status& status) {
-  return status ? Result<uint32_t>(0u) : fail(status.error());
-}
+inline Result<uint32_t> zero_or(const Status& status) { return status ? Result<uint32_t>(0u) : fail(status.error()); }
 
 // After a read, write or close that may have changed what others wait for.
 void wake_waiters(Kernel& kernel, OpenFile& file);
-// Turns the answer of a read or write into that of the call: sleeps where the file would block, sends SIGPIPE, wakes others.
+// Turns the answer of a read or write into that of the call: sleeps where the file would block, sends SIGPIPE, wakes
+// others.
 Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, OpenFile& file, uint32_t fd, const char* what,
                                  const Result<uint32_t>& result);
 
