@@ -1,5 +1,5 @@
-/* sigaltstack: the handler runs there, ss_flags say so, nested signals stay there; a recursion without end meets the stack
- * limit and is reported on the other stack with an address just below the last good page. */
+/* sigaltstack: the handler runs there, ss_flags say so, nested signals stay there; a recursion without end meets the
+ * stack limit and is reported on the other stack with an address just below the last good page. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <signal.h>
@@ -21,7 +21,7 @@ static void nested(int sig) {
   (void)sig;
   nested_on_stack = is_on_stack();
 }
-static void handler(int sig, siginfo_t *info, void *context) {
+static void handler(int sig, siginfo_t* info, void* context) {
   (void)context;
   on_stack = is_on_stack();
   stack_t now;

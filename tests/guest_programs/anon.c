@@ -1,18 +1,18 @@
 /* Section F and B4: anonymous memory by mmap. Read, write, both, unmapping, MAP_FIXED over, PROT_WRITE alone, and
  * which neighbours merge (F4), asked of mremap, which refuses a range of two VMAs with EFAULT. */
 #define _GNU_SOURCE
-#include "support/guest.h"
 #include <sys/mman.h>
+#include "support/guest.h"
 
 enum { kPages = 64 };
-static char *map(void *at, unsigned pages, int prot, int flags) {
+static char* map(void* at, unsigned pages, int prot, int flags) {
   return mmap(at, pages * PAGE, prot, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 }
 #define RW (PROT_READ | PROT_WRITE)
 
 /* Whether [p, p + pages) is one VMA: growing it to a place elsewhere succeeds only then. */
-static void report_merged(const char *name, char *p, unsigned pages) {
-  char *moved = mremap(p, pages * PAGE, (pages + 1) * PAGE, MREMAP_MAYMOVE);
+static void report_merged(const char* name, char* p, unsigned pages) {
+  char* moved = mremap(p, pages * PAGE, (pages + 1) * PAGE, MREMAP_MAYMOVE);
   put(name);
   put(moved == MAP_FAILED ? ": separate\n" : ": one VMA\n");
   if (moved != MAP_FAILED) munmap(moved, (pages + 1) * PAGE);
@@ -20,7 +20,7 @@ static void report_merged(const char *name, char *p, unsigned pages) {
 
 int main(void) {
   phases_begin();
-  char *p;
+  char* p;
   PHASE("mmap", p = map(0, kPages, RW, 0));
   PHASE("read", read_pages(p, 0, kPages));
   PHASE("read_again", read_pages(p, 0, kPages));
@@ -53,7 +53,7 @@ int main(void) {
   munmap(p, 1024 * PAGE);
 
   /* F4 */
-  char *room = map(0, 64, PROT_NONE, 0);
+  char* room = map(0, 64, PROT_NONE, 0);
   map(room, 4, RW, MAP_FIXED);
   map(room + 4 * PAGE, 4, RW, MAP_FIXED);
   report_merged("adjacent", room, 8);

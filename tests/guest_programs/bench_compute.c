@@ -25,7 +25,7 @@ static unsigned sieve(void) {
   return primes;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   const unsigned board = argc > 1 ? strtoul(argv[1], 0, 10) : 11, rounds = argc > 2 ? strtoul(argv[2], 0, 10) : 5;
   unsigned sum = board ? solve((1u << board) - 1, 0, 0, 0) : 0;
   for (unsigned i = 0; i < rounds; ++i) sum = sum * 31 + sieve();

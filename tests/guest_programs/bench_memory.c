@@ -1,5 +1,5 @@
-/* Memory over 64 MiB: "stream" adds arrays in order, "random" follows a linear congruential walk over 4-byte words, both
- * argument rounds (stream 10, random 1 = 16 Mi accesses). Prints a checksum. */
+/* Memory over 64 MiB: "stream" adds arrays in order, "random" follows a linear congruential walk over 4-byte words,
+ * both argument rounds (stream 10, random 1 = 16 Mi accesses). Prints a checksum. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 enum { kWords = 16 << 20 };
 static unsigned words[kWords];
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   const int random = argc > 1 && strcmp(argv[1], "random") == 0;
   const int rounds = argc > 2 ? atoi(argv[2]) : random ? 1 : 10;
   for (unsigned i = 0; i < kWords; ++i) words[i] = i * 2654435761u;

@@ -2,11 +2,11 @@
  * no allocator stands between. The start of the heap is rounded up: the first partial page may hold libc's data. */
 #include "support/guest.h"
 
-static char *set_brk(void *to) { return (char *)raw3(45, (long)to, 0, 0); }
+static char* set_brk(void* to) { return (char*)raw3(45, (long)to, 0, 0); }
 
 int main(void) {
   phases_begin();
-  char *start = (char *)(((uintptr_t)set_brk(0) + PAGE - 1) & -PAGE);
+  char* start = (char*)(((uintptr_t)set_brk(0) + PAGE - 1) & -PAGE);
   set_brk(start);
   PHASE("grow", set_brk(start + 64 * PAGE));
   PHASE("write", write_pages(start, 0, 64));
@@ -24,6 +24,6 @@ int main(void) {
   PHASE("grow_last", set_brk(start + 16 * PAGE));
   PHASE("rmw", for (int i = 0; i < 16; ++i) __asm__ volatile("incl (%0)" : : "r"(start + i * PAGE) : "memory"));
   if (set_brk(start + 16 * PAGE) != start + 16 * PAGE) put("brk moved\n");
-  if (set_brk((void *)1) != start + 16 * PAGE) put("brk below the heap accepted\n");
+  if (set_brk((void*)1) != start + 16 * PAGE) put("brk below the heap accepted\n");
   return phases_print();
 }

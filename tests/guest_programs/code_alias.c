@@ -9,15 +9,15 @@
 #include <unistd.h>
 #include "support/guest.h"
 
-static int call(const void *p) { return ((int (*)(void))p)(); }
-static void stub(char *p, int value) {
+static int call(const void* p) { return ((int (*)(void))p)(); }
+static void stub(char* p, int value) {
   p[0] = (char)0xb8;
   memcpy(p + 1, &value, 4);
   p[5] = (char)0xc3;
 }
 
-int main(int argc, char **argv) {
-  const char *how = argc > 1 ? argv[1] : "anon";
+int main(int argc, char** argv) {
+  const char* how = argc > 1 ? argv[1] : "anon";
   char *rw, *rx, *rx2;
   int fd = -1;
   if (!strcmp(how, "anon")) {

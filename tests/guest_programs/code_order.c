@@ -2,9 +2,10 @@
  * before it come first, then the fetch of the second page. The translator of an emulator reads ahead; a CPU does not.
  *
  * Two pages of code: data accesses on the first, and at its end `movl $imm, %eax` of which one to four bytes lie on the
- * second. Pages without rights tell the order by the handler's log. Each shape runs twice: the second time from code that
- * an emulator has translated before. With the argument "absent" nothing is refused: data and the second code page are
- * dropped instead (the code is this program's own file then), so that the order stands in a trace of counted faults. */
+ * second. Pages without rights tell the order by the handler's log. Each shape runs twice: the second time from code
+ * that an emulator has translated before. With the argument "absent" nothing is refused: data and the second code page
+ * are dropped instead (the code is this program's own file then), so that the order stands in a trace of counted
+ * faults. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -17,34 +18,34 @@ static char *code, *data;
 static char log_text[256];
 static unsigned log_length;
 
-static void note(const char *text) {
+static void note(const char* text) {
   while (*text) log_text[log_length++] = *text++;
   log_text[log_length] = 0;
 }
-static void handler(int sig, siginfo_t *info, void *context) {
+static void handler(int sig, siginfo_t* info, void* context) {
   (void)sig;
   (void)context;
-  char *page = (char *)((uintptr_t)info->si_addr & -PAGE);
+  char* page = (char*)((uintptr_t)info->si_addr & -PAGE);
   const int in_code = page == code || page == code + PAGE;
   char text[16] = {' ', in_code ? 'c' : 'd', (char)('0' + (page - (in_code ? code : data)) / (long)PAGE), 0};
   note(text);
-  if (in_code && info->si_addr != (void *)page && page != code) note("!"); /* the second page starts at its first byte */
+  if (in_code && info->si_addr != (void*)page && page != code) note("!"); /* the second page starts at its first byte */
   mprotect(page, PAGE, in_code ? PROT_READ | PROT_EXEC : PROT_READ | PROT_WRITE);
 }
 
-/* Writes the code so that `bytes` of the 5-byte crossing instruction stand on the first page. `fill` is what lies before
- * it: straight loads and stores, or the same behind a short forward jump (another block). */
-static char *emit(int bytes, int with_jump) {
-  char *p = code + PAGE - bytes;
-  char *const crossing = p;
+/* Writes the code so that `bytes` of the 5-byte crossing instruction stand on the first page. `fill` is what lies
+ * before it: straight loads and stores, or the same behind a short forward jump (another block). */
+static char* emit(int bytes, int with_jump) {
+  char* p = code + PAGE - bytes;
+  char* const crossing = p;
   p -= 5, p[0] = (char)0xa2; /* movb %al, data + 2 pages */
-  const char *at = data + 2 * PAGE;
+  const char* at = data + 2 * PAGE;
   memcpy(p + 1, &at, 4);
   p -= 5, p[0] = (char)0xa0; /* movb data + 1 page, %al */
   at = data + PAGE;
   memcpy(p + 1, &at, 4);
   if (with_jump) p -= 2, p[0] = (char)0xeb, p[1] = 0; /* jmp over nothing: a block boundary */
-  p -= 5, p[0] = (char)0xa0;                           /* movb data, %al */
+  p -= 5, p[0] = (char)0xa0;                          /* movb data, %al */
   memcpy(p + 1, &data, 4);
   crossing[0] = (char)0xb8; /* movl $0x01020304, %eax; ret */
   const int value = 0x01020304;
@@ -54,10 +55,11 @@ static char *emit(int bytes, int with_jump) {
 }
 
 /* The same as code in the file: an instruction that crosses from one page of .text to the next, reads before it. */
-__asm__(".section .text.order,\"ax\",@progbits\n\t.balign 4096\n\t.globl order_page\norder_page:\n\t"
-        ".skip 4096 - 16, 0x90\n\t.globl order_start\norder_start:\n\t"
-        "movb (%ecx), %al\n\tmovb 4096(%ecx), %al\n\tmovb %al, 8192(%ecx)\n\tmovl $0x01020304, %eax\n\tret\n\t"
-        ".balign 4096, 0x90\n\t.previous");
+__asm__(
+    ".section .text.order,\"ax\",@progbits\n\t.balign 4096\n\t.globl order_page\norder_page:\n\t"
+    ".skip 4096 - 16, 0x90\n\t.globl order_start\norder_start:\n\t"
+    "movb (%ecx), %al\n\tmovb 4096(%ecx), %al\n\tmovb %al, 8192(%ecx)\n\tmovl $0x01020304, %eax\n\tret\n\t"
+    ".balign 4096, 0x90\n\t.previous");
 extern char order_page[], order_start[];
 
 static void absent(void) {
@@ -72,7 +74,7 @@ static void absent(void) {
   }
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   code = mmap(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   data = mmap(0, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (argc > 1 && !strcmp(argv[1], "absent")) {
@@ -85,7 +87,7 @@ int main(int argc, char **argv) {
     for (int with_jump = 0; with_jump < 2; ++with_jump) {
       mprotect(code, 2 * PAGE, PROT_READ | PROT_WRITE);
       memset(code, 0x90, 2 * PAGE);
-      char *const start = emit(bytes, with_jump);
+      char* const start = emit(bytes, with_jump);
       for (int run = 0; run < 2; ++run) {
         log_length = 0;
         log_text[0] = 0;
@@ -98,7 +100,7 @@ int main(int argc, char **argv) {
   }
   /* A block that was run with all pages present, and then loses only the second code page. */
   mprotect(code, 2 * PAGE, PROT_READ | PROT_WRITE);
-  char *const start = emit(2, 0);
+  char* const start = emit(2, 0);
   mprotect(code, 2 * PAGE, PROT_READ | PROT_EXEC);
   mprotect(data, 8 * PAGE, PROT_READ | PROT_WRITE);
   (void)((int (*)(void))start)();

@@ -1,24 +1,24 @@
 /* Rules B2 and B3: accesses that cross a page boundary fault once per absent page, lower page first; copies from an
  * untouched to an untouched page take a read and a write fault for each pair; string instructions go page by page. */
-#include "support/guest.h"
 #include <sys/mman.h>
+#include "support/guest.h"
 
-static char *next_pages;
+static char* next_pages;
 
 /* Two fresh pages; the instruction works on `cross`, 2 bytes below their boundary. */
-#define CROSS_AT(name, back, insn)                                                              \
-  do {                                                                                          \
-    char *p = next_pages + PAGE - (back);                                                       \
-    next_pages += 2 * PAGE;                                                                     \
-    phase_start();                                                                              \
-    __asm__ volatile(insn : : "S"(p) : "eax", "ecx", "edx", "ebx", "edi", "memory", "cc");           \
-    phase_end(name);                                                                            \
+#define CROSS_AT(name, back, insn)                                                         \
+  do {                                                                                     \
+    char* p = next_pages + PAGE - (back);                                                  \
+    next_pages += 2 * PAGE;                                                                \
+    phase_start();                                                                         \
+    __asm__ volatile(insn : : "S"(p) : "eax", "ecx", "edx", "ebx", "edi", "memory", "cc"); \
+    phase_end(name);                                                                       \
   } while (0)
 #define CROSS(name, insn) CROSS_AT(name, 2, insn)
 
 int main(void) {
   phases_begin();
-  char *area = mmap(0, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char* area = mmap(0, 512 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   next_pages = area;
   CROSS("load", "movl (%0), %%eax");
   CROSS("store", "movl $-1, (%0)");
@@ -59,15 +59,15 @@ int main(void) {
   CROSS("second_zero_page", "movb $1, (%0)\n\tmovb 2(%0), %%al\n\tmovl $-1, (%0)");
   /* B3 and string instructions: source and destination fresh. */
   CROSS_AT("movs", PAGE, "movl %0, %%edi\n\taddl $4096, %%edi\n\tmovsl\n\tsubl $4, %%esi");
-  char *p = next_pages;
-#define STRING(name, insn, src, dst, count)                                                          \
-  do {                                                                                               \
-    unsigned c = (count);                                                                            \
-    const char *s = (src);                                                                           \
-    char *d = (dst);                                                                                 \
-    phase_start();                                                                                   \
-    __asm__ volatile("cld\n\t" insn : "+c"(c), "+S"(s), "+D"(d) : "a"(0) : "memory", "cc");          \
-    phase_end(name);                                                                                 \
+  char* p = next_pages;
+#define STRING(name, insn, src, dst, count)                                                 \
+  do {                                                                                      \
+    unsigned c = (count);                                                                   \
+    const char* s = (src);                                                                  \
+    char* d = (dst);                                                                        \
+    phase_start();                                                                          \
+    __asm__ volatile("cld\n\t" insn : "+c"(c), "+S"(s), "+D"(d) : "a"(0) : "memory", "cc"); \
+    phase_end(name);                                                                        \
   } while (0)
   STRING("rep_movsb_8_pages", "rep movsb", p, p + 16 * PAGE, 8 * PAGE);
   p += 32 * PAGE;

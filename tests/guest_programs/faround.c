@@ -1,31 +1,31 @@
-/* Section D: what one read fault on a file mapping maps around it. All mappings lie in a range that starts at a multiple
- * of 4 MiB, so every number follows from the window rule (D1), the end of the VMA, the end of the file and the end of
- * the page table (D2: the only number where an x86-64 kernel and an i386 one differ). */
+/* Section D: what one read fault on a file mapping maps around it. All mappings lie in a range that starts at a
+ * multiple of 4 MiB, so every number follows from the window rule (D1), the end of the VMA, the end of the file and the
+ * end of the page table (D2: the only number where an x86-64 kernel and an i386 one differ). */
 #define _GNU_SOURCE
 #include "support/data_file.h"
 
 static int fd;
-static char *base;
+static char* base;
 
-static char *map_at(unsigned page, unsigned pages, int prot, unsigned file_page) {
+static char* map_at(unsigned page, unsigned pages, int prot, unsigned file_page) {
   mmap(base, 8u << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
   return mmap(base + page * PAGE, pages * PAGE, prot, MAP_PRIVATE | MAP_FIXED, fd, file_page * PAGE);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   phases_begin();
   fd = open_data_file(argc, argv, O_RDONLY);
   base = reserve_aligned(8);
-  char *p = map_at(0, 256, PROT_READ, 0);
+  char* p = map_at(0, 256, PROT_READ, 0);
   PHASE("aligned_256", read_pages(p, 0, 256));
   p = map_at(5, 256, PROT_READ, 0);
   PHASE("unaligned_256", read_pages(p, 0, 256));
   p = map_at(0, 256, PROT_READ, 5);
   PHASE("file_offset_unaligned", read_pages(p, 0, 256));
   p = map_at(0, 256, PROT_READ, 0);
-  PHASE("backwards", for (int i = 255; i >= 0; --i) (void)read_byte(p + i * PAGE));
+  PHASE("backwards", for (int i = 255; i >= 0; --i)(void) read_byte(p + i * PAGE));
   p = map_at(5, 256, PROT_READ, 0);
-  PHASE("unaligned_backwards", for (int i = 255; i >= 0; --i) (void)read_byte(p + i * PAGE));
+  PHASE("unaligned_backwards", for (int i = 255; i >= 0; --i)(void) read_byte(p + i * PAGE));
   p = map_at(5, 64, PROT_READ, 0);
   PHASE("first_window_16_of_unaligned", read_pages(p, 0, 16));
   PHASE("next_page_starts_another", read_pages(p, 16, 17));
@@ -67,7 +67,7 @@ int main(int argc, char **argv) {
   PHASE("split_vma", read_pages(p, 0, 64));
   /* Every 16th page, then all. */
   p = map_at(0, 256, PROT_READ, 0);
-  PHASE("every_16th", for (int i = 7; i < 256; i += 16) (void)read_byte(p + i * PAGE));
+  PHASE("every_16th", for (int i = 7; i < 256; i += 16)(void) read_byte(p + i * PAGE));
   PHASE("all_after_every_16th", read_pages(p, 0, 256));
   for (unsigned i = 0; i < 256; ++i) {
     if (page_number(p + i * PAGE) != i) {

@@ -1,5 +1,5 @@
-/* x87 and SSE state across a signal: the handler starts with a clean state, may spoil everything, and the interrupted code
- * gets its registers, control word and MXCSR back. What the handler writes into the frame's state arrives. */
+/* x87 and SSE state across a signal: the handler starts with a clean state, may spoil everything, and the interrupted
+ * code gets its registers, control word and MXCSR back. What the handler writes into the frame's state arrives. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -8,14 +8,14 @@
 #include <ucontext.h>
 #include "support/guest.h"
 
-static char *bad_page;
+static char* bad_page;
 static unsigned short handler_cw;
 static unsigned handler_mxcsr, handler_tag;
 static int edit_frame;
 
-static void handler(int sig, siginfo_t *info, void *context) {
+static void handler(int sig, siginfo_t* info, void* context) {
   (void)sig;
-  ucontext_t *uc = context;
+  ucontext_t* uc = context;
   struct {
     unsigned short cw, r0, sw, r1, tag, r2;
     unsigned rest[4];
@@ -24,19 +24,23 @@ static void handler(int sig, siginfo_t *info, void *context) {
   handler_cw = env.cw;
   handler_tag = env.tag;
   const unsigned all_rounding = 0x7f80;
-  __asm__ volatile("fninit\n\tfldpi\n\tfldl2e\n\tfldln2\n\tpcmpeqd %%xmm0, %%xmm0\n\tpcmpeqd %%xmm3, %%xmm3\n\t"
-                   "pcmpeqd %%xmm7, %%xmm7\n\tldmxcsr %0" : : "m"(all_rounding) : "memory");
+  __asm__ volatile(
+      "fninit\n\tfldpi\n\tfldl2e\n\tfldln2\n\tpcmpeqd %%xmm0, %%xmm0\n\tpcmpeqd %%xmm3, %%xmm3\n\t"
+      "pcmpeqd %%xmm7, %%xmm7\n\tldmxcsr %0"
+      :
+      : "m"(all_rounding)
+      : "memory");
   if (edit_frame) {
     /* struct _fpstate: x87 registers as 8 times 10 bytes at 28; magic at 110; FXSR part at 112, xmm at 112 + 160. */
-    char *fp = (char *)uc->uc_mcontext.fpregs;
+    char* fp = (char*)uc->uc_mcontext.fpregs;
     unsigned char five[16];
     memset(five, 5, sizeof five);
     memcpy(fp + 112 + 160 + 3 * 16, five, 16);
   }
-  mprotect((void *)((uintptr_t)info->si_addr & -PAGE), PAGE, PROT_READ | PROT_WRITE);
+  mprotect((void*)((uintptr_t)info->si_addr & -PAGE), PAGE, PROT_READ | PROT_WRITE);
 }
 
-static void round_trip(const char *name) {
+static void round_trip(const char* name) {
   unsigned char xmm[3][16];
   double st0 = 0, st1 = 0;
   unsigned short cw = 0;

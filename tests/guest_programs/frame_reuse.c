@@ -5,9 +5,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include "support/guest.h"
-#include <sys/mman.h>
 
 /* Five stubs of 16 bytes in our own read-only data: movl $n, %eax; ret. */
 #define STUB(n) 0xb8, n, 0, 0, 0, 0xc3, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90
@@ -15,8 +15,8 @@ static const unsigned char stubs[5 * 16] = {STUB(1), STUB(2), STUB(3), STUB(4), 
 enum { kPages = 4 };
 #define RWX (PROT_READ | PROT_WRITE | PROT_EXEC)
 
-static long file_offset_of(const void *address) {
-  const Elf32_Phdr *ph = (const Elf32_Phdr *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+static long file_offset_of(const void* address) {
+  const Elf32_Phdr* ph = (const Elf32_Phdr*)((const char*)&__ehdr_start + __ehdr_start.e_phoff);
   for (int i = 0; i < __ehdr_start.e_phnum; ++i) {
     const uintptr_t in = (uintptr_t)address - ph[i].p_vaddr;
     if (ph[i].p_type == PT_LOAD && in < ph[i].p_filesz) return (long)(ph[i].p_offset + in);
@@ -24,12 +24,12 @@ static long file_offset_of(const void *address) {
   return -1;
 }
 
-static void load(int fd, char *code, int round) {
+static void load(int fd, char* code, int round) {
   for (int i = 0; i < kPages; ++i) {
     if (pread(fd, code + i * PAGE + 100, 16, file_offset_of(stubs) + 16 * round) != 16) put("read failed\n");
   }
 }
-static int run(char *code) {
+static int run(char* code) {
   int sum = 0;
   for (int i = 0; i < kPages; ++i) sum += ((int (*)(void))(code + i * PAGE + 100))();
   return sum % kPages ? -1 : sum / kPages;
@@ -38,7 +38,7 @@ static int run(char *code) {
 int main(void) {
   const int fd = open("/proc/self/exe", O_RDONLY);
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS;
-  char *code = mmap(0, kPages * PAGE, RWX, flags, -1, 0);
+  char* code = mmap(0, kPages * PAGE, RWX, flags, -1, 0);
   printf("mapped anew:");
   for (int round = 0; round < 5; ++round) {
     munmap(code, kPages * PAGE);
@@ -67,7 +67,7 @@ int main(void) {
   }
   printf("\nmoved in by mremap:");
   for (int round = 0; round < 5; ++round) {
-    char *fresh = mmap(0, kPages * PAGE, RWX, flags, -1, 0);
+    char* fresh = mmap(0, kPages * PAGE, RWX, flags, -1, 0);
     load(fd, fresh, round);
     if (mremap(fresh, kPages * PAGE, kPages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, code) != code) return 1;
     printf(" %d", run(code));

@@ -1,13 +1,14 @@
-/* Kernel addresses (0xC0000000 and above) in every kind of access: always SIGSEGV with the exact address, and EFAULT from
- * system calls. Natively under a 64-bit kernel these addresses are user space without a mapping, which must look the
- * same; so none of them lies where such a kernel puts mappings (0xF7000000) or the stack.
+/* Kernel addresses (0xC0000000 and above) in every kind of access: always SIGSEGV with the exact address, and EFAULT
+ * from system calls. Natively under a 64-bit kernel these addresses are user space without a mapping, which must look
+ * the same; so none of them lies where such a kernel puts mappings (0xF7000000) or the stack.
  *
- * With the argument "all" (under faultline only): reads and writes each page from 0xC0000000 up and counts the signals. */
+ * With the argument "all" (under faultline only): reads and writes each page from 0xC0000000 up and counts the signals.
+ */
 #include "support/trap.h"
 
 static jmp_buf back;
 static unsigned signals;
-static void count_handler(int sig, siginfo_t *info, void *context) {
+static void count_handler(int sig, siginfo_t* info, void* context) {
   (void)info;
   (void)context;
   (void)sig;
@@ -23,11 +24,11 @@ static void scan(uintptr_t from, uintptr_t to, uintptr_t step) {
   for (volatile uintptr_t at = from;; at += step) {
     probes += 2;
     if (!sigsetjmp(back, 0)) {
-      (void)read_byte((void *)at);
+      (void)read_byte((void*)at);
       ++passed;
     }
     if (!sigsetjmp(back, 0)) {
-      write_byte((void *)at, 1);
+      write_byte((void*)at, 1);
       ++passed;
     }
     if (to - at < step) break;
@@ -35,14 +36,15 @@ static void scan(uintptr_t from, uintptr_t to, uintptr_t step) {
   printf("%u probes, %u signals, %u passed\n", probes, signals, passed);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   if (argc > 1 && strcmp(argv[1], "all") == 0) {
     scan(0xc0000000u, 0xfffff000u, PAGE);
     return 0;
   }
   trap_setup();
-  static const unsigned addresses[] = {0xc0000000, 0xc0000ffc, 0xc0001000, 0xc0100004, 0xc1000000, 0xc8000008, 0xcfff0000,
-                                       0xd0000000, 0xe0000000, 0xefffffff, 0xf0000000, 0xf6fff000, 0xfffff000, 0xfffffff0};
+  static const unsigned addresses[] = {0xc0000000, 0xc0000ffc, 0xc0001000, 0xc0100004, 0xc1000000,
+                                       0xc8000008, 0xcfff0000, 0xd0000000, 0xe0000000, 0xefffffff,
+                                       0xf0000000, 0xf6fff000, 0xfffff000, 0xfffffff0};
   static char mine[64];
   for (unsigned i = 0; i < sizeof addresses / sizeof *addresses; ++i) {
     const unsigned at = addresses[i];
@@ -78,7 +80,8 @@ int main(int argc, char **argv) {
   TRAP_WITH("indirect far jump", 0xc0002000, 0, "ljmp *(%%eax)");
   /* A good segment selector loaded while the next access goes to kernel memory. */
   TRAP_WITH("good selector, then a read", 0xc0000000, 0, "movw %%ds, %%cx\n\tmovw %%cx, %%es\n\tmovl (%%eax), %%ecx");
-  TRAP_WITH("good selector, then es:", 0xc0000000, 0, "movw %%ds, %%cx\n\tmovw %%cx, %%es\n\tmovl %%es:4(%%eax), %%ecx");
+  TRAP_WITH("good selector, then es:", 0xc0000000, 0,
+            "movw %%ds, %%cx\n\tmovw %%cx, %%es\n\tmovl %%es:4(%%eax), %%ecx");
 
   /* A segment whose base is in the kernel: user_desc {entry, base, limit, flags: 32-bit, limit in pages, usable}. */
   unsigned desc[4] = {-1u, 0xc0000000u, 0xfffff, 0x51};
@@ -91,7 +94,7 @@ int main(int argc, char **argv) {
   }
 
   static const struct {
-    const char *name;
+    const char* name;
     int number;
     long a, b, c;
   } calls[] = {

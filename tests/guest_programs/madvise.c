@@ -1,9 +1,9 @@
-/* Section J and F3: MADV_DONTNEED on anonymous, file and part of a range; RANDOM, SEQUENTIAL, WILLNEED and NORMAL change
- * no count of a warm file. */
+/* Section J and F3: MADV_DONTNEED on anonymous, file and part of a range; RANDOM, SEQUENTIAL, WILLNEED and NORMAL
+ * change no count of a warm file. */
 #define _GNU_SOURCE
 #include "support/data_file.h"
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   phases_begin();
   const int fd = open_data_file(argc, argv, O_RDONLY);
   char *base = reserve_aligned(8), *p;

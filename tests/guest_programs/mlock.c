@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "support/data_file.h"
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   phases_begin();
   const int fd = open_data_file(argc, argv, O_RDONLY);
   char *base = reserve_aligned(8), *p;
@@ -35,7 +35,7 @@ int main(int argc, char **argv) {
   PHASE("file_rw_write", write_pages(p, 0, 32));
   munlock(p, 32 * PAGE);
   mmap(base, 32 * PAGE, PROT_NONE, anon, -1, 0);
-  char *heap = (char *)(((uintptr_t)raw3(45, 0, 0, 0) + PAGE - 1) & -PAGE);
+  char* heap = (char*)(((uintptr_t)raw3(45, 0, 0, 0) + PAGE - 1) & -PAGE);
   raw3(45, (long)heap, 0, 0);
   PHASE("mlockall_future", failed |= mlockall(MCL_FUTURE));
   PHASE("future_mmap", p = mmap(base, 32 * PAGE, rw, anon, -1, 0));

@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "support/data_file.h"
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   phases_begin();
   const int fd = open_data_file(argc, argv, O_RDONLY);
   char *base = reserve_aligned(8), *p;

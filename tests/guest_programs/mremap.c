@@ -3,13 +3,13 @@
 #define _GNU_SOURCE
 #include "support/data_file.h"
 
-static char *move(char *from, unsigned pages, char *to, unsigned to_pages) {
-  char *at = mremap(from, pages * PAGE, to_pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+static char* move(char* from, unsigned pages, char* to, unsigned to_pages) {
+  char* at = mremap(from, pages * PAGE, to_pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to);
   if (at != to) put("mremap failed\n");
   return at;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   phases_begin();
   const int fd = open_data_file(argc, argv, O_RDONLY);
   char *base = reserve_aligned(16), *there = base + (8u << 20), *p;
@@ -55,7 +55,7 @@ int main(int argc, char **argv) {
   PHASE("move_and_shrink", p = move(p, 80, base, 40));
   PHASE("move_and_shrink_write", write_pages(p, 0, 40));
   /* Shared anonymous memory: old size 0 makes a second mapping of the same pages. */
-  char *shared = mmap(base, 32 * PAGE, rw, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  char* shared = mmap(base, 32 * PAGE, rw, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   write_pages(shared, 0, 32);
   munmap(there, 32 * PAGE);
   PHASE("duplicate", mremap(shared, 0, 32 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, there));

@@ -6,7 +6,7 @@
 #define MADV_POPULATE_WRITE 23
 #endif
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   phases_begin();
   const int fd = open_data_file(argc, argv, O_RDWR);
   char *base = reserve_aligned(8), *p;

@@ -1,6 +1,6 @@
 /* A SIGSEGV handler that repairs the mapping and returns: the instruction is tried again and must have had no effect
- * before. Plain accesses, read-modify-write, stores across a boundary whose second page faults, rep movs stopped half-way
- * (registers and memory at the time of the fault), push, call, cmpxchg8b, x87 stores. */
+ * before. Plain accesses, read-modify-write, stores across a boundary whose second page faults, rep movs stopped
+ * half-way (registers and memory at the time of the fault), push, call, cmpxchg8b, x87 stores. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>
@@ -9,23 +9,25 @@
 #include <ucontext.h>
 #include "support/guest.h"
 
-static char *area;
+static char* area;
 static unsigned faults, ecx_at_fault, esi_at_fault, edi_at_fault, before_at_fault;
 static int page_at_fault, lifted;
 
-static void handler(int sig, siginfo_t *info, void *context) {
+static void handler(int sig, siginfo_t* info, void* context) {
   (void)sig;
-  ucontext_t *uc = context;
+  ucontext_t* uc = context;
   ++faults;
   page_at_fault = (int)((uintptr_t)info->si_addr - (uintptr_t)area) / (int)PAGE;
   ecx_at_fault = uc->uc_mcontext.gregs[REG_ECX];
   esi_at_fault = uc->uc_mcontext.gregs[REG_ESI] - (uintptr_t)area;
   edi_at_fault = uc->uc_mcontext.gregs[REG_EDI] - (uintptr_t)area;
-  before_at_fault = *(volatile unsigned *)(area + PAGE - 4); /* the last word of the good page */
+  before_at_fault = *(volatile unsigned*)(area + PAGE - 4); /* the last word of the good page */
   const int at = info->si_code == SEGV_MAPERR;
-  char *page = (char *)((uintptr_t)info->si_addr & -PAGE);
-  if (at) mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-  else mprotect(page, PAGE, PROT_READ | PROT_WRITE);
+  char* page = (char*)((uintptr_t)info->si_addr & -PAGE);
+  if (at)
+    mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  else
+    mprotect(page, PAGE, PROT_READ | PROT_WRITE);
   lifted |= 1 << at;
 }
 
@@ -44,14 +46,13 @@ static unsigned checksum(void) {
   return sum;
 }
 
-#define TRY(name, where, insn)                                                                                 \
-  do {                                                                                                         \
-    prepare();                                                                                                 \
-    unsigned a = 0, c = 0x11223344, d = 0x55667788, S = (unsigned)(where), D = (unsigned)(where);              \
-    __asm__ volatile("cld\n\t" insn : "+a"(a), "+c"(c), "+d"(d), "+S"(S), "+D"(D) : : "memory", "cc");         \
-    printf("%s: %u faults, page %d, word before %08x; eax %08x ecx %08x esi %d edi %d; sum %08x\n", name,      \
-           faults, page_at_fault, before_at_fault, a, c, (int)(S - (unsigned)area), (int)(D - (unsigned)area), \
-           checksum());                                                                                        \
+#define TRY(name, where, insn)                                                                                      \
+  do {                                                                                                              \
+    prepare();                                                                                                      \
+    unsigned a = 0, c = 0x11223344, d = 0x55667788, S = (unsigned)(where), D = (unsigned)(where);                   \
+    __asm__ volatile("cld\n\t" insn : "+a"(a), "+c"(c), "+d"(d), "+S"(S), "+D"(D) : : "memory", "cc");              \
+    printf("%s: %u faults, page %d, word before %08x; eax %08x ecx %08x esi %d edi %d; sum %08x\n", name, faults,   \
+           page_at_fault, before_at_fault, a, c, (int)(S - (unsigned)area), (int)(D - (unsigned)area), checksum()); \
   } while (0)
 
 int main(void) {
@@ -77,14 +78,18 @@ int main(void) {
   TRY("neg", none + 12, "negl (%%esi)");
   TRY("bts", none + 12, "btsl $5, (%%esi)\n\tsbbl %%eax, %%eax");
   TRY("cmpxchg8b across", none - 4,
-      "pushl %%ebx\n\tmovl (%%esi), %%eax\n\tmovl 4(%%esi), %%edx\n\tmovl $1, %%ebx\n\tcmpxchg8b (%%esi)\n\tpopl %%ebx");
+      "pushl %%ebx\n\tmovl (%%esi), %%eax\n\tmovl 4(%%esi), %%edx\n\tmovl $1, %%ebx\n\tcmpxchg8b (%%esi)\n\tpopl "
+      "%%ebx");
   TRY("x87 store across", none - 4, "fld1\n\tfstpl (%%esi)");
   TRY("x87 load and store", none + 20, "fldl (%%esi)\n\tfstpl 8(%%esi)");
   TRY("sse store across", none - 8, "movups %%xmm0, (%%esi)\n\tpxor %%xmm0, %%xmm0\n\tmovups %%xmm0, (%%esi)");
   TRY("push", none + PAGE, "xchgl %%esp, %%esi\n\tpushl %%ecx\n\txchgl %%esp, %%esi");
   TRY("push across", none + 2, "xchgl %%esp, %%esi\n\tpushl %%ecx\n\txchgl %%esp, %%esi");
   TRY("pop", none, "xchgl %%esp, %%esi\n\tpopl %%eax\n\txchgl %%esp, %%esi");
-  TRY("pusha", none + PAGE + 16, "xchgl %%esp, %%edi\n\tpusha\n\taddl $32, %%esp\n\txchgl %%esp, %%edi\n\tmovl $0, 12(%%edi)\n\tmovl $0, -4(%%edi)\n\tmovl $0, -20(%%edi)\n\tmovl $0, -32(%%edi)\n\tmovl $0, -28(%%edi)\n\tmovl $0, -24(%%edi)\n\tmovl $0, -16(%%edi)\n\tmovl $0, -12(%%edi)");
+  TRY("pusha", none + PAGE + 16,
+      "xchgl %%esp, %%edi\n\tpusha\n\taddl $32, %%esp\n\txchgl %%esp, %%edi\n\tmovl $0, 12(%%edi)\n\tmovl $0, "
+      "-4(%%edi)\n\tmovl $0, -20(%%edi)\n\tmovl $0, -32(%%edi)\n\tmovl $0, -28(%%edi)\n\tmovl $0, -24(%%edi)\n\tmovl "
+      "$0, -16(%%edi)\n\tmovl $0, -12(%%edi)");
   TRY("rep movsb into", none - 100, "leal -2000(%%esi), %%esi\n\tmovl $300, %%ecx\n\trep movsb");
   printf("  at the fault: ecx %u esi %u edi %u\n", ecx_at_fault, esi_at_fault, edi_at_fault);
   TRY("rep movsl out of", none - 40, "movl $30, %%ecx\n\tleal -1000(%%edi), %%edi\n\trep movsl");

@@ -1,18 +1,18 @@
 /* Rule B1: a read-modify-write instruction on an absent page is one write fault, never a read and then a write.
  * Each form works on a fresh anonymous page; the byte-wise results are checked so that a wrong retry shows too. */
-#include "support/guest.h"
 #include <sys/mman.h>
+#include "support/guest.h"
 
-static char *next_page;
+static char* next_page;
 
-#define FORM(name, insn, expect)                                                            \
-  do {                                                                                      \
-    uint32_t *p = (uint32_t *)next_page;                                                    \
-    next_page += PAGE;                                                                      \
-    phase_start();                                                                          \
-    __asm__ volatile(insn : : "r"(p) : "eax", "ecx", "edx", "ebx", "memory", "cc");         \
-    phase_end(name);                                                                        \
-    if (*p != (uint32_t)(expect)) put("wrong result: " name "\n");                          \
+#define FORM(name, insn, expect)                                                    \
+  do {                                                                              \
+    uint32_t* p = (uint32_t*)next_page;                                             \
+    next_page += PAGE;                                                              \
+    phase_start();                                                                  \
+    __asm__ volatile(insn : : "r"(p) : "eax", "ecx", "edx", "ebx", "memory", "cc"); \
+    phase_end(name);                                                                \
+    if (*p != (uint32_t)(expect)) put("wrong result: " name "\n");                  \
   } while (0)
 
 int main(void) {
@@ -44,9 +44,11 @@ int main(void) {
   FORM("xchg", "movl $8, %%eax\n\txchgl %%eax, (%0)", 8);
   FORM("cmpxchg_hit", "xorl %%eax, %%eax\n\tmovl $6, %%ecx\n\tcmpxchgl %%ecx, (%0)", 6);
   FORM("cmpxchg_miss", "movl $1, %%eax\n\tmovl $6, %%ecx\n\tcmpxchgl %%ecx, (%0)", 0);
-  FORM("cmpxchg8b", "xorl %%eax, %%eax\n\txorl %%edx, %%edx\n\tmovl %0, %%ecx\n\t"
-                    "pushl %%esi\n\tmovl %%ecx, %%esi\n\tmovl $4, %%ebx\n\tmovl $3, %%ecx\n\t"
-                    "cmpxchg8b (%%esi)\n\tpopl %%esi", 4);
+  FORM("cmpxchg8b",
+       "xorl %%eax, %%eax\n\txorl %%edx, %%edx\n\tmovl %0, %%ecx\n\t"
+       "pushl %%esi\n\tmovl %%ecx, %%esi\n\tmovl $4, %%ebx\n\tmovl $3, %%ecx\n\t"
+       "cmpxchg8b (%%esi)\n\tpopl %%esi",
+       4);
   FORM("lock_add", "lock addl $5, (%0)", 5);
   FORM("lock_inc", "lock incl (%0)", 1);
   FORM("lock_bts", "lock btsl $0, (%0)", 1);

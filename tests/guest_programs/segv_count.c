@@ -1,18 +1,18 @@
-/* Rule A3: a fault that ends in a signal is not counted; after the handler's repair the retried access counts one if the
- * page is absent and none if it is present. The handler runs on a stack that is there already. */
+/* Rule A3: a fault that ends in a signal is not counted; after the handler's repair the retried access counts one if
+ * the page is absent and none if it is present. The handler runs on a stack that is there already. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <sys/mman.h>
 #include "support/guest.h"
 
-static char *area;
+static char* area;
 static int to_prot, signals;
 
-static void repair(int sig, siginfo_t *info, void *context) {
+static void repair(int sig, siginfo_t* info, void* context) {
   (void)sig;
   (void)context;
   ++signals;
-  mprotect((void *)((uintptr_t)info->si_addr & -PAGE), PAGE, to_prot);
+  mprotect((void*)((uintptr_t)info->si_addr & -PAGE), PAGE, to_prot);
 }
 
 int main(void) {
@@ -35,7 +35,10 @@ int main(void) {
   PHASE("absent_repaired_read", read_pages(area, 64, 128));
   to_prot = rw;
   PHASE("zero_page_repaired_write", write_pages(area, 64, 128));
-  PHASE("absent_rmw", for (int i = 128; i < 160; ++i) __asm__ volatile("incl (%0)" : : "r"(area + i * PAGE) : "memory"));
+  PHASE("absent_rmw", for (int i = 128; i < 160; ++i) __asm__ volatile("incl (%0)"
+                                                                       :
+                                                                       : "r"(area + i * PAGE)
+                                                                       : "memory"));
   char line[16], *out = put_number(line, signals);
   *out++ = '\n';
   *out = 0;

@@ -1,12 +1,12 @@
-/* The exact address of a refused access for many kinds of operands, on a page without rights, a read-only page, no page,
- * and across the boundary of a good and a bad page (the CPU then names the first byte of the bad page). */
+/* The exact address of a refused access for many kinds of operands, on a page without rights, a read-only page, no
+ * page, and across the boundary of a good and a bad page (the CPU then names the first byte of the bad page). */
 #include "support/trap.h"
 
 int main(void) {
   trap_setup();
   const int rw = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
   /* good, none, good, read-only, good, hole */
-  char *area = mmap(0, 6 * PAGE, rw, flags, -1, 0);
+  char* area = mmap(0, 6 * PAGE, rw, flags, -1, 0);
   mprotect(area + PAGE, PAGE, PROT_NONE);
   mprotect(area + 3 * PAGE, PAGE, PROT_READ);
   munmap(area + 5 * PAGE, PAGE);

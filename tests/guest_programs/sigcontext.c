@@ -1,5 +1,5 @@
-/* What a handler sees in ucontext and siginfo, and what it may change: registers, EIP, flags; the signal mask during and
- * after; plain (non-SA_SIGINFO) frames; DF cleared on entry; a read fault repaired by moving EIP. */
+/* What a handler sees in ucontext and siginfo, and what it may change: registers, EIP, flags; the signal mask during
+ * and after; plain (non-SA_SIGINFO) frames; DF cleared on entry; a read fault repaired by moving EIP. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -14,10 +14,10 @@ static unsigned seen[16], flags_on_entry;
 static volatile int plain_signal;
 static int masked_inside;
 
-static void with_info(int sig, siginfo_t *info, void *context) {
+static void with_info(int sig, siginfo_t* info, void* context) {
   __asm__ volatile("pushfl\n\tpopl %0" : "=r"(flags_on_entry));
-  ucontext_t *uc = context;
-  greg_t *r = uc->uc_mcontext.gregs;
+  ucontext_t* uc = context;
+  greg_t* r = uc->uc_mcontext.gregs;
   seen[0] = r[REG_EAX];
   seen[1] = r[REG_EBX];
   seen[2] = r[REG_ECX];
@@ -40,13 +40,13 @@ static void with_info(int sig, siginfo_t *info, void *context) {
   r[REG_ESI] = 0x55555555;
   r[REG_EDI] = 0x66666666;
   r[REG_EFL] = (r[REG_EFL] & ~0xcd5) | 0x40; /* ZF alone, DF off */
-  r[REG_EIP] += 2;                          /* over the two-byte movl */
+  r[REG_EIP] += 2;                           /* over the two-byte movl */
 }
 
 static void plain(int sig) { plain_signal = sig; }
 
 int main(void) {
-  char *none = mmap(0, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char* none = mmap(0, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   struct sigaction action = {.sa_sigaction = with_info, .sa_flags = SA_SIGINFO};
   sigemptyset(&action.sa_mask);
   sigaddset(&action.sa_mask, SIGUSR1);
@@ -58,8 +58,8 @@ int main(void) {
       : "=a"(a), "=b"(b), "=c"(c), "=d"(d), "=S"(si), "=D"(di), "=m"(flags)
       : "0"(none)
       : "memory", "cc");
-  printf("in the handler: eax %s ebx %08x ecx %08x edx %08x esi %08x edi %08x\n", seen[0] == (unsigned)none ? "page" : "?",
-         seen[1], seen[2], seen[3], seen[4], seen[5]);
+  printf("in the handler: eax %s ebx %08x ecx %08x edx %08x esi %08x edi %08x\n",
+         seen[0] == (unsigned)none ? "page" : "?", seen[1], seen[2], seen[3], seen[4], seen[5]);
   printf("CF %u DF %u trap %u addr %s rings %02x esp twice %u write,user %u\n", seen[6] & 1, seen[6] >> 10 & 1, seen[7],
          seen[8] == (unsigned)none ? "page" : "?", seen[9], seen[10], seen[11]);
   printf("DF on entry %u, masked inside %d\n", flags_on_entry >> 10 & 1, masked_inside);

@@ -1,6 +1,6 @@
-// Programs whose output says how the CPU and the kernel behaved: signals with exact addresses, restarted instructions, code
-// that changes, rights, layout. The expected output of each is stored (expected/NAME.txt, from real Linux); the host must
-// still give it where it can run the program, and faultline always, byte for byte.
+// Programs whose output says how the CPU and the kernel behaved: signals with exact addresses, restarted instructions,
+// code that changes, rights, layout. The expected output of each is stored (expected/NAME.txt, from real Linux); the
+// host must still give it where it can run the program, and faultline always, byte for byte.
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
 #include <sstream>
@@ -17,8 +17,8 @@ struct Behaviour {
   std::string program;
   std::vector<std::string> flavours = {"glibc", "musl"};
   std::vector<std::string> args = {};
-  std::string expected = {};      // name of the stored output, if not the program's
-  bool needs_6_18 = false;        // the host's kernel must be the profile's
+  std::string expected = {};  // name of the stored output, if not the program's
+  bool needs_6_18 = false;    // the host's kernel must be the profile's
 };
 
 std::string stored_output(const std::string& name) {
@@ -42,7 +42,8 @@ void check_text(const std::string& got, const std::string& want) {
     }
     if (more_got != more_wanted || a != b) {
       ++differences;
-      FAIL_CHECK("line " << line << "\n  got:  " << (more_got ? a : "(end)") << "\n  want: " << (more_wanted ? b : "(end)"));
+      FAIL_CHECK("line " << line << "\n  got:  " << (more_got ? a : "(end)")
+                         << "\n  want: " << (more_wanted ? b : "(end)"));
     }
   }
 }
@@ -89,7 +90,9 @@ void check_behaviour(const Behaviour& test) {
 TEST_CASE("code: a page that is read over with new code runs the new code", "[behaviour]") {
   check_behaviour({.program = "frame_reuse"});
 }
-TEST_CASE("code: self-modifying code runs as changed", "[behaviour]") { check_behaviour({.program = "self_modifying"}); }
+TEST_CASE("code: self-modifying code runs as changed", "[behaviour]") {
+  check_behaviour({.program = "self_modifying"});
+}
 TEST_CASE("code: shared anonymous memory mapped twice is one memory for code too", "[behaviour]") {
   check_behaviour({.program = "code_alias", .args = {"anon"}, .expected = "code_alias_anon"});
 }
@@ -113,7 +116,9 @@ TEST_CASE("faults: an instruction that faults and is tried again had no effect b
 TEST_CASE("faults: rotates through carry rotate once", "[behaviour]") {
   check_behaviour({.program = "rotate_through_carry", .args = {"DATA"}});
 }
-TEST_CASE("signals: si_addr is exact for every kind of operand", "[behaviour]") { check_behaviour({.program = "si_addr"}); }
+TEST_CASE("signals: si_addr is exact for every kind of operand", "[behaviour]") {
+  check_behaviour({.program = "si_addr"});
+}
 TEST_CASE("signals: an access across the end of the address space is a protection fault", "[behaviour]") {
   check_behaviour({.program = "wrap"});
 }
@@ -121,8 +126,12 @@ TEST_CASE("signals: kernel addresses are out of reach", "[behaviour]") { check_b
 TEST_CASE("signals: CPU exceptions become the signals that Linux sends", "[behaviour]") {
   check_behaviour({.program = "traps"});
 }
-TEST_CASE("signals: sysenter and syscall work or are illegal", "[behaviour]") { check_behaviour({.program = "fast_calls"}); }
-TEST_CASE("signals: x87 and SSE state survives a handler", "[behaviour]") { check_behaviour({.program = "fpu_signal"}); }
+TEST_CASE("signals: sysenter and syscall work or are illegal", "[behaviour]") {
+  check_behaviour({.program = "fast_calls"});
+}
+TEST_CASE("signals: x87 and SSE state survives a handler", "[behaviour]") {
+  check_behaviour({.program = "fpu_signal"});
+}
 TEST_CASE("signals: a handler sees and changes the interrupted registers", "[behaviour]") {
   check_behaviour({.program = "sigcontext"});
 }
@@ -149,9 +158,9 @@ TEST_CASE("exit: a program killed by a signal or leaving with a status is report
     std::string how;
     int status;
   };
-  const std::vector<End> ends = {{"null", 139},  {"jump", 139},  {"divide", 136}, {"ud2", 132},     {"int3", 133},
-                                 {"abort", 134}, {"kill", 137},  {"term", 143},   {"text", 139},    {"stack", 139},
-                                 {"bus", 135},   {"exit", 42},   {"exit256", 7},  {"blocked", 139}, {"", 1}};
+  const std::vector<End> ends = {{"null", 139},  {"jump", 139}, {"divide", 136}, {"ud2", 132},     {"int3", 133},
+                                 {"abort", 134}, {"kill", 137}, {"term", 143},   {"text", 139},    {"stack", 139},
+                                 {"bus", 135},   {"exit", 42},  {"exit256", 7},  {"blocked", 139}, {"", 1}};
   for (const std::string flavour : {"glibc", "musl"}) {
     for (const End& end : ends) {
       RunSpec spec{.program = guest_program(flavour, "die"), .args = {end.how}};

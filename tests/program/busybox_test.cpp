@@ -1,10 +1,10 @@
 // Debian's static i386 busybox, unmodified: its applets on real input give the native output and exit status.
 //
-// Everything is compared with a native run in the same test; standard output and the exit status, not standard error, in
-// which dd for instance prints a speed.
-#include <catch2/catch_test_macros.hpp>
+// Everything is compared with a native run in the same test; standard output and the exit status, not standard error,
+// in which dd for instance prints a speed.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <catch2/catch_test_macros.hpp>
 
 #include "tests/program/support/busybox_input.hpp"
 #include "tests/program/support/faultline_run.hpp"
@@ -116,10 +116,18 @@ const std::vector<Command> kCommands = {
 };
 
 const std::vector<Command> kBigCommands = {
-    {{"sha256sum", "big.bin"}}, {{"md5sum", "big.txt"}},         {{"cksum", "big.bin"}},
-    {{"wc", "big.txt"}},        {{"sort", "big.txt"}},           {{"gzip", "-c", "big.txt"}},
-    {{"grep", "-c", "slabslab", "big.txt"}}, {{"tr", "a-z", "A-Z"}, "big.txt"}, {{"od", "text.txt"}},
-    {{"bzip2", "-c", "text.txt"}}, {{"dd", "if=big.bin", "bs=1M"}}, {{"cat", "big.bin"}},
+    {{"sha256sum", "big.bin"}},
+    {{"md5sum", "big.txt"}},
+    {{"cksum", "big.bin"}},
+    {{"wc", "big.txt"}},
+    {{"sort", "big.txt"}},
+    {{"gzip", "-c", "big.txt"}},
+    {{"grep", "-c", "slabslab", "big.txt"}},
+    {{"tr", "a-z", "A-Z"}, "big.txt"},
+    {{"od", "text.txt"}},
+    {{"bzip2", "-c", "text.txt"}},
+    {{"dd", "if=big.bin", "bs=1M"}},
+    {{"cat", "big.bin"}},
 };
 
 // The first difference, in a few characters: the whole output may have 10 MB.
@@ -129,7 +137,8 @@ void check_output(const std::string& got, const std::string& want) {
     return;
   }
   const size_t at = static_cast<size_t>(
-      std::mismatch(got.begin(), got.begin() + static_cast<long>(std::min(got.size(), want.size())), want.begin()).first -
+      std::mismatch(got.begin(), got.begin() + static_cast<long>(std::min(got.size(), want.size())), want.begin())
+          .first -
       got.begin());
   const size_t from = at < 40 ? 0 : at - 40;
   FAIL_CHECK("output differs at byte " << at << "\n  got  (" << got.size() << " bytes): ..." << got.substr(from, 100)

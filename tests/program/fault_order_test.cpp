@@ -1,7 +1,8 @@
 // The order of faults. hello: the published list, page by page, with access, mode and window. Other programs: the whole
-// list as the host's kernel recorded it in the same test (perf software events), which only page and mode are taken from.
-#include <catch2/catch_test_macros.hpp>
+// list as the host's kernel recorded it in the same test (perf software events), which only page and mode are taken
+// from.
 #include <fmt/format.h>
+#include <catch2/catch_test_macros.hpp>
 
 #include "tests/program/support/faultline_run.hpp"
 #include "tests/program/support/native_run.hpp"
@@ -151,11 +152,25 @@ TEST_CASE("order: every program's faults come in the order that the kernel recor
     bool data_file = false;
   };
   const std::vector<Program> programs = {
-      {"empty"},    {"hello"},        {"rmw"},        {"edge"},           {"anon"},
-      {"brk"},      {"stack_growth"}, {"segv_count"}, {"repair"},         {"frame_reuse"},
-      {"mremap", {}, true},           {"mprotect", {}, true},             {"madvise", {}, true},
-      {"filepriv", {}, true},         {"faround", {}, true},              {"kernel_access", {}, true},
-      {"code_order", {"absent"}},     {"self_modifying"},                 {"sigcontext"},
+      {"empty"},
+      {"hello"},
+      {"rmw"},
+      {"edge"},
+      {"anon"},
+      {"brk"},
+      {"stack_growth"},
+      {"segv_count"},
+      {"repair"},
+      {"frame_reuse"},
+      {"mremap", {}, true},
+      {"mprotect", {}, true},
+      {"madvise", {}, true},
+      {"filepriv", {}, true},
+      {"faround", {}, true},
+      {"kernel_access", {}, true},
+      {"code_order", {"absent"}},
+      {"self_modifying"},
+      {"sigcontext"},
   };
   for (const std::string flavour : {"musl", "glibc"}) {
     for (const Program& program : programs) {

@@ -1,5 +1,6 @@
-// Totals of whole programs, from before execve to exit: the numbers that the fault rules publish, and the thresholds of the
-// environment's size (rules C1, C2) at which the argument strings and the tables below them enter another stack page.
+// Totals of whole programs, from before execve to exit: the numbers that the fault rules publish, and the thresholds of
+// the environment's size (rules C1, C2) at which the argument strings and the tables below them enter another stack
+// page.
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
@@ -17,9 +18,9 @@ struct Total {
 
 // ET_EXEC: published, the same on i386 6.1. static-PIE: measured on 6.18 (the image lies elsewhere there, rule C7).
 const std::vector<Total> kTotals = {
-    {"nolibc", "nolibc", 3},  {"glibc", "empty", 24},     {"glibc", "hello", 25},     {"musl", "empty", 6},
-    {"musl", "hello", 7},     {"glibc-pie", "empty", 22}, {"glibc-pie", "hello", 23}, {"musl-pie", "empty", 7},
-    {"musl-pie", "hello", 8},
+    {"nolibc", "nolibc", 3},    {"glibc", "empty", 24},   {"glibc", "hello", 25},
+    {"musl", "empty", 6},       {"musl", "hello", 7},     {"glibc-pie", "empty", 22},
+    {"glibc-pie", "hello", 23}, {"musl-pie", "empty", 7}, {"musl-pie", "hello", 8},
 };
 
 long mode_sum(const FaultlineResult& result) {
@@ -77,9 +78,9 @@ struct EnvironmentSize {
 // nolibc started as "./nolibc". From STACK_TOP down: 8 bytes, the path, the variable, argv[0] (27 bytes beside the
 // variable), "i686", 16 random bytes, and then argc, argv, envp and 24 auxv pairs. Measured on 6.18; by mode with perf.
 const std::vector<EnvironmentSize> kSizes = {
-    {3, 1, 1, 1},     {3829, 1, 1, 1},  {3830, 1, 2, 1},   {3850, 1, 2, 1},   {4069, 1, 2, 1},   {4070, 2, 1, 1},
-    {7925, 2, 1, 1},  {7926, 2, 2, 1},  {8165, 2, 2, 1},   {8166, 3, 1, 1},   {65269, 16, 1, 1}, {65270, 16, 2, 1},
-    {65509, 16, 2, 1}, {65510, 17, 1, 1}, {131071, 33, 1, 1},
+    {3, 1, 1, 1},      {3829, 1, 1, 1},   {3830, 1, 2, 1},   {3850, 1, 2, 1},   {4069, 1, 2, 1},
+    {4070, 2, 1, 1},   {7925, 2, 1, 1},   {7926, 2, 2, 1},   {8165, 2, 2, 1},   {8166, 3, 1, 1},
+    {65269, 16, 1, 1}, {65270, 16, 2, 1}, {65509, 16, 2, 1}, {65510, 17, 1, 1}, {131071, 33, 1, 1},
 };
 
 }  // namespace
@@ -90,7 +91,8 @@ TEST_CASE("totals: argument strings and tables fault one stack page each as the 
     SKIP("nolibc was not built");
   }
   for (const EnvironmentSize& size : kSizes) {
-    const RunSpec spec{.program = "./nolibc", .env = {"V=" + std::string(size.length - 2, 'x')}, .cwd = program.parent_path()};
+    const RunSpec spec{
+        .program = "./nolibc", .env = {"V=" + std::string(size.length - 2, 'x')}, .cwd = program.parent_path()};
     DYNAMIC_SECTION("a variable of " << size.length << " bytes, native") {
       if (!host_runs_i386() || !host_is_linux_6_18()) {
         SKIP("this host cannot give the reference's numbers");

@@ -1,5 +1,5 @@
-// How a run ends from outside, and that runs repeat: timeouts, Ctrl-C in the middle of a traced run, identical traces, a
-// guest that generates code for ever, and that no guest takes the host down with it.
+// How a run ends from outside, and that runs repeat: timeouts, Ctrl-C in the middle of a traced run, identical traces,
+// a guest that generates code for ever, and that no guest takes the host down with it.
 #include <catch2/catch_test_macros.hpp>
 #include <csignal>
 

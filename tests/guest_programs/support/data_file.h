@@ -7,7 +7,7 @@
 
 enum { kFilePages = 300 };
 
-static inline int open_data_file(int argc, char **argv, int flags) {
+static inline int open_data_file(int argc, char** argv, int flags) {
   const int fd = argc > 1 ? open(argv[1], flags) : -1;
   if (fd < 0) {
     put("usage: PROGRAM DATA_FILE\n");
@@ -17,10 +17,10 @@ static inline int open_data_file(int argc, char **argv, int flags) {
 }
 
 /* An unused range which starts at a multiple of 4 MiB: window and page-table limits become exact. */
-static inline char *reserve_aligned(unsigned megabytes) {
+static inline char* reserve_aligned(unsigned megabytes) {
   const uintptr_t size = (megabytes + 4) << 20;
   const uintptr_t at = (uintptr_t)mmap(0, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return (char *)((at + (4u << 20) - 1) & -(4u << 20));
+  return (char*)((at + (4u << 20) - 1) & -(4u << 20));
 }
 
-static inline unsigned page_number(const void *p) { return *(const volatile unsigned *)p; }
+static inline unsigned page_number(const void* p) { return *(const volatile unsigned*)p; }

@@ -39,25 +39,25 @@ enum { kSysExit = 1, kSysRead = 3, kSysWrite = 4, kSysGetrusage = 77 };
 
 /* ---- single accesses that the compiler neither drops nor merges ---------------------------------------------- */
 
-static inline unsigned char read_byte(const void *p) {
+static inline unsigned char read_byte(const void* p) {
   unsigned char v;
   __asm__ volatile("movb (%1), %0" : "=q"(v) : "r"(p) : "memory");
   return v;
 }
-static inline void write_byte(void *p, unsigned char v) {
+static inline void write_byte(void* p, unsigned char v) {
   __asm__ volatile("movb %0, (%1)" : : "q"(v), "r"(p) : "memory");
 }
-static inline void read_pages(const void *p, unsigned from, unsigned to) {
-  for (unsigned i = from; i < to; ++i) (void)read_byte((const char *)p + i * PAGE);
+static inline void read_pages(const void* p, unsigned from, unsigned to) {
+  for (unsigned i = from; i < to; ++i) (void)read_byte((const char*)p + i * PAGE);
 }
-static inline void write_pages(void *p, unsigned from, unsigned to) {
-  for (unsigned i = from; i < to; ++i) write_byte((char *)p + i * PAGE, (unsigned char)(i + 1));
+static inline void write_pages(void* p, unsigned from, unsigned to) {
+  for (unsigned i = from; i < to; ++i) write_byte((char*)p + i * PAGE, (unsigned char)(i + 1));
 }
 
 /* ---- counting by phase ---------------------------------------------------------------------------------------- */
 
 struct phase {
-  const char *name;
+  const char* name;
   long minor, major;
 };
 static struct phase phase_table[160];
@@ -71,10 +71,10 @@ static inline void phase_start(void) {
   phase_major = phase_rusage[9];
 }
 
-static inline void phase_end(const char *name) {
+static inline void phase_end(const char* name) {
   raw3(kSysGetrusage, 0, (long)phase_rusage, 0);
   if (phase_count == (int)(sizeof phase_table / sizeof phase_table[0])) __builtin_trap();
-  struct phase *p = &phase_table[phase_count++];
+  struct phase* p = &phase_table[phase_count++];
   p->name = name;
   p->minor = phase_rusage[8] - phase_minor;
   p->major = phase_rusage[9] - phase_major;
@@ -87,8 +87,8 @@ extern unsigned long getauxval(unsigned long);
 /* Reads every page of every segment, writes every page of writable ones except RELRO, and 16 pages of stack; reads the
  * first page of the vDSO, through which libc makes its system calls. */
 static NOINLINE __attribute__((unused)) void phases_begin(void) {
-  const char *image = (const char *)&__ehdr_start;
-  const Elf32_Phdr *ph = (const Elf32_Phdr *)(image + __ehdr_start.e_phoff);
+  const char* image = (const char*)&__ehdr_start;
+  const Elf32_Phdr* ph = (const Elf32_Phdr*)(image + __ehdr_start.e_phoff);
   const uintptr_t bias = __ehdr_start.e_type == ET_DYN ? (uintptr_t)image : 0;
   uintptr_t relro_from = 1, relro_to = 0;
   for (int i = 0; i < __ehdr_start.e_phnum; ++i) {
@@ -101,11 +101,11 @@ static NOINLINE __attribute__((unused)) void phases_begin(void) {
     if (ph[i].p_type != PT_LOAD) continue;
     const uintptr_t from = (bias + ph[i].p_vaddr) & -PAGE, to = bias + ph[i].p_vaddr + ph[i].p_memsz;
     for (uintptr_t page = from; page < to; page += PAGE) {
-      const unsigned char v = read_byte((const void *)page);
-      if ((ph[i].p_flags & PF_W) && !(page >= relro_from && page < relro_to)) write_byte((void *)page, v);
+      const unsigned char v = read_byte((const void*)page);
+      if ((ph[i].p_flags & PF_W) && !(page >= relro_from && page < relro_to)) write_byte((void*)page, v);
     }
   }
-  if (getauxval(AT_SYSINFO_EHDR)) (void)read_byte((const void *)getauxval(AT_SYSINFO_EHDR));
+  if (getauxval(AT_SYSINFO_EHDR)) (void)read_byte((const void*)getauxval(AT_SYSINFO_EHDR));
   char stack[16 * PAGE];
   write_pages(stack, 0, 16);
   phase_start();
@@ -113,18 +113,19 @@ static NOINLINE __attribute__((unused)) void phases_begin(void) {
   phase_count = 0;
 }
 
-static inline void put(const char *text) {
+static inline void put(const char* text) {
   size_t n = 0;
   while (text[n]) ++n;
   raw3(kSysWrite, 1, (long)text, (long)n);
 }
 
-static char *put_number(char *out, long value) {
+static char* put_number(char* out, long value) {
   char digits[12];
   int n = 0;
   unsigned long u = value < 0 ? -(unsigned long)value : (unsigned long)value;
   if (value < 0) *out++ = '-';
-  do digits[n++] = (char)('0' + u % 10); while (u /= 10);
+  do digits[n++] = (char)('0' + u % 10);
+  while (u /= 10);
   while (n) *out++ = digits[--n];
   return out;
 }
@@ -132,7 +133,7 @@ static char *put_number(char *out, long value) {
 static NOINLINE __attribute__((unused)) int phases_print(void) {
   for (int i = 0; i < phase_count; ++i) {
     char line[128], *out = line;
-    for (const char *s = phase_table[i].name; *s; ++s) *out++ = *s;
+    for (const char* s = phase_table[i].name; *s; ++s) *out++ = *s;
     *out++ = ' ';
     out = put_number(out, phase_table[i].minor);
     *out++ = ' ';

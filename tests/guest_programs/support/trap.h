@@ -1,5 +1,5 @@
-/* Support for programs that provoke signals: TRAP(name, instructions) runs a few instructions; a handler on its own stack
- * notes what it was told and goes on behind them. One line each: name, signal, si_code, si_addr, where EIP stood.
+/* Support for programs that provoke signals: TRAP(name, instructions) runs a few instructions; a handler on its own
+ * stack notes what it was told and goes on behind them. One line each: name, signal, si_code, si_addr, where EIP stood.
  *
  * Addresses are printed as "ip" (the first instruction), "ip+n", or a number relative to `trap_base` if it is near it,
  * so that the text does not depend on the layout. The trap number and error code are printed for exceptions other than
@@ -20,8 +20,8 @@ static volatile int trap_signals;
 static siginfo_t trap_info;
 static greg_t trap_regs[NGREG];
 
-static void trap_handler(int sig, siginfo_t *info, void *context) {
-  ucontext_t *uc = context;
+static void trap_handler(int sig, siginfo_t* info, void* context) {
+  ucontext_t* uc = context;
   if (!trap_resume || trap_signals++) { /* a signal where none was asked for, or a second one */
     put("unexpected signal\n");
     raw3(kSysExit, 99, 0, 0);
@@ -48,8 +48,10 @@ static void trap_setup(void) {
 
 static void trap_address(uintptr_t address) {
   if (address - trap_ip < 64) {
-    if (address == trap_ip) printf("ip");
-    else printf("ip+%u", (unsigned)(address - trap_ip));
+    if (address == trap_ip)
+      printf("ip");
+    else
+      printf("ip+%u", (unsigned)(address - trap_ip));
   } else if (trap_span && address - trap_base + PAGE < trap_span + 2 * PAGE) {
     printf("base%+d", (int)(address - trap_base));
   } else {
@@ -57,7 +59,7 @@ static void trap_address(uintptr_t address) {
   }
 }
 
-static __attribute__((unused)) void trap_report(const char *name) {
+static __attribute__((unused)) void trap_report(const char* name) {
   printf("%s: ", name);
   if (!trap_signals) {
     printf("no signal\n");
@@ -72,18 +74,18 @@ static __attribute__((unused)) void trap_report(const char *name) {
 }
 
 /* `in` is in eax before the instructions, `in2` in edx. All registers may be changed; esp and ebp come back. */
-#define TRAP_WITH(name, in, in2, insn)                                                                      \
-  do {                                                                                                      \
-    trap_signals = 0;                                                                                       \
-    uintptr_t a_ = (uintptr_t)(in), d_ = (uintptr_t)(in2);                                                  \
-    __asm__ volatile(                                                                                       \
-        "movl $771f, %[ip]\n\tmovl $772f, %[resume]\n\tmovl %%ebp, %[bp]\n\tmovl %%esp, %[sp]\n"            \
-        "771:\t" insn "\n772:\tmovl %[sp], %%esp\n\tmovl %[bp], %%ebp\n\tcld\n\t"                           \
-        "movl $0, %[resume]"                                                                                \
-        : [ip] "=m"(trap_ip), [resume] "=m"(trap_resume), [sp] "=m"(trap_sp), [bp] "=m"(trap_bp),           \
-          "+a"(a_), "+d"(d_)                                                                                \
-        :                                                                                                   \
-        : "ebx", "ecx", "esi", "edi", "memory", "cc");                                                      \
-    trap_report(name);                                                                                      \
+#define TRAP_WITH(name, in, in2, insn)                                                                               \
+  do {                                                                                                               \
+    trap_signals = 0;                                                                                                \
+    uintptr_t a_ = (uintptr_t)(in), d_ = (uintptr_t)(in2);                                                           \
+    __asm__ volatile(                                                                                                \
+        "movl $771f, %[ip]\n\tmovl $772f, %[resume]\n\tmovl %%ebp, %[bp]\n\tmovl %%esp, %[sp]\n"                     \
+        "771:\t" insn                                                                                                \
+        "\n772:\tmovl %[sp], %%esp\n\tmovl %[bp], %%ebp\n\tcld\n\t"                                                  \
+        "movl $0, %[resume]"                                                                                         \
+        : [ip] "=m"(trap_ip), [resume] "=m"(trap_resume), [sp] "=m"(trap_sp), [bp] "=m"(trap_bp), "+a"(a_), "+d"(d_) \
+        :                                                                                                            \
+        : "ebx", "ecx", "esi", "edi", "memory", "cc");                                                               \
+    trap_report(name);                                                                                               \
   } while (0)
 #define TRAP(name, insn) TRAP_WITH(name, 0, 0, insn)

@@ -27,13 +27,11 @@ class Numbers {
   uint32_t state_;
 };
 
-void write_file(const fs::path& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
+void write_file(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 std::string words(size_t size, uint32_t seed) {
-  constexpr std::array<const char*, 16> kParts = {"page", "fault", "walk", "ta", "ble", "zo", "ne", "slab",
-                                                  "in", "dex", "mem", "o", "ry", "line", "al", "loc"};
+  constexpr std::array<const char*, 16> kParts = {"page", "fault", "walk", "ta", "ble", "zo",   "ne", "slab",
+                                                  "in",   "dex",   "mem",  "o",  "ry",  "line", "al", "loc"};
   Numbers numbers(seed);
   std::string text;
   for (int column = 1; text.size() < size; ++column) {
@@ -68,7 +66,8 @@ void make_tree(const fs::path& root) {
   }
   for (int i = 0; i < 60; ++i) {
     constexpr std::array<const char*, 4> kFolders = {"a", "b", "c/d", "c/e"};
-    const fs::path path = root / kFolders[static_cast<size_t>(i) % 4] / fmt::format("file{:02}.{}", i, i % 3 ? "txt" : "dat");
+    const fs::path path =
+        root / kFolders[static_cast<size_t>(i) % 4] / fmt::format("file{:02}.{}", i, i % 3 ? "txt" : "dat");
     write_file(path, words(static_cast<size_t>(i * 97), static_cast<uint32_t>(i)));
     ::chmod(path.c_str(), i % 5 ? 0644 : 0755);
   }
@@ -80,8 +79,7 @@ void make_tree(const fs::path& root) {
 }
 
 void compress(const fs::path& folder, const char* applet, const char* to) {
-  const RunResult result =
-      run_process({.program = FL_BUSYBOX, .args = {applet, "-c", "text.txt"}, .cwd = folder});
+  const RunResult result = run_process({.program = FL_BUSYBOX, .args = {applet, "-c", "text.txt"}, .cwd = folder});
   write_file(folder / to, result.output);
 }
 
@@ -109,8 +107,8 @@ void make_all(const fs::path& folder) {
   write_file(folder / "nums.txt", lines);
   lines.clear();
   for (int i = 0; i < 20000; ++i) {
-    lines += fmt::format("{},name{},{},{}.{:02},{}\n", i, numbers.next() % 500, numbers.next() % 100, numbers.next() % 1000,
-                         numbers.next() % 100, i % 7 ? "yes" : "no");
+    lines += fmt::format("{},name{},{},{}.{:02},{}\n", i, numbers.next() % 500, numbers.next() % 100,
+                         numbers.next() % 1000, numbers.next() % 100, i % 7 ? "yes" : "no");
   }
   write_file(folder / "table.csv", lines);
   write_file(folder / "sorted.txt", sorted_words(11));

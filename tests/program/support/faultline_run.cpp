@@ -65,8 +65,8 @@ void read_stats(const fs::path& path, FaultlineResult& result) {
   result.by_mode = stats.at("by_mode").get<std::map<std::string, long>>();
   result.by_cause = stats.at("by_cause").get<std::map<std::string, long>>();
   for (const json& process : stats.at("processes")) {
-    result.processes.push_back({process.at("pid"), process.at("minflt"), process.at("majflt"),
-                                process.at("exit_status"), process.at("comm")});
+    result.processes.push_back(
+        {process.at("pid"), process.at("minflt"), process.at("majflt"), process.at("exit_status"), process.at("comm")});
   }
 }
 

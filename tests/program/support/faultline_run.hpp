@@ -1,5 +1,5 @@
-// Runs the built faultline as the reference was run (6.18-compat, environment as given, stdout a pipe) and reads what it
-// reports: the statistics as JSON and, on request, the trace.
+// Runs the built faultline as the reference was run (6.18-compat, environment as given, stdout a pipe) and reads what
+// it reports: the statistics as JSON and, on request, the trace.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Page-fault samples through perf_event_open. See perf_recorder.hpp.
 //
-// The events are opened on ourselves, disabled, with inherit and enable_on_exec: the child's copies start to count at its
-// execve, ours never do. An inherited event that is mapped must belong to one CPU, so there is a buffer for each.
+// The events are opened on ourselves, disabled, with inherit and enable_on_exec: the child's copies start to count at
+// its execve, ours never do. An inherited event that is mapped must belong to one CPU, so there is a buffer for each.
 #include "tests/program/support/perf_recorder.hpp"
 
 #include <linux/perf_event.h>
@@ -96,8 +96,7 @@ class CpuBuffer {
         std::memcpy(&sample, bytes.data() + at + sizeof record, sizeof sample);
         if (sample.pid == pid) {
           const bool kernel = (record.misc & PERF_RECORD_MISC_CPUMODE_MASK) == PERF_RECORD_MISC_KERNEL;
-          out.push_back({sample.time,
-                         {static_cast<uint32_t>(sample.addr), static_cast<uint32_t>(sample.ip), kernel}});
+          out.push_back({sample.time, {static_cast<uint32_t>(sample.addr), static_cast<uint32_t>(sample.ip), kernel}});
         }
       }
       at += record.size;
@@ -142,7 +141,8 @@ RecordedRun record_faults(const RunSpec& spec) {
   for (const auto& buffer : buffers) {
     buffer->read(static_cast<uint32_t>(result.run.pid), faults);
   }
-  std::stable_sort(faults.begin(), faults.end(), [](const TimedFault& a, const TimedFault& b) { return a.time < b.time; });
+  std::stable_sort(faults.begin(), faults.end(),
+                   [](const TimedFault& a, const TimedFault& b) { return a.time < b.time; });
   for (const TimedFault& fault : faults) {
     result.faults.push_back(fault.fault);
   }

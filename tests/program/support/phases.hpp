@@ -22,8 +22,8 @@ struct PhaseCase {
   std::vector<Phase> real;
   std::vector<std::string> other_output = {};  // lines of the output that are no phases
   enum class DataFile { kNo, kReadOnly, kWritable } data_file = DataFile::kNo;
-  bool needs_ext4 = false;   // the numbers belong to ext4
-  bool needs_6_18 = false;   // the numbers belong to this kernel's vDSO or mm
+  bool needs_ext4 = false;  // the numbers belong to ext4
+  bool needs_6_18 = false;  // the numbers belong to this kernel's vDSO or mm
 };
 
 // Checks the case in each flavour, natively and under faultline, in sections named "glibc, native" and so on.

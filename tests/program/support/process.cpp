@@ -139,7 +139,8 @@ void collect(const RunSpec& spec, pid_t pid, Fd out, Fd err, Clock::time_point b
       ::kill(pid, SIGKILL);
     }
     // After the kill, a grandchild that holds the pipe may keep us no longer than a second.
-    const int ready = ::poll(polls.data(), polls.size(), result.timed_out ? 1000 : static_cast<int>(std::max<long>(left, 0)));
+    const int ready =
+        ::poll(polls.data(), polls.size(), result.timed_out ? 1000 : static_cast<int>(std::max<long>(left, 0)));
     if (ready == 0 && result.timed_out) {
       return;
     }

@@ -1,8 +1,9 @@
 // Starts a program the way the reference measurements did: ASLR off, environment exactly as given, stdout and stderr
 // pipes, and a start that adds no page faults of its own to the program's count.
 //
-// The child is made with CLONE_VM | CLONE_VFORK (a fork would be charged for its copy-on-write faults, which execve does
-// not reset); what little it does before execve is measured there and subtracted. Linux: clone(2), execve(2), wait4(2).
+// The child is made with CLONE_VM | CLONE_VFORK (a fork would be charged for its copy-on-write faults, which execve
+// does not reset); what little it does before execve is measured there and subtracted. Linux: clone(2), execve(2),
+// wait4(2).
 #pragma once
 
 #include <chrono>
@@ -15,9 +16,9 @@ namespace fl::test {
 
 struct RunSpec {
   std::filesystem::path program;
-  std::vector<std::string> args = {};            // without argv[0], which is the program's path
+  std::vector<std::string> args = {};  // without argv[0], which is the program's path
   std::vector<std::string> env = {"A=1"};
-  std::filesystem::path cwd = {};                // empty: ours
+  std::filesystem::path cwd = {};  // empty: ours
   std::filesystem::path stdin_file = "/dev/null";
   std::chrono::milliseconds timeout = std::chrono::seconds(60);
   bool aslr = false;
@@ -27,8 +28,8 @@ struct RunSpec {
 };
 
 struct RunResult {
-  std::string output;  // standard output
-  std::string error;   // standard error
+  std::string output;    // standard output
+  std::string error;     // standard error
   int exit_status = -1;  // 128 + signal if killed, as a shell has it
   int signal = 0;
   long minflt = 0;  // of the program alone
