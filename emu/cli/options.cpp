@@ -55,9 +55,9 @@ void declare_run_options(CLI::App& run, RunOptions& options, RawOptions& raw) {
       ->option_text("NAME=VALUE")
       ->allow_extra_args(false);
   run.add_flag("--clear-env", options.clear_environment, "Do not pass the host's environment on");
-  run.add_option("--root", options.root, "The directory that is / to the program (default /)")->option_text("DIR");
-  run.add_option("--rw", options.writable,
-                 "Allow writing below DIR, a path as the program sees it\n"
+  run.add_option("--root", options.machine.root, "The directory that is / to the program (default /)")->option_text("DIR");
+  run.add_option("--rw", options.machine.writable,
+                 "Allow writing below DIR, a host directory inside the root\n"
                  "(repeatable); elsewhere files are read-only")
       ->option_text("DIR")
       ->allow_extra_args(false);
@@ -82,7 +82,7 @@ void declare_run_options(CLI::App& run, RunOptions& options, RawOptions& raw) {
                  "code, so that runs repeat) or host")
       ->option_text("CLOCK");
   run.add_option("--seed", raw.seed, "Seed of all randomness that the program sees (default 0)")->option_text("N");
-  run.add_flag("--aslr", options.aslr, "Place stack, heap and mappings at random (from --seed)");
+  run.add_flag("--aslr", options.machine.aslr, "Place stack, heap and mappings at random (from --seed)");
   run.add_option("--timeout", raw.timeout, "Stop after this much real time, with status 124")->option_text("SECONDS");
   run.add_option("--dump", raw.dump,
                  "At exit print on stderr: maps[:PID], pagetable[:PID], walk:ADDR,\n"
@@ -116,9 +116,9 @@ HostStatus interpret(const RawOptions& raw, RunOptions& options) {
     return host_error("cannot use the RAM size: {}: give {} to {}", raw.ram, format_size(kMinRamBytes),
                       format_size(kMaxRamBytes));
   }
-  options.ram_bytes = *ram & ~uint64_t{kPageOffsetMask};
-  options.profile = vm::KernelProfile::find(raw.kernel);
-  if (options.profile == nullptr) {
+  options.machine.ram_bytes = *ram & ~uint64_t{kPageOffsetMask};
+  options.machine.profile = vm::KernelProfile::find(raw.kernel);
+  if (options.machine.profile == nullptr) {
     return host_error("cannot imitate the kernel: {}: give 6.1-i386 or 6.18-compat", raw.kernel);
   }
   for (const std::string& variable : options.set_environment) {
@@ -131,23 +131,23 @@ HostStatus interpret(const RawOptions& raw, RunOptions& options) {
   if (raw.verify < 0 || raw.verify > 2) {
     return host_error("cannot verify at level: {}: give 0, 1 or 2", raw.verify);
   }
-  options.verify = static_cast<vm::VerifyLevel>(raw.verify);
+  options.machine.verify = static_cast<vm::VerifyLevel>(raw.verify);
   if (raw.clock != "virtual" && raw.clock != "host") {
     return host_error("cannot use the clock: {}: give virtual or host", raw.clock);
   }
-  options.clock = raw.clock == "host" ? ClockKind::kHost : ClockKind::kVirtual;
+  options.machine.clock = raw.clock == "host" ? ClockKind::kHost : ClockKind::kVirtual;
   const auto seed = parse_number(raw.seed);
   if (!seed) {
     return host_error("cannot use the seed: {}: give a number of at most 64 bits", raw.seed);
   }
-  options.seed = *seed;
+  options.machine.seed = *seed;
   if (!raw.timeout.empty()) {
     double seconds = 0;
     constexpr double kMost = 1e9;
     if (!CLI::detail::lexical_cast(raw.timeout, seconds) || !(seconds >= 0.001) || seconds > kMost) {
       return host_error("cannot use the timeout: {}: give seconds, 0.001 or more", raw.timeout);
     }
-    options.timeout_ms = static_cast<uint64_t>(std::llround(seconds * 1000));
+    options.machine.timeout_ms = static_cast<uint64_t>(std::llround(seconds * 1000));
   }
   if (!raw.dump.empty()) {
     auto dumps = parse_dump_spec(raw.dump);

@@ -14,6 +14,21 @@ std::array<char, 4> permission_letters(const vm::VmArea& area) {
           area.has(vm::VmFlag::kExec) ? 'x' : '-', area.shared() ? 's' : 'p'};
 }
 
+TraceArea describe(const vm::VmArea& area) {
+  FL_CHECK(area.mm != nullptr);
+  return {.start = area.start,
+          .end = area.end,
+          .perm = permission_letters(area),
+          .name = area_name(*area.mm, area),
+          .pgoff = area.anonymous() ? 0 : area.pgoff};
+}
+
+void set_task(const guest::Task& task, TraceEvent& event) {
+  event.pid = task.tgid;
+  event.tid = task.tid;
+  event.comm = task.comm;
+}
+
 }  // namespace
 
 HostResult<std::unique_ptr<FaultTracer>> FaultTracer::create(const std::string& path, const mmu::Mmu& mmu,
@@ -38,55 +53,89 @@ FaultTracer::FaultTracer(std::unique_ptr<OutputFile> file, std::unique_ptr<Trace
 
 void FaultTracer::on_fault(const vm::FaultRecord& record) {
   FL_CHECK(context_ != nullptr);
+  const guest::Task* task = context_->current_task();
+  if (task == nullptr) [[unlikely]] {
+    hold(record);
+    return;
+  }
+  if (!held_.empty()) [[unlikely]] {
+    write_held(task);
+  }
   TraceEvent event;
-  event.seq = records_++;
+  event.seq = records_;
   event.time_ns = context_->now_ns();
   event.fault = &record;
-
-  const guest::Task* task = context_->current_task();
-  const vm::AddressSpace* task_mm = task != nullptr ? task->mm.get() : nullptr;
-  if (task != nullptr) {
-    event.pid = task->tgid;
-    event.tid = task->tid;
-    event.comm = task->comm;
-    event.ip = VirtAddr(task->regs.eip);
-  }
-
+  set_task(*task, event);
+  event.ip = VirtAddr(task->regs.eip);
   TraceArea area;
   if (record.vma != nullptr) {
-    const vm::VmArea& vma = *record.vma;
-    area.start = vma.start;
-    area.end = vma.end;
-    area.perm = permission_letters(vma);
-    // An execve builds an address space that is not yet the task's.
-    area.name = area_name(vma.mm != nullptr ? *vma.mm : *task_mm, vma);
-    area.pgoff = vma.anonymous() ? 0 : vma.pgoff;
+    area = describe(*record.vma);
     event.area = &area;
   }
+  add_code(*task, record, event);
+  write(event);
+}
 
-  if (task_mm != nullptr && (record.vma == nullptr || record.vma->mm == task_mm)) {
-    if (record.mode == vm::FaultMode::kUser) {
-      const InstructionBytes instruction = InstructionBytes::read(mmu_, event.ip);
-      if (!instruction.bytes().empty()) {
-        event.insn = decoder_.disassemble(instruction.bytes(), event.ip);
-      }
-    }
-    // A fetch fault's own area is the one that holds ip; otherwise it has to be found.
-    const vm::VmArea* code = record.vma != nullptr && record.vma->contains(event.ip) ? record.vma
-                                                                                     : task_mm->areas().lookup(event.ip);
-    if (code != nullptr) {
-      const SymbolName symbol = symbols_.lookup(*code, event.ip);
-      event.sym = symbol.name;
-      event.sym_offset = symbol.offset;
+void FaultTracer::add_code(const guest::Task& task, const vm::FaultRecord& record, TraceEvent& event) {
+  // An execve makes faults in an address space that is not the task's yet.
+  if (task.mm == nullptr || (record.vma != nullptr && record.vma->mm != task.mm.get())) {
+    return;
+  }
+  if (record.mode == vm::FaultMode::kUser) {
+    const InstructionBytes instruction = InstructionBytes::read(mmu_, event.ip);
+    if (!instruction.bytes().empty()) {
+      event.insn = decoder_.disassemble(instruction.bytes(), event.ip);
     }
   }
+  const vm::VmArea* code = record.vma != nullptr && record.vma->contains(event.ip) ? record.vma
+                                                                                   : task.mm->areas().lookup(event.ip);
+  if (code != nullptr) {
+    const SymbolName symbol = symbols_.lookup(*code, event.ip);
+    event.sym = symbol.name;
+    event.sym_offset = symbol.offset;
+  }
+}
 
+void FaultTracer::write(const TraceEvent& event) {
   Cursor cursor(file_->reserve(kMaxRecord));
   format_->write(event, cursor);
   file_->commit(cursor.end());
+  ++records_;
   if (file_->failed()) [[unlikely]] {
     context_->on_trace_error();
   }
+}
+
+void FaultTracer::hold(const vm::FaultRecord& record) {
+  Held held{.time_ns = context_->now_ns(), .record = record, .area = {}, .area_name = {}};
+  if (record.vma != nullptr) {
+    held.area = describe(*record.vma);
+    held.area_name = held.area.name;
+  }
+  held_.push_back(std::move(held));
+}
+
+void FaultTracer::write_held(const guest::Task* task) {
+  for (Held& held : held_) {
+    TraceEvent event;
+    event.seq = records_;
+    event.time_ns = held.time_ns;
+    event.fault = &held.record;
+    if (task != nullptr) {
+      set_task(*task, event);
+    }
+    held.area.name = held.area_name;
+    event.area = held.record.vma != nullptr ? &held.area : nullptr;
+    write(event);
+  }
+  held_.clear();
+}
+
+HostStatus FaultTracer::finish() {
+  if (!held_.empty()) {
+    write_held(context_->current_task());
+  }
+  return file_->close();
 }
 
 }  // namespace fl::emu

@@ -1,5 +1,6 @@
 // FaultTracer: the observer of page faults that writes a trace: adds task, time, instruction and symbol to vm's record.
 //
+// Faults of loading the first program come before there is a task to name; they are held back until there is one.
 // Looks at the guest without touching it: instruction bytes come from pages that are present, no A bit is set, no frame is
 // taken. An error of the file stops the run through TraceContext::on_trace_error.
 #pragma once
@@ -7,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "emu/base/output_file.hpp"
 #include "emu/cpu/decode.hpp"
@@ -24,7 +26,7 @@ namespace fl::emu {
 class TraceContext {
  public:
   virtual ~TraceContext() = default;
-  // The task that is charged with the fault; null before the first one exists.
+  // The task that is charged with the fault; null while the first program is loaded.
   virtual const guest::Task* current_task() const = 0;
   virtual uint64_t now_ns() const = 0;
   // The file cannot be written: the run is to end.
@@ -42,12 +44,24 @@ class FaultTracer final : public vm::FaultObserver {
   void on_fault(const vm::FaultRecord& record) override;
 
   // Writes the rest. The first error, if any write failed.
-  HostStatus finish() { return file_->close(); }
+  HostStatus finish();
   uint64_t records() const { return records_; }
 
  private:
+  // A fault before the first task, without pointers into the guest.
+  struct Held {
+    uint64_t time_ns;
+    vm::FaultRecord record;
+    TraceArea area;
+    std::string area_name;
+  };
   FaultTracer(std::unique_ptr<OutputFile> file, std::unique_ptr<TraceFormat> format, const mmu::Mmu& mmu,
               const vm::KernelProfile& profile, const std::string& root);
+
+  void hold(const vm::FaultRecord& record);
+  void write_held(const guest::Task* task);
+  void add_code(const guest::Task& task, const vm::FaultRecord& record, TraceEvent& event);
+  void write(const TraceEvent& event);
 
   std::unique_ptr<OutputFile> file_;
   std::unique_ptr<TraceFormat> format_;
@@ -56,6 +70,7 @@ class FaultTracer final : public vm::FaultObserver {
   Decoder decoder_;
   TraceContext* context_ = nullptr;
   uint64_t records_ = 0;
+  std::vector<Held> held_;
 };
 
 }  // namespace fl::emu

@@ -1,0 +1,151 @@
+// Putting a run together. Everything that can be refused is opened before the program starts; everything that was asked for
+// is written after it, also when it was stopped.
+#include "emu/cli/run_command.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "emu/base/logging.hpp"
+#include "emu/base/output_file.hpp"
+#include "emu/machine/machine.hpp"
+#include "emu/machine/observers.hpp"
+#include "emu/report/statistics.hpp"
+#include "emu/strace/strace.hpp"
+#include "emu/trace/fault_tracer.hpp"
+#include "guest/task.hpp"
+
+namespace fl::emu {
+namespace {
+
+// What listens during a run and speaks after it.
+struct Reports {
+  explicit Reports(const RunOptions& options) : dumps(options.dumps) {}
+
+  ObserverList observers;
+  ProcessCollector processes;
+  DumpCollector dumps;
+  std::unique_ptr<Strace> strace;
+  std::unique_ptr<OutputFile> stats_file;
+  std::unique_ptr<FaultTracer> tracer;
+};
+
+HostResult<std::unique_ptr<OutputFile>> open_report(const ReportTarget& target, std::string_view what) {
+  return target.kind == ReportTarget::Kind::kFile ? OutputFile::create(target.path, what)
+                                                  : OutputFile::on_descriptor(STDERR_FILENO, what);
+}
+
+HostStatus open_reports(const RunOptions& options, Reports& reports) {
+  if (options.strace.kind != ReportTarget::Kind::kOff) {
+    auto file = open_report(options.strace, "system-call trace");
+    if (!file) {
+      return tl::unexpected<HostError>(file.error());
+    }
+    const bool file_only = options.strace.kind == ReportTarget::Kind::kFile;
+    reports.strace = std::make_unique<Strace>(std::move(*file),
+                                              file_only ? Strace::Flush::kWhenFull : Strace::Flush::kEachLine);
+    reports.observers.add(*reports.strace);
+  }
+  if (options.stats.kind != ReportTarget::Kind::kOff) {
+    auto file = open_report(options.stats, "statistics");
+    if (!file) {
+      return tl::unexpected<HostError>(file.error());
+    }
+    reports.stats_file = std::move(*file);
+    reports.observers.add(reports.processes);
+  }
+  if (!options.dumps.empty()) {
+    reports.observers.add(reports.dumps);
+  }
+  return {};
+}
+
+RunStatistics collect(Machine& machine, const ProcessCollector& processes) {
+  vm::MemorySystem& memory = machine.memory();
+  RunStatistics statistics;
+  statistics.faults = memory.faults();
+  statistics.processes = processes.processes();
+  statistics.ram_frames = memory.ram().frames();
+  statistics.peak_frames = memory.pages().peak_used();
+  for (const ProcessStatistics& process : statistics.processes) {
+    statistics.page_table_frames = std::max(statistics.page_table_frames, process.page_table_frames);
+  }
+  statistics.syscalls = machine.kernel().total_syscalls();
+  for (const auto& [number, count] : machine.kernel().unimplemented()) {
+    const std::string_view name = guest::syscall_name(number);
+    statistics.unimplemented[name.empty() ? fmt::format("syscall_{:#x}", number) : std::string(name)] += count;
+  }
+  statistics.blocks = machine.cpu().blocks();
+  statistics.virtual_ns = machine.now_ns();
+  return statistics;
+}
+
+// Writes everything; the first error is returned, but the others are tried.
+HostStatus write_reports(const RunOptions& options, Machine& machine, Reports& reports) {
+  HostStatus status;
+  const auto note = [&status](HostStatus other) {
+    if (status && !other) {
+      status = std::move(other);
+    }
+  };
+  // Who has not ended: the run was stopped.
+  for (const auto& task : machine.kernel().tasks()) {
+    if (task->alive()) {
+      reports.processes.add(*task);
+      reports.dumps.add(*task);
+    }
+  }
+  if (reports.tracer != nullptr) {
+    note(reports.tracer->finish());
+  }
+  if (reports.strace != nullptr) {
+    note(reports.strace->finish());
+  }
+  fmt::print(stderr, "{}", reports.dumps.text());
+  if (reports.stats_file != nullptr) {
+    const RunStatistics statistics = collect(machine, reports.processes);
+    reports.stats_file->append(options.stats.kind == ReportTarget::Kind::kFile ? statistics_json(statistics)
+                                                                               : format_statistics(statistics));
+    note(reports.stats_file->close());
+  }
+  return status;
+}
+
+}  // namespace
+
+HostResult<int> run_command(RunOptions options, std::span<const std::string> host_environment) {
+  FL_HOST_TRY(set_up_logging(options.log_spec));
+  Reports reports(options);
+  FL_HOST_TRY(open_reports(options, reports));
+  options.machine.observer = reports.observers.empty() ? nullptr : &reports.observers;
+  auto created = Machine::create(options.machine);
+  if (!created) {
+    return tl::unexpected<HostError>(created.error());
+  }
+  Machine& machine = **created;
+  if (!options.trace_path.empty()) {
+    auto tracer = FaultTracer::create(options.trace_path, machine.mmu(), *options.machine.profile, options.machine.root);
+    if (!tracer) {
+      return tl::unexpected<HostError>(tracer.error());
+    }
+    reports.tracer = std::move(*tracer);
+    machine.attach(*reports.tracer);
+  }
+  FL_HOST_TRY(machine.start({.path = options.command[0],
+                             .argv = options.command,
+                             .env = guest_environment(host_environment, options)}));
+  const guest::Outcome outcome = machine.run();
+  FL_HOST_TRY(write_reports(options, machine, reports));
+  switch (outcome.kind) {
+    case guest::Outcome::Kind::kStopped:
+      return exit_status(machine.stop().reason());
+    case guest::Outcome::Kind::kDeadlock:
+      return host_error("{}", outcome.report);
+    case guest::Outcome::Kind::kExited:
+      break;
+  }
+  return outcome.exit_status();
+}
+
+}  // namespace fl::emu

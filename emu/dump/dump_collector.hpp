@@ -1,0 +1,41 @@
+// DumpCollector: makes the --dump texts of each process when it ends, while its memory is still there; they are printed
+// after the program's own output.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "guest/kernel.hpp"
+#include "mmu/base/addr.hpp"
+
+namespace fl::emu {
+
+// One item of --dump.
+struct DumpRequest {
+  enum class Kind : uint8_t { kMaps, kPageTable, kWalk };
+  Kind kind = Kind::kMaps;
+  std::optional<uint32_t> pid;  // maps, pagetable: none = every process
+  VirtAddr addr;                // walk
+  bool operator==(const DumpRequest&) const = default;
+};
+
+class DumpCollector final : public guest::KernelObserver {
+ public:
+  explicit DumpCollector(std::vector<DumpRequest> requests) : requests_(std::move(requests)) {}
+
+  void on_syscall_enter(const guest::Task&, uint32_t, const guest::SyscallArgs&) override {}
+  void on_syscall_exit(const guest::Task&, uint32_t, const guest::SyscallArgs&, uint32_t) override {}
+  void on_signal(const guest::Task&, const guest::SignalInfo&) override {}
+  void on_exit(const guest::Task& task) override { add(task); }
+  // Also for processes that are alive when a run is stopped. Threads are described with their process.
+  void add(const guest::Task& task);
+
+  const std::string& text() const { return text_; }
+
+ private:
+  std::vector<DumpRequest> requests_;
+  std::string text_;
+};
+
+}  // namespace fl::emu

@@ -1,0 +1,170 @@
+// Booting and running.
+#include "emu/machine/machine.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "emu/cli/size.hpp"
+#include "emu/cpu/cpuid.hpp"
+#include "emu/dump/dump.hpp"
+#include "guest/process/describe.hpp"
+#include "guest/task.hpp"
+#include "guest/time/clocks.hpp"
+#include "guest/time/coarse_clock.hpp"
+
+namespace fl::emu {
+namespace {
+
+// The kernel gets the processor at least once a tick, to let time go on for a program that makes no system calls.
+constexpr uint64_t kBlocksPerTick = guest::kTickNs / guest::VirtualClock::kNsPerBlock;
+
+CpuConfig cpu_config(const vm::KernelProfile& profile) {
+  CpuConfig config;
+  config.segments = profile.first_tls_entry == SegmentLayout::i386().first_tls_entry ? SegmentLayout::i386()
+                                                                                     : SegmentLayout::compat();
+  return config;
+}
+
+guest::Credentials host_credentials() {
+  guest::Credentials cred;
+  cred.uid = cred.suid = getuid();
+  cred.euid = cred.fsuid = geteuid();
+  cred.gid = cred.sgid = getgid();
+  cred.egid = cred.fsgid = getegid();
+  return cred;
+}
+
+// What a user can do about an errno of execve.
+std::string_view exec_advice(Errno error) {
+  switch (error) {
+    case Errno::kENOEXEC: return "not an i386 ELF executable or #! script that this version can run";
+    case Errno::kENOENT: return "no such file, or its interpreter is missing";
+    case Errno::kEACCES: return "not a regular file with execute permission";
+    case Errno::kENOMEM: return "it does not fit: give more --ram";
+    default: return std::strerror(static_cast<int>(error));
+  }
+}
+
+}  // namespace
+
+HostResult<std::unique_ptr<Machine>> Machine::create(const MachineOptions& options) {
+  auto ram = mmu::Ram::create(static_cast<uint32_t>(options.ram_bytes >> kPageShift));
+  if (!ram) {
+    return host_error("cannot allocate the RAM: {}: {}: give less --ram", format_size(options.ram_bytes),
+                      std::strerror(static_cast<int>(ram.error())));
+  }
+  std::unique_ptr<Machine> machine(new Machine(std::move(*ram), options));
+  FL_HOST_TRY(machine->boot(options));
+  return machine;
+}
+
+Machine::Machine(mmu::Ram ram, const MachineOptions& options)
+    : ram_(std::move(ram)), mmu_(ram_, options.profile->no_execute), dumper_([this] { dump_state(); }) {}
+
+Machine::~Machine() = default;
+
+HostStatus Machine::boot(const MachineOptions& options) {
+  cpu_ = std::make_unique<UnicornCpu>(mmu_, ram_, cpu_config(*options.profile));
+  stop_ = std::make_unique<StopControl>(*cpu_, options.timeout_ms);
+  if (options.clock == ClockKind::kHost) {
+    clock_ = std::make_unique<guest::HostClock>();
+  } else {
+    // Not make_unique: only members see the private base.
+    clock_.reset(new guest::VirtualClock(*this));
+  }
+  cpu_->set_tsc_source([this] { return clock_->now_ns(); });
+
+  auto memory = vm::MemorySystem::boot(ram_, mmu_, *cpu_, *options.profile);
+  if (!memory) {
+    return host_error("cannot boot: {} of RAM: too little: give more --ram", format_size(options.ram_bytes));
+  }
+  memory_ = std::move(*memory);
+  memory_->set_verify_level(options.verify);
+
+  guest::VfsOptions files;
+  files.host = {.root = options.root, .writable = options.writable};
+  files.stop = [this] { return stop_->requested(); };
+  auto vfs = guest::Vfs::create(*memory_, std::move(files));
+  if (!vfs) {
+    return host_error("{}", vfs.error());
+  }
+  vfs_ = std::move(*vfs);
+
+  guest::KernelOptions kernel;
+  kernel.seed = options.seed;
+  kernel.aslr = options.aslr;
+  kernel.credentials = host_credentials();
+  kernel.hwcap = default_hwcap();
+  kernel_ = std::make_unique<guest::Kernel>(guest::KernelPorts{.memory = *memory_,
+                                                               .vfs = *vfs_,
+                                                               .fpu = *cpu_,
+                                                               .time = *clock_,
+                                                               .observer = options.observer,
+                                                               .stop = &stop_->flag()},
+                                            std::move(kernel));
+  return {};
+}
+
+void Machine::attach(FaultTracer& tracer) {
+  tracer.attach(*this);
+  memory_->set_observer(&tracer);
+}
+
+HostStatus Machine::start(const guest::InitRequest& request) {
+  const auto task = kernel_->create_init(request);
+  if (!task) {
+    return host_error("cannot run the program: {}: {} ({})", request.path, exec_advice(task.error()),
+                      errno_name(task.error()));
+  }
+  return {};
+}
+
+uint64_t Machine::block_limit() const {
+  const std::optional<uint64_t> timer = kernel_->next_timer_ns();
+  if (!timer) [[likely]] {
+    return kBlocksPerTick;
+  }
+  const uint64_t now = clock_->now_ns();
+  const uint64_t left = *timer > now ? *timer - now : 0;
+  return std::clamp<uint64_t>(left / guest::VirtualClock::kNsPerBlock, 1, kBlocksPerTick);
+}
+
+guest::Outcome Machine::run() {
+  while (guest::Task* task = kernel_->schedule()) {
+    current_ = task;
+    const guest::Trap trap = cpu_->run(task->regs, task->tls, block_limit());
+    kernel_->on_trap(*task, trap);
+    if (trap.kind == guest::Trap::Kind::kInterrupted && stop_->requested()) [[unlikely]] {
+      return {.kind = guest::Outcome::Kind::kStopped, .wait_status = 0, .report = {}};
+    }
+  }
+  return kernel_->outcome();
+}
+
+const guest::Task* Machine::current_task() const {
+  if (current_ != nullptr) [[likely]] {
+    return current_;
+  }
+  // The first program is loaded, and has not run yet.
+  const auto tasks = kernel_->tasks();
+  return tasks.empty() ? nullptr : tasks.front().get();
+}
+
+void Machine::dump_state() const {
+  fmt::print(stderr, "faultline: cr3 {:08x} cr2 {:08x}, {} blocks executed\n", PhysAddr(mmu_.cr3()).value(),
+             mmu_.cr2().value(), cpu_ != nullptr ? cpu_->blocks() : 0);
+  const guest::Task* task = kernel_ != nullptr ? current_task() : nullptr;
+  if (task == nullptr || task->mm == nullptr) {
+    fmt::print(stderr, "faultline: no task\n");
+    return;
+  }
+  const DumpSubject subject{task->tgid, task->comm};
+  fmt::print(stderr, "faultline: task {} ({})\n{}{}{}", task->tid, task->comm, guest::describe_registers(*task),
+             dump_maps(subject, *task->mm), dump_walk(subject, *task->mm, mmu_.cr2()));
+}
+
+}  // namespace fl::emu

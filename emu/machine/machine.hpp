@@ -1,0 +1,77 @@
+// Machine: RAM, MMU, processor, memory system, files, kernel and clock in one tree, and the loop that runs them.
+//
+//   while there is a task:   trap = cpu.run(task)   kernel.on_trap(task, trap)
+//
+// The loop is the hot path of every fault and system call: nothing in it allocates or goes through std::function. A stop
+// request, a timer and the clock tick arrive as Trap::kInterrupted. Linux counterpart: start_kernel, then the scheduler.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "emu/base/host_error.hpp"
+#include "emu/cpu/unicorn_cpu.hpp"
+#include "emu/machine/machine_options.hpp"
+#include "emu/machine/stop_control.hpp"
+#include "emu/trace/fault_tracer.hpp"
+#include "guest/fs/vfs.hpp"
+#include "guest/kernel.hpp"
+#include "guest/time/time_source.hpp"
+#include "mmu/mmu.hpp"
+#include "mmu/ram.hpp"
+#include "vm/memory_system.hpp"
+
+namespace fl::emu {
+
+class Machine final : private TraceContext, private guest::WorkCounter {
+ public:
+  // Boots. From here on Ctrl-C, SIGTERM and the timeout are caught.
+  static HostResult<std::unique_ptr<Machine>> create(const MachineOptions& options);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+  ~Machine() override;
+
+  // Every fault from now on goes to `tracer`, which must outlive the run.
+  void attach(FaultTracer& tracer);
+  // Loads the first program.
+  HostStatus start(const guest::InitRequest& request);
+  // Runs until the work has ended or a stop is requested. Kind::kStopped: stop().reason() says why.
+  guest::Outcome run();
+
+  vm::MemorySystem& memory() { return *memory_; }
+  const mmu::Mmu& mmu() const { return mmu_; }
+  guest::Kernel& kernel() { return *kernel_; }
+  UnicornCpu& cpu() { return *cpu_; }
+  StopControl& stop() { return *stop_; }
+  uint64_t now_ns() const override { return clock_->now_ns(); }
+  // Prints what is known of the running task to stderr; called when one of our checks fails.
+  void dump_state() const;
+
+ private:
+  Machine(mmu::Ram ram, const MachineOptions& options);
+  HostStatus boot(const MachineOptions& options);
+  uint64_t block_limit() const;
+
+  // TraceContext
+  const guest::Task* current_task() const override;
+  void on_trace_error() override { stop_->request(StopReason::kOutputError); }
+  // guest::WorkCounter
+  uint64_t executed_blocks() const override { return cpu_->blocks(); }
+
+  // In the order in which they are made; each borrows from those above it.
+  mmu::Ram ram_;
+  mmu::Mmu mmu_;
+  std::unique_ptr<UnicornCpu> cpu_;
+  std::unique_ptr<StopControl> stop_;
+  std::unique_ptr<guest::TimeSource> clock_;
+  std::unique_ptr<vm::MemorySystem> memory_;
+  std::unique_ptr<guest::Vfs> vfs_;
+  std::unique_ptr<guest::Kernel> kernel_;
+  guest::Task* current_ = nullptr;
+  CheckDumper dumper_;
+};
+
+}  // namespace fl::emu

@@ -1,0 +1,34 @@
+// MachineOptions: what a machine is made of. Plain data; the command line fills it in.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vm/memory_system.hpp"
+#include "vm/profile.hpp"
+
+namespace fl::guest {
+class KernelObserver;
+}
+
+namespace fl::emu {
+
+enum class ClockKind : uint8_t { kVirtual, kHost };
+
+struct MachineOptions {
+  uint64_t ram_bytes = uint64_t{256} << 20;
+  const vm::KernelProfile* profile = &vm::KernelProfile::i386_6_1();
+  std::string root = "/";
+  std::vector<std::string> writable;  // host directories inside the root
+  vm::VerifyLevel verify = vm::VerifyLevel::kOff;
+  ClockKind clock = ClockKind::kVirtual;
+  uint64_t seed = 0;
+  bool aslr = false;
+  std::optional<uint64_t> timeout_ms;
+  // Must outlive the machine; null: nobody listens.
+  guest::KernelObserver* observer = nullptr;
+};
+
+}  // namespace fl::emu

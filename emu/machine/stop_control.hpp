@@ -1,0 +1,49 @@
+// StopControl: ends a run from outside: Ctrl-C, SIGTERM, --timeout, or an error of an output file.
+//
+// While it lives, SIGINT, SIGTERM and SIGALRM set a flag and stop the CPU at its next block; afterwards the host's handlers
+// are as before. Handlers are installed without SA_RESTART and an interval timer keeps interrupting, so that a wait in a
+// host system call that began a moment too late ends too. One at a time in a process: signal handlers have no argument.
+#pragma once
+
+#include <signal.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+
+namespace fl::emu {
+
+class UnicornCpu;
+
+enum class StopReason : uint8_t { kNone, kInterrupt, kTerminate, kTimeout, kOutputError };
+
+class StopControl {
+ public:
+  // `timeout_ms`: real time from now on.
+  StopControl(UnicornCpu& cpu, std::optional<uint64_t> timeout_ms);
+  ~StopControl();
+  StopControl(const StopControl&) = delete;
+  StopControl& operator=(const StopControl&) = delete;
+
+  // The first reason wins. Async-signal-safe.
+  void request(StopReason reason);
+  bool requested() const { return flag_.load(std::memory_order_relaxed); }
+  // For the kernel: true once the machine is to stop.
+  const std::atomic<bool>& flag() const { return flag_; }
+  StopReason reason() const { return reason_.load(); }
+
+ private:
+  static void handle(int signal);
+  static constexpr std::array<int, 3> kSignals{SIGINT, SIGTERM, SIGALRM};
+
+  UnicornCpu& cpu_;
+  std::atomic<bool> flag_{false};
+  std::atomic<StopReason> reason_{StopReason::kNone};
+  std::array<struct sigaction, 3> old_{};
+};
+
+// What the program exits with: 130, 143, 124 or 125.
+int exit_status(StopReason reason);
+
+}  // namespace fl::emu

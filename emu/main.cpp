@@ -1,0 +1,39 @@
+// The program `faultline`: command line in, exit status out.
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "emu/cli/options.hpp"
+#include "emu/cli/run_command.hpp"
+#include "emu/cli/version.hpp"
+
+namespace {
+
+int fail(const fl::emu::HostError& error) {
+  std::fprintf(stderr, "faultline: %s\n", error.message.c_str());
+  return fl::emu::kExitHostError;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace fl::emu;
+  const std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  auto command = parse_command_line(arguments, version_text());
+  if (!command) {
+    return fail(command.error());
+  }
+  if (const auto* information = std::get_if<Information>(&*command)) {
+    std::fputs(information->text.c_str(), stdout);
+    return std::fflush(stdout) == 0 ? 0 : fail({"cannot write to standard output"});
+  }
+  std::vector<std::string> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    environment.emplace_back(*variable);
+  }
+  const auto status = run_command(std::move(std::get<RunOptions>(*command)), environment);
+  return status ? *status : fail(status.error());
+}
