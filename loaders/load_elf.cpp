@@ -10,29 +10,9 @@
 namespace fl::loaders {
 namespace {
 
-// A PT_LOAD as both steps need it: what to map, and the exact end of its file bytes and of its memory.
-struct Segment {
-  ElfSegment plan;
-  uint32_t file_size;
-  VirtAddr file_end;
-  VirtAddr memory_end;
-};
-
-std::vector<Segment> segments_of(const ElfImage& image, const ElfPlan& plan) {
-  std::vector<Segment> segments;
-  for (const ElfProgramHeader& header : image.program_headers) {
-    if (header.p_type == kPtLoad) {
-      const VirtAddr start(header.p_vaddr);
-      segments.push_back(
-          {plan.segments[segments.size()], header.p_filesz, start + header.p_filesz, start + header.p_memsz});
-    }
-  }
-  return segments;
-}
-
 // Linux: make_prot.
-uint32_t protection_of(const Segment& segment) {
-  const uint32_t flags = segment.plan.flags;
+uint32_t protection_of(const ElfSegment& segment) {
+  const uint32_t flags = segment.flags;
   return ((flags & kPfR) != 0 ? vm::Prot::kRead : 0u) | ((flags & kPfW) != 0 ? vm::Prot::kWrite : 0u) |
          ((flags & kPfX) != 0 ? vm::Prot::kExec : 0u);
 }
@@ -42,22 +22,36 @@ VirtAddr page_up(VirtAddr addr) { return VirtAddr(static_cast<uint32_t>(page_ali
 class ImageMapper {
  public:
   ImageMapper(vm::AddressSpace& mm, vm::FaultCounters& task, std::shared_ptr<const vm::MappedFile> file)
-      : mm_(mm), task_(task), user_(mm, task), file_(std::move(file)) {}
+      : mm_(mm), task_(task), file_(std::move(file)) {}
 
-  // Maps the file pages of a segment at its page + bias; with `total_size`, room for the whole image is found first.
+  // Maps a segment with its bss at page `at`; gives the address. With `total_size`, room for the whole image is found
+  // first. Linux: elf_load.
+  Result<VirtAddr> map(const ElfSegment& segment, VirtAddr at, uint32_t flags, uint32_t total_size) {
+    FL_TRY_ASSIGN(const VirtAddr mapped, map_file_pages(segment, at, flags, total_size));
+    const uint32_t bias = mapped - segment.map_start;
+    if (segment.zero_size != 0) {
+      FL_TRY(clear_tail(segment, bias));
+    }
+    if (segment.bss_size != 0) {
+      FL_TRY(map_bss(segment, bias));
+    }
+    return mapped;
+  }
+
+ private:
   // Linux: elf_map.
-  Result<VirtAddr> map_file_pages(const Segment& segment, VirtAddr at, uint32_t flags, uint32_t total_size) {
-    if (segment.plan.map_size == 0) {
+  Result<VirtAddr> map_file_pages(const ElfSegment& segment, VirtAddr at, uint32_t flags, uint32_t total_size) {
+    const uint32_t size = segment.map_size;
+    if (size == 0) {
       return at;
     }
     const auto total = static_cast<uint32_t>(page_align_up(total_size));
-    const uint32_t size = segment.plan.map_size;
     FL_TRY_ASSIGN(const VirtAddr mapped, mm_.mmap({.addr = at,
                                                    .length = total != 0 ? total : size,
                                                    .prot = protection_of(segment),
                                                    .flags = vm::MapFlag::kPrivate | flags,
                                                    .file = file_,
-                                                   .pgoff = segment.plan.file_offset >> kPageShift},
+                                                   .pgoff = segment.file_offset >> kPageShift},
                                                   task_));
     // For an image with holes or bss the end of the room is not file.
     if (total > size) {
@@ -66,50 +60,29 @@ class ImageMapper {
     return mapped;
   }
 
-  // The way of 6.18: file pages and bss of one segment. Linux: elf_load.
-  Result<VirtAddr> map_with_bss(const Segment& segment, VirtAddr at, uint32_t flags, uint32_t total_size) {
-    if (segment.file_size == 0) {
-      const bool empty = segment.memory_end == segment.file_end;
-      const VirtAddr end = empty ? at : at + (segment.memory_end - segment.plan.map_start);
-      FL_TRY(map_bss(at, page_up(end), protection_of(segment)));
-      return at;
+  // Linux: padzero. What may go wrong (the page is not writable, or behind the end of the file) stops only 6.18, and
+  // only where the program wanted to write there.
+  Status clear_tail(const ElfSegment& segment, uint32_t bias) {
+    const bool cleared = vm::UserAccess(mm_, task_).clear(segment.zero_start + bias, segment.zero_size).has_value();
+    const bool reports = mm_.memory().profile().elf_loading == vm::ElfLoading::k6_18;
+    if (!cleared && reports && (segment.flags & kPfW) != 0) {
+      return fail(Errno::kEFAULT);
     }
-    FL_TRY_ASSIGN(const VirtAddr mapped, map_file_pages(segment, at, flags, total_size));
-    const uint32_t bias = mapped - segment.plan.map_start;
-    if (segment.memory_end > segment.file_end) {
-      const VirtAddr zero_start = segment.file_end + bias;
-      const bool cleared = clear_page_tail(zero_start).has_value();
-      if (!cleared && (segment.plan.flags & kPfW) != 0) {
-        return fail(Errno::kEFAULT);
-      }
-      FL_TRY(map_bss(page_up(zero_start), page_up(segment.memory_end + bias), protection_of(segment)));
-    }
-    return mapped;
+    return {};
   }
 
-  // Anonymous pages, [start, end), replacing what is there. Linux: set_brk, vm_brk_flags.
-  Status map_bss(VirtAddr start, VirtAddr end, uint32_t prot) {
-    if (end <= start) {
-      return {};
-    }
+  // Anonymous pages that replace what is there. Linux: vm_brk_flags.
+  Status map_bss(const ElfSegment& segment, uint32_t bias) {
+    const VirtAddr start = segment.bss_start + bias;
     if (start.value() < vm::kMmapMinAddr) {
       return fail(Errno::kEPERM);
     }
-    const bool executable = (prot & vm::Prot::kExec) != 0 || mm_.read_implies_exec();
-    return mm_.map_anonymous_fixed(start, end - start, executable ? uint32_t{vm::Prot::kExec} : 0u);
+    const bool executable = (segment.flags & kPfX) != 0 || mm_.read_implies_exec();
+    return mm_.map_anonymous_fixed(start, segment.bss_size, executable ? uint32_t{vm::Prot::kExec} : 0u);
   }
 
-  // Clears from `start` to the end of its page. Linux: padzero.
-  Status clear_page_tail(VirtAddr start) {
-    return start.page_aligned() ? Status{} : user_.clear(start, kPageSize - start.page_offset());
-  }
-
-  vm::UserAccess& user() { return user_; }
-
- private:
   vm::AddressSpace& mm_;
   vm::FaultCounters& task_;
-  vm::UserAccess user_;
   std::shared_ptr<const vm::MappedFile> file_;
 };
 
@@ -132,7 +105,7 @@ Result<Placement> place_program(vm::AddressSpace& mm, Aslr& aslr, const ElfImage
     const VirtAddr base = profile.et_dyn_base + aslr.image_offset();
     return Placement{VirtAddr(base.value() & alignment_mask), vm::MapFlag::kFixedNoReplace, plan.total_size};
   }
-  if (plan.alignment <= kPageSize || profile.elf_loading == vm::ElfLoading::k6_1) {
+  if (plan.alignment <= kPageSize) {
     return Placement{VirtAddr(0), 0, plan.total_size};
   }
   // Linux maps it once to learn where it would go, and takes the aligned address below.
@@ -141,50 +114,16 @@ Result<Placement> place_program(vm::AddressSpace& mm, Aslr& aslr, const ElfImage
   return Placement{VirtAddr(found.value() & alignment_mask), vm::MapFlag::kFixedNoReplace, plan.total_size};
 }
 
-// All segments the way of 6.18. Gives the bias.
-Result<uint32_t> map_each_with_bss(ImageMapper& mapper, const std::vector<Segment>& segments, Placement first) {
+// The first segment where `first` says, the others relative to it. Gives the bias.
+Result<uint32_t> map_segments(ImageMapper& mapper, const std::vector<ElfSegment>& segments, Placement first) {
   uint32_t bias = 0;
-  for (const Segment& segment : segments) {
+  for (const ElfSegment& segment : segments) {
     if (&segment == &segments.front()) {
-      FL_TRY_ASSIGN(const VirtAddr at, mapper.map_with_bss(segment, first.at, first.flags, first.total_size));
-      bias = at - segment.plan.map_start;
+      FL_TRY_ASSIGN(const VirtAddr at, mapper.map(segment, first.at, first.flags, first.total_size));
+      bias = at - segment.map_start;
     } else {
-      FL_TRY(mapper.map_with_bss(segment, segment.plan.map_start + bias, vm::MapFlag::kFixed, 0));
+      FL_TRY(mapper.map(segment, segment.map_start + bias, vm::MapFlag::kFixed, 0));
     }
-  }
-  return bias;
-}
-
-// All segments the way of 6.1: one bss behind the whole image, and an intermediate one when another segment follows.
-Result<uint32_t> map_then_bss(ImageMapper& mapper, const std::vector<Segment>& segments, Placement first) {
-  uint32_t bias = 0;
-  VirtAddr bss;  // end of file bytes, Linux: elf_bss
-  VirtAddr end;  // end of memory, Linux: elf_brk
-  uint32_t bss_prot = 0;
-  for (const Segment& segment : segments) {
-    if (end > bss) {
-      FL_TRY(mapper.map_bss(page_up(bss + bias), page_up(end + bias), bss_prot));
-      const uint32_t tail = bss.page_aligned() ? 0 : std::min(kPageSize - bss.page_offset(), end - bss);
-      if (tail != 0) {
-        // May fail where protections are odd; Linux does not mind.
-        static_cast<void>(mapper.user().clear(bss + bias, tail));
-      }
-    }
-    if (&segment == &segments.front()) {
-      FL_TRY_ASSIGN(const VirtAddr at, mapper.map_file_pages(segment, first.at, first.flags, first.total_size));
-      bias = at - segment.plan.map_start;
-    } else {
-      FL_TRY(mapper.map_file_pages(segment, segment.plan.map_start + bias, vm::MapFlag::kFixed, 0));
-    }
-    bss = std::max(bss, segment.file_end);
-    if (segment.memory_end > end) {
-      end = segment.memory_end;
-      bss_prot = protection_of(segment);
-    }
-  }
-  FL_TRY(mapper.map_bss(page_up(bss + bias), page_up(end + bias), bss_prot));
-  if (bss != end) {
-    FL_TRY(mapper.clear_page_tail(bss + bias));
   }
   return bias;
 }
@@ -198,10 +137,10 @@ void set_layout(vm::AddressSpace& mm, Aslr& aslr, const ElfImage& image, const E
   layout.end_data = plan.end_data + bias;
 
   VirtAddr brk = page_up(plan.end_bss + bias);
-  const bool static_pie = image.type == ElfType::kDyn && !image.interpreter.has_value();
-  if (static_pie && (profile.static_pie_brk.has_value() || aslr.on())) {
-    brk = profile.static_pie_brk.value_or(profile.et_dyn_base);
-  } else if (aslr.on() && profile.elf_loading == vm::ElfLoading::k6_18) {
+  if (image.type == ElfType::kDyn && !image.interpreter.has_value()) {
+    // A static-PIE stands at the top of the mmap region, where a heap would soon meet the stack.
+    brk = profile.et_dyn_base;
+  } else if (aslr.on()) {
     brk += kPageSize;
   }
   layout.start_brk = layout.brk = aslr.randomize_brk(brk);
@@ -215,11 +154,8 @@ Result<LoadedImage> load_elf(vm::AddressSpace& mm, vm::FaultCounters& task, Aslr
   uint32_t bias = 0;
   if (!plan.segments.empty()) {
     ImageMapper mapper(mm, task, file);
-    const std::vector<Segment> segments = segments_of(image, plan);
     FL_TRY_ASSIGN(const Placement first, place_program(mm, aslr, image, plan));
-    const bool by_segment = mm.memory().profile().elf_loading == vm::ElfLoading::k6_18;
-    FL_TRY_ASSIGN(bias,
-                  by_segment ? map_each_with_bss(mapper, segments, first) : map_then_bss(mapper, segments, first));
+    FL_TRY_ASSIGN(bias, map_segments(mapper, plan.segments, first));
   }
   set_layout(mm, aslr, image, plan, bias);
   const LoadedImage loaded{plan.entry + bias, plan.phdr + bias, bias};
@@ -240,14 +176,13 @@ Result<LoadedImage> load_elf_interpreter(vm::AddressSpace& mm, vm::FaultCounters
     return fail(Errno::kEINVAL);
   }
   ImageMapper mapper(mm, task, file);
-  const std::vector<Segment> segments = segments_of(image, *plan);
-  Placement first{segments.front().plan.map_start, 0, plan->total_size};
+  Placement first{plan->segments.front().map_start, 0, plan->total_size};
   if (image.type == ElfType::kExec) {
     first.flags = vm::MapFlag::kFixed;
   } else if (program.bias != 0) {
     first.at = VirtAddr(0);
   }
-  FL_TRY_ASSIGN(const uint32_t bias, map_each_with_bss(mapper, segments, first));
+  FL_TRY_ASSIGN(const uint32_t bias, map_segments(mapper, plan->segments, first));
   const LoadedImage loaded{plan->entry + bias, plan->phdr + bias, bias};
   if (mmu::is_kernel_address(loaded.entry)) {
     return fail(Errno::kEINVAL);

@@ -1,5 +1,5 @@
 // Maps an ELF image into an address space. Linux counterpart: the second half of load_elf_binary (elf_map, elf_load,
-// set_brk, padzero) and load_elf_interp (fs/binfmt_elf.c).
+// padzero) and load_elf_interp (fs/binfmt_elf.c).
 //
 // Mapping takes no fault; clearing the tail of a segment's last file page is one kernel write fault (rule C3).
 #pragma once

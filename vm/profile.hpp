@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "mmu/base/addr.hpp"
@@ -15,8 +14,8 @@
 
 namespace fl::vm {
 
-// k6_1: bss of the whole image after all segments, p_align ignored in a static-PIE. k6_18: segment by segment, p_align
-// honoured, a page between bss and a randomised brk.
+// In what binfmt_elf differs. k6_1 (6.1.176, i386): at most a page of program headers; a bss tail that cannot be cleared is
+// ignored. k6_18 (x86-64): 64 KiB of them; such a tail is fatal in a writable segment.
 enum class ElfLoading : uint8_t { k6_1, k6_18 };
 
 struct KernelProfile {
@@ -35,14 +34,11 @@ struct KernelProfile {
   uint32_t vvar_pages;
   // How many of them, the upper ones, stand in an area of their own, [vvar_vclock].
   uint32_t vclock_pages;
-  // binfmt_elf's way of placing segments, bss and brk.
   ElfLoading elf_loading;
-  // Where an ET_DYN program with an interpreter goes. Linux: ELF_ET_DYN_BASE.
+  // Where an ET_DYN program with an interpreter goes, and the heap of one without (a static-PIE). Linux: ELF_ET_DYN_BASE.
   VirtAddr et_dyn_base;
   // sizeof(void *) in the kernel: exec leaves as much free above the path string, and counts pointers with it.
   uint32_t kernel_pointer_bytes;
-  // Where the heap of a static-PIE starts with ASLR off; none: after its bss.
-  std::optional<VirtAddr> static_pie_brk;
 
   mmu::NoExecute no_execute;
   // Entries of a last-level page table, where a fault-around window ends (rule D2).

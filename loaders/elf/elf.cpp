@@ -55,7 +55,7 @@ ExecStack exec_stack_of(const std::vector<ElfProgramHeader>& headers) {
   return stack;
 }
 
-// One PT_LOAD that has passed the checks. Linux: elf_map and set_brk, or elf_load in newer kernels.
+// One PT_LOAD that has passed the checks. Linux: elf_map, elf_load.
 Result<ElfSegment> plan_segment(const ElfProgramHeader& header, vm::ElfLoading loading, uint32_t task_size) {
   const uint32_t vaddr = header.p_vaddr;
   if (vaddr >= task_size || header.p_filesz > header.p_memsz || header.p_memsz > task_size ||
@@ -71,9 +71,8 @@ Result<ElfSegment> plan_segment(const ElfProgramHeader& header, vm::ElfLoading l
   ElfSegment segment{};
   segment.flags = header.p_flags & (kPfR | kPfW | kPfX);
   segment.map_start = VirtAddr(vaddr).page();
-  // Without file bytes all pages are anonymous, the first from its beginning. 6.1 maps the file's page all the same if
-  // the segment begins inside one.
-  if (header.p_filesz == 0 && (loading == vm::ElfLoading::k6_18 || in_page == 0)) {
+  // Without file bytes all pages are anonymous, the first from its beginning (measured on 6.1.176 and 6.18).
+  if (header.p_filesz == 0) {
     if (header.p_memsz != 0) {
       segment.bss_start = segment.map_start;
       segment.bss_size = static_cast<uint32_t>(page_align_up(mem_end) - segment.map_start.value());

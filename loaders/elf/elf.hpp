@@ -49,8 +49,7 @@ Result<ElfImage> parse_elf(const FileReader& file, vm::ElfLoading loading = vm::
 //   [map_start, map_start + map_size)   private mapping of the file from file_offset on
 //   [bss_start, bss_start + bss_size)   anonymous pages behind it
 // If zero_size is not 0, that many bytes from zero_start on (to the end of the last file page) must be cleared, as a
-// write by the kernel (rule C3). Where the segment is not writable that fails: 6.18 goes on, 6.1 gives up if it was the
-// last.
+// write by the kernel (rule C3).
 struct ElfSegment {
   uint32_t flags;  // kPfR | kPfW | kPfX
   VirtAddr map_start;

@@ -205,7 +205,7 @@ TEST_CASE("exec: every damaged file gives a program or an error, and leaves noth
 }
 
 TEST_CASE("exec: when memory runs out at any allocation, it is an error and no frame is lost") {
-  LoaderMachine machine;
+  LoaderMachine machine(KernelProfile::compat_6_18());
   const auto file = machine.files.add("p", small_program());
   const ExecRequest request = machine.request(file);
   REQUIRE(machine.load(request).has_value());  // the file's pages are cached from here on
