@@ -1,0 +1,108 @@
+// The naive model of an address space, and the driver that makes random calls on it and on the real one and compares.
+//
+// The model is a map from page number to what is mapped there. It knows rights and contents (two words of each page),
+// not page tables, frames or merging; what an mremap may span it asks the real areas. After each step the machine is
+// verified. The same driver serves the random test (numbers from a seed) and the fuzz target (numbers from the fuzzer).
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tests/unit/vm/vm_machine.hpp"
+
+namespace fl::vm::test {
+
+// A number below n (n > 0); the source of every decision.
+using Choose = std::function<uint32_t(uint32_t n)>;
+
+struct ModelFailure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+class ModelDriver {
+ public:
+  ModelDriver(Choose choose, uint32_t frames, const KernelProfile& profile);
+  // Makes one random call and checks everything. Throws ModelFailure.
+  void step();
+  // Ends the address space and looks for leaks.
+  void finish();
+  // What the last step did: "mmap 10010 4 ...".
+  const std::string& last() const { return last_; }
+  Machine& machine() { return machine_; }
+  // Called after each call, before the checks. For showing that they see a mistake.
+  std::function<void(ModelDriver&)> after_call;
+  // Steps that succeeded in what they set out to do, to see that a run is worth something.
+  uint32_t successes() const { return successes_; }
+
+ private:
+  static constexpr std::array<uint32_t, 2> kWordOffsets{0x10, 0xff8};
+  using Words = std::array<uint32_t, 2>;
+
+  struct File {
+    TestFile test;  // without a store: shared memory, reached through areas only
+    std::shared_ptr<MappedFile> read_only;
+    std::vector<Words> words;
+    bool shmem() const { return test.store == nullptr; }
+  };
+  struct Page {
+    uint32_t prot = 0;
+    std::shared_ptr<File> file = nullptr;  // null: anonymous
+    uint32_t index = 0;
+    bool shared = false;
+    bool may_write = true;
+    bool locked = false;
+    bool grows_down = false;
+    bool copied = false;  // has a private copy
+    Words copy{};
+  };
+  using Pages = std::map<uint32_t, Page>;
+
+  [[noreturn]] void mismatch(const std::string& what) const { throw ModelFailure(last_ + ": " + what); }
+  template <typename T>
+  void expect(const Result<T>& is, Errno should_be, const char* what);
+  // No memory is an answer. A call that failed may have given back a frame or two that it took first.
+  bool exhausted() { return machine_.pages().free_frames() <= 2 || injected_; }
+
+  uint32_t any_page();
+  bool all_free(uint32_t first, uint32_t pages) const;
+  uint32_t search(uint32_t pages) const;
+  void erase(uint32_t first, uint32_t pages);
+  Words content(const Page& page) const;
+  bool beyond_end(const Page& page) const { return page.file != nullptr && page.index >= page.file->words.size(); }
+  void sync_copies(uint32_t first, uint32_t pages);
+  std::string check_access(uint32_t vpn, mmu::Access access);
+  bool grow_stack(uint32_t vpn);
+
+  void do_mmap();
+  void do_munmap();
+  void do_mprotect();
+  void do_mremap();
+  void do_madvise();
+  void do_brk();
+  void do_lock();
+  void do_sync();
+  void do_truncate();
+  void do_touch();
+  void do_kernel_touch();
+  void do_file_read();
+  void compare_word(uint32_t vpn, const std::byte* host, uint32_t which);
+  void check_all();
+
+  Choose choose_;
+  Machine machine_;
+  uint32_t free_at_start_ = 0;
+  Pages pages_;
+  std::vector<std::shared_ptr<File>> files_;
+  uint32_t brk_ = 0;
+  uint32_t next_value_ = 1;
+  uint32_t successes_ = 0;
+  bool injected_ = false;
+  std::string last_;
+};
+
+}  // namespace fl::vm::test
