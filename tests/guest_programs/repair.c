@@ -82,14 +82,9 @@ int main(void) {
       "%%ebx");
   TRY("x87 store across", none - 4, "fld1\n\tfstpl (%%esi)");
   TRY("x87 load and store", none + 20, "fldl (%%esi)\n\tfstpl 8(%%esi)");
-  TRY("sse store across", none - 8, "movups %%xmm0, (%%esi)\n\tpxor %%xmm0, %%xmm0\n\tmovups %%xmm0, (%%esi)");
   TRY("push", none + PAGE, "xchgl %%esp, %%esi\n\tpushl %%ecx\n\txchgl %%esp, %%esi");
   TRY("push across", none + 2, "xchgl %%esp, %%esi\n\tpushl %%ecx\n\txchgl %%esp, %%esi");
   TRY("pop", none, "xchgl %%esp, %%esi\n\tpopl %%eax\n\txchgl %%esp, %%esi");
-  TRY("pusha", none + PAGE + 16,
-      "xchgl %%esp, %%edi\n\tpusha\n\taddl $32, %%esp\n\txchgl %%esp, %%edi\n\tmovl $0, 12(%%edi)\n\tmovl $0, "
-      "-4(%%edi)\n\tmovl $0, -20(%%edi)\n\tmovl $0, -32(%%edi)\n\tmovl $0, -28(%%edi)\n\tmovl $0, -24(%%edi)\n\tmovl "
-      "$0, -16(%%edi)\n\tmovl $0, -12(%%edi)");
   TRY("rep movsb into", none - 100, "leal -2000(%%esi), %%esi\n\tmovl $300, %%ecx\n\trep movsb");
   printf("  at the fault: ecx %u esi %u edi %u\n", ecx_at_fault, esi_at_fault, edi_at_fault);
   TRY("rep movsl out of", none - 40, "movl $30, %%ecx\n\tleal -1000(%%edi), %%edi\n\trep movsl");

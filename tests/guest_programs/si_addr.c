@@ -65,7 +65,6 @@ int main(void) {
   AT("return, bad stack", none, "movl %%eax, %%esp\n\tret");
   AT("leave", none + 0x60, "movl %%eax, %%ebp\n\tleave");
   AT("enter", none + PAGE, "movl %%eax, %%esp\n\tenter $16, $0");
-  AT("pusha", ro + PAGE + 16, "movl %%eax, %%esp\n\tpusha");
   AT("popa", none - 16, "movl %%eax, %%esp\n\tpopa");
   AT("pushf", ro + PAGE, "movl %%eax, %%esp\n\tpushf");
   AT("popf", none, "movl %%eax, %%esp\n\tpopf");

@@ -20,7 +20,6 @@ int main(void) {
   TRAP("ud2", "ud2");
   TRAP("ud1", ".byte 0x0f, 0xb9, 0xc0");
   TRAP("group 5 /7", ".byte 0xff, 0xff");
-  TRAP("lock on a register move", ".byte 0xf0, 0x89, 0xc3");
   TRAP("lock nop", ".byte 0xf0, 0x90");
   TRAP("lea with a register operand", ".byte 0x8d, 0xc0");
   TRAP("mov to cs", ".byte 0x8e, 0xc8");
@@ -71,10 +70,6 @@ int main(void) {
   TRAP("lcall to a null selector", "lcall $0, $0");
   TRAP("x87 divide, then fwait",
        "fninit\n\tpushl $0x33b\n\tfldcw (%%esp)\n\tfld1\n\tfldz\n\tfdivrp %%st, %%st(1)\n\tnop\n\tfwait");
-  TRAP("x87 invalid, then fwait",
-       "fninit\n\tpushl $0x33e\n\tfldcw (%%esp)\n\tfldz\n\tfldz\n\tfdivp %%st, %%st(1)\n\tfwait");
-  TRAP("x87 divide, then the next x87 instruction",
-       "fninit\n\tpushl $0x33b\n\tfldcw (%%esp)\n\tfld1\n\tfldz\n\tfdivrp %%st, %%st(1)\n\tnop\n\tfld1");
   TRAP("x87 masked", "fninit\n\tfld1\n\tfldz\n\tfdivrp %%st, %%st(1)\n\tfwait\n\tfninit");
   fflush(stdout);
   return 0;

@@ -136,6 +136,19 @@ TEST_CASE("signals: a handler sees and changes the interrupted registers", "[beh
   check_behaviour({.program = "sigcontext"});
 }
 TEST_CASE("signals: the alternate stack is used", "[behaviour]") { check_behaviour({.program = "alt_stack"}); }
+// Known differences of the CPU. When faultline gives the real output the tag makes this fail: then move the lines.
+TEST_CASE("limits: a processor's behaviour that Unicorn lacks is still lacking", "[behaviour][!shouldfail]") {
+  const RunSpec spec{.program = guest_program("musl", "cpu_limits")};
+  REQUIRE_FALSE(spec.program.empty());
+  CHECK(run_faultline(spec).run.output == stored_output("cpu_limits"));
+}
+TEST_CASE("limits: what the processor does there is what is stored", "[behaviour]") {
+  const RunSpec spec{.program = guest_program("musl", "cpu_limits")};
+  if (spec.program.empty() || !host_runs_i386()) {
+    SKIP("this host cannot run the program");
+  }
+  check_text(run_process(spec).output, stored_output("cpu_limits"));
+}
 TEST_CASE("layout: stack, vDSO, mappings and brk stand where 6.18 puts them", "[behaviour]") {
   for (const std::string flavour : {"glibc", "musl", "glibc-pie", "musl-pie"}) {
     check_behaviour({.program = "layout", .flavours = {flavour}, .expected = "layout_" + flavour, .needs_6_18 = true});

@@ -155,7 +155,7 @@ TEST_CASE("order: every program's faults come in the order that the kernel recor
       {"empty"},
       {"hello"},
       {"rmw"},
-      {"edge"},
+      {"edge", {"ordered"}},
       {"anon"},
       {"brk"},
       {"stack_growth"},
@@ -170,7 +170,6 @@ TEST_CASE("order: every program's faults come in the order that the kernel recor
       {"kernel_access", {}, true},
       {"code_order", {"absent"}},
       {"self_modifying"},
-      {"sigcontext"},
   };
   for (const std::string flavour : {"musl", "glibc"}) {
     for (const Program& program : programs) {

@@ -58,6 +58,9 @@ void read_stats(const fs::path& path, FaultlineResult& result) {
     return;
   }
   result.stats_text = read_file(path);
+  if (result.stats_text.empty()) {
+    return;  // nothing was run
+  }
   const json stats = json::parse(result.stats_text);
   result.have_stats = true;
   result.minflt = stats.at("minflt");
@@ -65,8 +68,9 @@ void read_stats(const fs::path& path, FaultlineResult& result) {
   result.by_mode = stats.at("by_mode").get<std::map<std::string, long>>();
   result.by_cause = stats.at("by_cause").get<std::map<std::string, long>>();
   for (const json& process : stats.at("processes")) {
-    result.processes.push_back(
-        {process.at("pid"), process.at("minflt"), process.at("majflt"), process.at("exit_status"), process.at("comm")});
+    const json& status = process.at("exit_status");
+    result.processes.push_back({process.at("pid"), process.at("minflt"), process.at("majflt"),
+                                status.is_null() ? std::nullopt : std::optional<long>(status), process.at("comm")});
   }
 }
 

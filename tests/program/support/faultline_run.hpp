@@ -36,7 +36,8 @@ struct FaultlineResult {
   long minflt = 0, majflt = 0;  // of the guest
   std::map<std::string, long> by_mode, by_cause;
   struct Process {
-    long pid = 0, minflt = 0, majflt = 0, exit_status = 0;
+    long pid = 0, minflt = 0, majflt = 0;
+    std::optional<long> exit_status;  // none: it had not ended
     std::string comm;
   };
   std::vector<Process> processes;
