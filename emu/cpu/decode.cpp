@@ -131,6 +131,12 @@ MemoryOperand stack(OperandUse use, int32_t displacement, uint32_t size) {
   return operand;
 }
 MemoryOperand pushed(uint32_t bytes) { return stack(OperandUse::kWrite, -static_cast<int32_t>(bytes), bytes); }
+MemoryOperand pushed_in_turn(uint32_t count, uint32_t bytes) {
+  MemoryOperand operand = pushed(count * bytes);
+  operand.form = AddressForm::kPushes;
+  operand.element = bytes;
+  return operand;
+}
 MemoryOperand popped(uint32_t bytes) { return stack(OperandUse::kRead, 0, bytes); }
 
 // What the instruction does with the stack.
@@ -141,9 +147,9 @@ void add_stack_operands(Instruction& to, const cs_insn& insn, bool operand16) {
     case X86_INS_PUSH: case X86_INS_CALL: case X86_INS_PUSHF: case X86_INS_PUSHFD:
       return add(to, pushed(word));
     case X86_INS_LCALL:
-      return add(to, pushed(2 * word));
+      return add(to, pushed_in_turn(2, word));
     case X86_INS_PUSHAW: case X86_INS_PUSHAL:
-      return add(to, pushed(8 * word));
+      return add(to, pushed_in_turn(8, word));
     case X86_INS_POP: case X86_INS_RET: case X86_INS_POPF: case X86_INS_POPFD:
       return add(to, popped(word));
     case X86_INS_RETF:
@@ -164,7 +170,7 @@ void add_stack_operands(Instruction& to, const cs_insn& insn, bool operand16) {
         display.base = MemoryOperand::kEbp;
         add(to, display);
       }
-      return add(to, pushed(word * (level + 1)));
+      return add(to, pushed_in_turn(level + 1, word));
     }
     default:
       return;

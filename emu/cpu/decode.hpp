@@ -32,6 +32,7 @@ enum class AddressForm : uint8_t {
   kPlain,
   kBitString,    // bt, bts, btr, btc with a register: the bit offset moves the address
   kTableLookup,  // xlat: base + al
+  kPushes,       // several pushes one after the other, downwards
 };
 
 // A memory operand, explicit or implied (stack, string, ...), before evaluation.
@@ -45,7 +46,8 @@ struct MemoryOperand {
   uint8_t scale = 1;
   bool address16 = false;
   int32_t displacement = 0;
-  uint32_t size = 0;  // bytes
+  uint32_t size = 0;     // bytes
+  uint32_t element = 0;  // kPushes: bytes of each
 };
 
 // Where an instruction that loads a segment finds the selector.
@@ -76,6 +78,7 @@ struct MemorySpan {
   OperandUse use = OperandUse::kRead;
   bool wraps = false;  // runs past the end of its segment, offset 0xffffffff: a limit violation, not a page fault
   bool on_stack = false;
+  uint32_t element = 0;  // of several pushes, the bytes of each; else 0
   bool touches_page(VirtAddr page) const;
 };
 

@@ -41,6 +41,21 @@ uint32_t bit_string_offset(const MemoryOperand& operand, const guest::Registers&
   return static_cast<uint32_t>((static_cast<int32_t>(raw) >> 5) * 4);
 }
 
+// The engine stores the registers of pusha from the lowest address upwards; a processor pushes them.
+std::optional<ExactFault> first_failing_push(const MemorySpan& span, const std::function<bool(VirtAddr page)>& may_write) {
+  for (uint32_t end = span.size; end != 0; end -= span.element) {
+    const VirtAddr first = span.addr + (end - span.element);
+    const VirtAddr last = span.addr + (end - 1);
+    if (!may_write(first.page())) {
+      return ExactFault{first, mmu::Access::kWrite};
+    }
+    if (!may_write(last.page())) {
+      return ExactFault{last.page(), mmu::Access::kWrite};
+    }
+  }
+  return std::nullopt;
+}
+
 bool reads(OperandUse use) { return use != OperandUse::kWrite; }
 bool writes(OperandUse use) { return use != OperandUse::kRead; }
 
@@ -66,7 +81,8 @@ MemorySpan evaluate(const MemoryOperand& operand, const guest::Registers& regs, 
   }
   const uint32_t base = segment_base(selector_of(regs, operand.segment));
   const bool wraps = !operand.address16 && offset + (operand.size - 1) < offset;
-  return MemorySpan{VirtAddr(base + offset), operand.size, operand.use, wraps, operand.segment == MemoryOperand::kSs};
+  return MemorySpan{VirtAddr(base + offset), operand.size, operand.use,
+                    wraps,                   operand.segment == MemoryOperand::kSs, operand.element};
 }
 
 std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,
@@ -92,6 +108,9 @@ std::optional<ExactFault> exact_fault(const Instruction& instruction, const gues
   if (chosen->wraps) {
     return ExactFault{chosen->addr, access,
                       chosen->on_stack ? ExactFault::Limit::kViolatedOnStack : ExactFault::Limit::kViolated};
+  }
+  if (chosen->element != 0) {
+    return first_failing_push(*chosen, may_write);
   }
   const bool modifies = chosen->use == OperandUse::kReadWrite;
   const mmu::Access reported = modifies ? mmu::Access::kWrite : access;

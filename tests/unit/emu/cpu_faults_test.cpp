@@ -257,6 +257,7 @@ TEST_CASE("cpu: implied operands have exact addresses") {
       {{0xc8, 0, 0, 0}, static_cast<uint32_t>(-4), Access::kWrite},          // enter
       {{0x58}, 0, Access::kRead},                                            // pop eax
       {{0xc3}, 0, Access::kRead},                                            // ret
+      {{0x60}, static_cast<uint32_t>(-4), Access::kWrite},                   // pusha: eax first
       {{0x61}, 0, Access::kRead},                                            // popa
       {{0x8f, 0x44, 0x24, 0x08}, 0, Access::kRead},                          // pop [esp+8]: the stack first
   }));
@@ -267,6 +268,23 @@ TEST_CASE("cpu: implied operands have exact addresses") {
   REQUIRE(trap.kind == Trap::Kind::kPageFault);
   CHECK(trap.addr == VirtAddr(m.regs.esp + form.offset));
   CHECK(trap.access == form.access);
+}
+
+TEST_CASE("cpu: pusha pushes downwards: the upper page faults first, at the slot that lies in it") {
+  CpuMachine m;
+  m.code(kCode, Bytes{0x60} + kInt80);
+  m.regs.esp = kData.value() + 0x1010;
+  SECTION("both pages absent") {
+    CHECK(m.run_filling().kind == Trap::Kind::kSystemCall);
+    REQUIRE(m.faults.size() == 2);
+    CHECK(m.faults[0].addr == kData + 0x100c);
+    CHECK(m.faults[1].addr == kData + 0xffc);
+  }
+  SECTION("a slot across the boundary") {
+    m.map(kData + 0x1000, Rights::kReadWrite);
+    m.regs.esp += 2;
+    CHECK(m.run().addr == kData + 0xffe);
+  }
 }
 
 TEST_CASE("cpu: pop [esp+x] stores relative to the popped stack pointer") {

@@ -123,6 +123,8 @@ TEST_CASE("options: help names every option and version gives the given text") {
     CHECK(text.find(option) != std::string::npos);
   }
   CHECK(text.find("[--] PROGRAM [ARGS...]") != std::string::npos);
+  CHECK(text.find("--stats [=FILE]") != std::string::npos);
+  CHECK(text.find("{}") == std::string::npos);
   CHECK(std::get<Information>(parse({"--version"}).value()).text == "VERSION");
   CHECK(std::get<Information>(parse({"--help"}).value()).text.find("run") != std::string::npos);
   CHECK(parse_run({"run", "./p", "--help"}).command == Strings{"./p", "--help"});
