@@ -27,21 +27,21 @@ HostFile::HostFile(uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySys
 HostFile::~HostFile() {
   if (changed_) {
     if (const auto now = stat_host_fd(fd_->get())) {
-      inode_->note_own_change(*now);
+      inode_->note_times(*now);
     }
   }
 }
 
 Result<FileStat> HostFile::stat() {
   FL_TRY_ASSIGN(const FileStat stat, stat_host_fd(fd_->get()));
-  inode_->store->set_size(stat.size);
+  inode_->adopt_size(stat.size);
   return stat;
 }
 
 // The size, asked anew if a read wants to go to the end that is known.
 uint64_t HostFile::known_size(uint64_t wanted_end) {
   if (wanted_end >= inode_->store->size()) {
-    inode_->store->refresh_size();
+    inode_->refresh_size();
   }
   return inode_->store->size();
 }
@@ -79,7 +79,7 @@ Result<uint32_t> HostFile::read(IoBuffer& to, uint64_t& at) {
 
 Result<uint32_t> HostFile::write(IoBuffer& from, uint64_t& at) {
   if ((flags() & OpenFlag::kAppend) != 0) {
-    inode_->store->refresh_size();
+    inode_->refresh_size();
     at = inode_->store->size();
   }
   std::array<std::byte, kWriteBatch> batch;
@@ -143,7 +143,7 @@ Status HostFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
   FL_TRY(host_status(
       ::fallocate(fd_->get(), static_cast<int>(mode), static_cast<off_t>(offset), static_cast<off_t>(length))));
   changed_ = true;
-  inode_->store->refresh_size();
+  inode_->refresh_size();
   return inode_->mapping != nullptr ? inode_->mapping->reload(offset, length) : Status{};
 }
 

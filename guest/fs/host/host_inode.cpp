@@ -91,12 +91,10 @@ Status HostStore::write_page(uint64_t index, std::span<const std::byte, 4096> by
   return {};
 }
 
-void HostStore::refresh_size() {
+uint64_t HostStore::host_size() const {
   struct stat now {};
   const SharedFd& fd = reader_ != nullptr ? reader_ : writer_;
-  if (fd != nullptr && ::fstat(fd->get(), &now) == 0) {
-    size_ = static_cast<uint64_t>(now.st_size);
-  }
+  return fd != nullptr && ::fstat(fd->get(), &now) == 0 ? static_cast<uint64_t>(now.st_size) : size_;
 }
 
 void HostInode::store_in_cache(vm::MemorySystem& memory, uint64_t offset, std::span<const std::byte> bytes) {
@@ -112,8 +110,27 @@ void HostInode::store_in_cache(vm::MemorySystem& memory, uint64_t offset, std::s
   }
 }
 
-void HostInode::note_own_change(const FileStat& stat) {
-  store->set_size(stat.size);
+void HostInode::adopt_size(uint64_t bytes) {
+  const uint64_t old = store->size();
+  store->set_size(bytes);
+  if (mapping == nullptr || bytes == old) {
+    return;
+  }
+  if (bytes < old) {
+    mapping->truncate(bytes);
+  } else {
+    reread(old, bytes - old);  // the last page was cached with zeros behind the old end
+  }
+}
+
+void HostInode::reread(uint64_t offset, uint64_t length) {
+  // What shared mappings stored must not be lost. A page that cannot be written or read keeps its bytes, as a file does
+  // whose disk fails after it was cached.
+  (void)mapping->write_back(offset >> kPageShift, (offset + length) >> kPageShift);
+  (void)mapping->reload(offset, length);
+}
+
+void HostInode::note_times(const FileStat& stat) {
   mtime = stat.mtime;
   ctime = stat.ctime;
 }
@@ -145,16 +162,11 @@ std::shared_ptr<HostInode> HostInodeTable::acquire(const SharedFd& fd, FdUse use
   if (store.has_reader() && inode->mapping == nullptr) {
     inode->mapping = vm::Mapping::for_file(memory_, inode->store);
   }
-  const uint64_t old_size = store.size();
-  const bool changed =
-      !fresh && (old_size != stat.size || !same_time(inode->mtime, stat.mtime) || !same_time(inode->ctime, stat.ctime));
-  inode->note_own_change(stat);
+  const bool changed = !fresh && (!same_time(inode->mtime, stat.mtime) || !same_time(inode->ctime, stat.ctime));
+  inode->adopt_size(stat.size);
+  inode->note_times(stat);
   if (changed && inode->mapping != nullptr) {
-    if (stat.size < old_size) {
-      inode->mapping->truncate(stat.size);
-    }
-    // A page that cannot be read again keeps its old bytes, as a file does whose disk fails after it was cached.
-    (void)inode->mapping->reload(0, stat.size);
+    inode->reread(0, stat.size);
   }
   return inode;
 }
@@ -179,7 +191,8 @@ size_t HostInodeTable::idle() const {
 }
 
 void HostInodeTable::drop_oldest_idle() {
-  size_t excess = idle();
+  // The new one is idle soon, too.
+  size_t excess = idle() + 1;
   if (excess <= kMaxIdle) {
     return;
   }

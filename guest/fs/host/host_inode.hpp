@@ -35,8 +35,8 @@ class HostStore final : public vm::BackingStore {
   Status write_page(uint64_t index, std::span<const std::byte, 4096> bytes) override;
 
   void set_size(uint64_t bytes) { size_ = bytes; }
-  // Asks the host for the size again.
-  void refresh_size();
+  // What the host says now; the size that is known if it says nothing.
+  uint64_t host_size() const;
   void set_reader(SharedFd fd) { reader_ = std::move(fd); }
   void set_writer(SharedFd fd) { writer_ = std::move(fd); }
   bool has_reader() const { return reader_ != nullptr; }
@@ -56,8 +56,14 @@ struct HostInode {
 
   // The cached pages take what was written to the host file at `offset`. Linux: what generic_perform_write stores.
   void store_in_cache(vm::MemorySystem& memory, uint64_t offset, std::span<const std::byte> bytes);
-  // The file has this size and these times now, by our own doing.
-  void note_own_change(const FileStat& stat);
+  // The file has this size now. Where somebody on the host cut or extended it, the cached pages at its end follow.
+  void adopt_size(uint64_t bytes);
+  // Asks the host for the size.
+  void refresh_size() { adopt_size(store->host_size()); }
+  // The cached pages of a range take the host's bytes.
+  void reread(uint64_t offset, uint64_t length);
+  // These are its times now, by our own doing.
+  void note_times(const FileStat& stat);
 };
 
 enum class FdUse : uint8_t { kRead, kWrite, kReadWrite };

@@ -186,7 +186,7 @@ void HostStream::note_written(uint64_t end, std::span<const std::byte> bytes) {
   const auto inode = inodes_.find(identity_);
   if (inode != nullptr && end >= bytes.size()) {
     inode->store_in_cache(memory_, end - bytes.size(), bytes);
-    inode->store->refresh_size();
+    inode->refresh_size();
   }
 }
 
