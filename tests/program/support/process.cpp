@@ -79,6 +79,8 @@ int child_main(void* argument) {
   if (!start.aslr) {
     ::personality(ADDR_NO_RANDOMIZE);
   }
+  const struct rlimit no_core { 0, 0 };
+  ::setrlimit(RLIMIT_CORE, &no_core);
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
