@@ -3,8 +3,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-// The driver's source: a fuzz target is built from one file.
+// The driver's sources: a fuzz target is built from one file.
 #include "tests/unit/vm/vm_model.cpp"
+#include "tests/unit/vm/vm_model_calls.cpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fl::vm;

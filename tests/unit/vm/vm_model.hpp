@@ -17,6 +17,21 @@
 
 namespace fl::vm::test {
 
+// Where things stand, in page numbers.
+namespace model {
+// Fixed addresses come from here. A page-table border lies inside, so that tables come and go.
+inline constexpr uint32_t kArena = 0x103f0;
+inline constexpr uint32_t kArenaPages = 64;
+inline constexpr uint32_t kMmapBase = kArena + kArenaPages;
+inline constexpr uint32_t kHeap = 0x8100;
+inline constexpr uint32_t kHeapPages = 12;
+inline constexpr uint32_t kStackTop = 0x20000;
+inline constexpr uint32_t kStackLimit = 24;
+inline constexpr uint32_t kMostMapped = 160;
+
+inline VirtAddr at(uint32_t vpn) { return VirtAddr(vpn << kPageShift); }
+}  // namespace model
+
 // A number below n (n > 0); the source of every decision.
 using Choose = std::function<uint32_t(uint32_t n)>;
 
@@ -104,5 +119,15 @@ class ModelDriver {
   bool injected_ = false;
   std::string last_;
 };
+
+template <typename T>
+void ModelDriver::expect(const Result<T>& is, Errno should_be, const char* what) {
+  const Errno got = is ? Errno{} : is.error();
+  if (got != should_be) {
+    mismatch(fmt::format("{} answered {}, expected {}", what, is ? "success" : errno_name(got),
+                         should_be == Errno{} ? "success" : errno_name(should_be)));
+  }
+  successes_ += is ? 1 : 0;
+}
 
 }  // namespace fl::vm::test
