@@ -1,5 +1,5 @@
-// Which of our functions libunicorn really calls. A library linked with -Bsymbolic, or a program linked without exported
-// symbols, calls its own: then the addresses differ and the CPU falls back to a block hook.
+// Which of our functions libunicorn really calls. A library linked with -Bsymbolic, or a program linked without
+// exported symbols, calls its own: then the addresses differ and the CPU falls back to a block hook.
 #include "emu/cpu/block_counter.hpp"
 
 #include <dlfcn.h>

@@ -1,10 +1,10 @@
 // Counting executed blocks: the source of virtual time and of the scheduler's quantum, and the way to stop the CPU.
 //
-// libunicorn calls helper_check_exit_request_x86_64 at the start of each translated block. interpose_blocks.cpp replaces
-// it by one that counts in `fl_block_gate` and goes on while blocks < limit; lowering the limit stops the CPU at the next
-// block, also from a host signal handler. Without interposition a block hook counts in the same gate (35 % slower).
-// The gate is the project's one global: code that the translator emits has no place for a context of ours. It belongs to
-// the UnicornCpu that runs; several in one process take turns.
+// libunicorn calls helper_check_exit_request_x86_64 at the start of each translated block. interpose_blocks.cpp
+// replaces it by one that counts in `fl_block_gate` and goes on while blocks < limit; lowering the limit stops the CPU
+// at the next block, also from a host signal handler. Without interposition a block hook counts in the same gate (35 %
+// slower). The gate is the project's one global: code that the translator emits has no place for a context of ours. It
+// belongs to the UnicornCpu that runs; several in one process take turns.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // What the engine remembers about memory: its TLB and the translated code.
 //
 // The TLB has no flush of one page and grows only when it is flushed: 256 entries at first, twice as many after a flush
-// that finds more than 70 % used, fewer again after a while on the host's clock. So fills are counted, and when they show
-// that the TLB is too small it is flushed to let it grow, up to a cap: a flush costs in proportion to the size.
+// that finds more than 70 % used, fewer again after a while on the host's clock. So fills are counted, and when they
+// show that the TLB is too small it is flushed to let it grow, up to a cap: a flush costs in proportion to the size.
 //
 // Translated code is kept by physical frame and outlives TLB flushes. The engine can drop it by virtual address only:
 // pages of a reserved window stand for the frames during the call.

@@ -6,7 +6,8 @@
 
 namespace fl::emu {
 
-// Where a kernel puts its flat segments and the three TLS descriptors in the GDT. Linux: arch/x86/include/asm/segment.h.
+// Where a kernel puts its flat segments and the three TLS descriptors in the GDT. Linux:
+// arch/x86/include/asm/segment.h.
 struct SegmentLayout {
   uint16_t kernel_code = 0x60, kernel_data = 0x68;
   uint16_t user_code = 0x73, user_data = 0x7b;

@@ -1,8 +1,9 @@
-// The one processor that every guest sees, whatever the host is: CPUID decides which string functions a libc picks, and so
-// which pages of it fault.
+// The one processor that every guest sees, whatever the host is: CPUID decides which string functions a libc picks, and
+// so which pages of it fault.
 //
-// An AMD-like processor with SSE to SSE4.2 and POPCNT, without XSAVE, AVX, RDRAND and SYSENTER/SYSCALL; every feature that
-// it reports is implemented by the engine. A kernel for it uses int 0x80 in its vDSO and 512-byte FXSAVE signal frames.
+// An AMD-like processor with SSE to SSE4.2 and POPCNT, without XSAVE, AVX, RDRAND and SYSENTER/SYSCALL; every feature
+// that it reports is implemented by the engine. A kernel for it uses int 0x80 in its vDSO and 512-byte FXSAVE signal
+// frames.
 #pragma once
 
 #include <cstdint>

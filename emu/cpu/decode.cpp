@@ -14,105 +14,113 @@ namespace {
 
 constexpr size_t kCacheEntries = 2048;
 
+template <size_t N>
+bool among(unsigned id, const unsigned (&list)[N]) {
+  return std::find(std::begin(list), std::end(list), id) != std::end(list);
+}
+
 int8_t register_number(x86_reg reg) {
-  switch (reg) {
-    case X86_REG_EAX: case X86_REG_AX: return MemoryOperand::kEax;
-    case X86_REG_ECX: case X86_REG_CX: return MemoryOperand::kEcx;
-    case X86_REG_EDX: case X86_REG_DX: return MemoryOperand::kEdx;
-    case X86_REG_EBX: case X86_REG_BX: return MemoryOperand::kEbx;
-    case X86_REG_ESP: case X86_REG_SP: return MemoryOperand::kEsp;
-    case X86_REG_EBP: case X86_REG_BP: return MemoryOperand::kEbp;
-    case X86_REG_ESI: case X86_REG_SI: return MemoryOperand::kEsi;
-    case X86_REG_EDI: case X86_REG_DI: return MemoryOperand::kEdi;
-    default: return MemoryOperand::kNone;
+  constexpr x86_reg kWide[] = {X86_REG_EAX, X86_REG_ECX, X86_REG_EDX, X86_REG_EBX,
+                               X86_REG_ESP, X86_REG_EBP, X86_REG_ESI, X86_REG_EDI};
+  constexpr x86_reg kNarrow[] = {X86_REG_AX, X86_REG_CX, X86_REG_DX, X86_REG_BX,
+                                 X86_REG_SP, X86_REG_BP, X86_REG_SI, X86_REG_DI};
+  for (int8_t at = 0; at < 8; ++at) {
+    if (reg == kWide[at] || reg == kNarrow[at]) {
+      return at;
+    }
   }
+  return MemoryOperand::kNone;
 }
 
 MemoryOperand::Segment segment_of(const x86_op_mem& mem) {
   switch (mem.segment) {
-    case X86_REG_CS: return MemoryOperand::kCs;
-    case X86_REG_DS: return MemoryOperand::kDs;
-    case X86_REG_ES: return MemoryOperand::kEs;
-    case X86_REG_SS: return MemoryOperand::kSs;
-    case X86_REG_FS: return MemoryOperand::kFs;
-    case X86_REG_GS: return MemoryOperand::kGs;
-    default: break;
+    case X86_REG_CS:
+      return MemoryOperand::kCs;
+    case X86_REG_DS:
+      return MemoryOperand::kDs;
+    case X86_REG_ES:
+      return MemoryOperand::kEs;
+    case X86_REG_SS:
+      return MemoryOperand::kSs;
+    case X86_REG_FS:
+      return MemoryOperand::kFs;
+    case X86_REG_GS:
+      return MemoryOperand::kGs;
+    default:
+      break;
   }
   const int8_t base = register_number(mem.base);
   return base == MemoryOperand::kEsp || base == MemoryOperand::kEbp ? MemoryOperand::kSs : MemoryOperand::kDs;
 }
 
-bool accesses_port(unsigned id) {
-  switch (id) {
-    case X86_INS_IN: case X86_INS_OUT: case X86_INS_INSB: case X86_INS_INSW: case X86_INS_INSD: case X86_INS_OUTSB:
-    case X86_INS_OUTSW: case X86_INS_OUTSD:
-      return true;
+constexpr unsigned kPortInstructions[] = {X86_INS_IN,   X86_INS_OUT,   X86_INS_INSB,  X86_INS_INSW,
+                                          X86_INS_INSD, X86_INS_OUTSB, X86_INS_OUTSW, X86_INS_OUTSD};
+bool accesses_port(unsigned id) { return among(id, kPortInstructions); }
+
+MemoryOperand::Segment segment_override(uint8_t prefix) {
+  switch (prefix) {
+    case X86_PREFIX_CS:
+      return MemoryOperand::kCs;
+    case X86_PREFIX_SS:
+      return MemoryOperand::kSs;
+    case X86_PREFIX_ES:
+      return MemoryOperand::kEs;
+    case X86_PREFIX_FS:
+      return MemoryOperand::kFs;
+    case X86_PREFIX_GS:
+      return MemoryOperand::kGs;
     default:
-      return false;
+      return MemoryOperand::kDs;
   }
 }
 
 // Instructions that name memory without accessing it.
-bool only_names_memory(unsigned id) {
-  switch (id) {
-    case X86_INS_LEA: case X86_INS_NOP: case X86_INS_PREFETCH: case X86_INS_PREFETCHW: case X86_INS_PREFETCHNTA:
-    case X86_INS_PREFETCHT0: case X86_INS_PREFETCHT1: case X86_INS_PREFETCHT2: case X86_INS_INVLPG:
-      return true;
-    default:
-      return false;
-  }
-}
+constexpr unsigned kMemoryNamers[] = {X86_INS_LEA,        X86_INS_NOP,         X86_INS_PREFETCH,
+                                      X86_INS_PREFETCHW,  X86_INS_PREFETCHNTA, X86_INS_PREFETCHT0,
+                                      X86_INS_PREFETCHT1, X86_INS_PREFETCHT2,  X86_INS_INVLPG};
+bool only_names_memory(unsigned id) { return among(id, kMemoryNamers); }
 
 // The first operand is read and written (rule B1: one write fault).
-bool modifies_destination(unsigned id) {
-  switch (id) {
-    case X86_INS_ADD: case X86_INS_ADC: case X86_INS_SUB: case X86_INS_SBB: case X86_INS_AND: case X86_INS_OR:
-    case X86_INS_XOR: case X86_INS_INC: case X86_INS_DEC: case X86_INS_NOT: case X86_INS_NEG: case X86_INS_SHL:
-    case X86_INS_SAL: case X86_INS_SHR: case X86_INS_SAR: case X86_INS_ROL: case X86_INS_ROR: case X86_INS_RCL:
-    case X86_INS_RCR: case X86_INS_SHLD: case X86_INS_SHRD: case X86_INS_BTS: case X86_INS_BTR: case X86_INS_BTC:
-    case X86_INS_XADD: case X86_INS_XCHG: case X86_INS_CMPXCHG: case X86_INS_CMPXCHG8B:
-      return true;
-    default:
-      return false;
-  }
-}
+constexpr unsigned kModifiers[] = {
+    X86_INS_ADD, X86_INS_ADC, X86_INS_SUB, X86_INS_SBB,  X86_INS_AND,  X86_INS_OR,      X86_INS_XOR,
+    X86_INS_INC, X86_INS_DEC, X86_INS_NOT, X86_INS_NEG,  X86_INS_SHL,  X86_INS_SAL,     X86_INS_SHR,
+    X86_INS_SAR, X86_INS_ROL, X86_INS_ROR, X86_INS_RCL,  X86_INS_RCR,  X86_INS_SHLD,    X86_INS_SHRD,
+    X86_INS_BTS, X86_INS_BTR, X86_INS_BTC, X86_INS_XADD, X86_INS_XCHG, X86_INS_CMPXCHG, X86_INS_CMPXCHG8B};
+bool modifies_destination(unsigned id) { return among(id, kModifiers); }
 
 // A memory operand in the first place is a source, not a destination.
-bool only_reads(unsigned id) {
-  switch (id) {
-    case X86_INS_CMP: case X86_INS_TEST: case X86_INS_PUSH: case X86_INS_CALL: case X86_INS_JMP: case X86_INS_LCALL:
-    case X86_INS_LJMP: case X86_INS_MUL: case X86_INS_DIV: case X86_INS_IDIV: case X86_INS_IMUL: case X86_INS_BT:
-    case X86_INS_CMPSB: case X86_INS_CMPSW: case X86_INS_CMPSD: case X86_INS_SCASB: case X86_INS_SCASW:
-    case X86_INS_SCASD: case X86_INS_FLD: case X86_INS_FILD: case X86_INS_FBLD: case X86_INS_FADD: case X86_INS_FIADD:
-    case X86_INS_FSUB: case X86_INS_FISUB: case X86_INS_FSUBR: case X86_INS_FISUBR: case X86_INS_FMUL:
-    case X86_INS_FIMUL: case X86_INS_FDIV: case X86_INS_FIDIV: case X86_INS_FDIVR: case X86_INS_FIDIVR:
-    case X86_INS_FCOM: case X86_INS_FCOMP: case X86_INS_FICOM: case X86_INS_FICOMP: case X86_INS_FLDCW:
-    case X86_INS_FLDENV: case X86_INS_FRSTOR: case X86_INS_FXRSTOR: case X86_INS_LDMXCSR: case X86_INS_VERR:
-    case X86_INS_VERW: case X86_INS_LGDT: case X86_INS_LIDT: case X86_INS_LLDT: case X86_INS_LTR: case X86_INS_LMSW:
-    case X86_INS_CLFLUSH: case X86_INS_OUTSB: case X86_INS_OUTSW: case X86_INS_OUTSD:
-      return true;
-    default:
-      return false;
-  }
-}
+constexpr unsigned kReaders[] = {
+    X86_INS_CMP,     X86_INS_TEST,   X86_INS_PUSH,  X86_INS_CALL,   X86_INS_JMP,    X86_INS_LCALL,   X86_INS_LJMP,
+    X86_INS_MUL,     X86_INS_DIV,    X86_INS_IDIV,  X86_INS_IMUL,   X86_INS_BT,     X86_INS_CMPSB,   X86_INS_CMPSW,
+    X86_INS_CMPSD,   X86_INS_SCASB,  X86_INS_SCASW, X86_INS_SCASD,  X86_INS_FLD,    X86_INS_FILD,    X86_INS_FBLD,
+    X86_INS_FADD,    X86_INS_FIADD,  X86_INS_FSUB,  X86_INS_FISUB,  X86_INS_FSUBR,  X86_INS_FISUBR,  X86_INS_FMUL,
+    X86_INS_FIMUL,   X86_INS_FDIV,   X86_INS_FIDIV, X86_INS_FDIVR,  X86_INS_FIDIVR, X86_INS_FCOM,    X86_INS_FCOMP,
+    X86_INS_FICOM,   X86_INS_FICOMP, X86_INS_FLDCW, X86_INS_FLDENV, X86_INS_FRSTOR, X86_INS_FXRSTOR, X86_INS_LDMXCSR,
+    X86_INS_VERR,    X86_INS_VERW,   X86_INS_LGDT,  X86_INS_LIDT,   X86_INS_LLDT,   X86_INS_LTR,     X86_INS_LMSW,
+    X86_INS_CLFLUSH, X86_INS_OUTSB,  X86_INS_OUTSW, X86_INS_OUTSD};
+bool only_reads(unsigned id) { return among(id, kReaders); }
 
 // Sizes that Capstone leaves out or gets wrong; 0: Capstone's is right.
+struct FixedSize {
+  unsigned id;
+  uint32_t bytes, bytes16;  // with 32-bit and with 16-bit operand size
+};
+constexpr FixedSize kFixedSizes[] = {
+    {X86_INS_FXSAVE, 512, 512}, {X86_INS_FXRSTOR, 512, 512}, {X86_INS_FNSAVE, 108, 94}, {X86_INS_FRSTOR, 108, 94},
+    {X86_INS_FNSTENV, 28, 14},  {X86_INS_FLDENV, 28, 14},    {X86_INS_FNSTCW, 2, 2},    {X86_INS_FLDCW, 2, 2},
+    {X86_INS_FNSTSW, 2, 2},     {X86_INS_FBLD, 10, 10},      {X86_INS_FBSTP, 10, 10},   {X86_INS_LDMXCSR, 4, 4},
+    {X86_INS_STMXCSR, 4, 4},    {X86_INS_CMPXCHG8B, 8, 8},   {X86_INS_LDS, 6, 4},       {X86_INS_LES, 6, 4},
+    {X86_INS_LSS, 6, 4},        {X86_INS_LFS, 6, 4},         {X86_INS_LGS, 6, 4},       {X86_INS_LJMP, 6, 4},
+    {X86_INS_LCALL, 6, 4},      {X86_INS_BOUND, 8, 4},       {X86_INS_SGDT, 6, 6},      {X86_INS_SIDT, 6, 6},
+    {X86_INS_CLFLUSH, 1, 1},
+};
 uint32_t fixed_size(unsigned id, bool operand16) {
-  switch (id) {
-    case X86_INS_FXSAVE: case X86_INS_FXRSTOR: return 512;
-    case X86_INS_FNSAVE: case X86_INS_FRSTOR: return operand16 ? 94 : 108;
-    case X86_INS_FNSTENV: case X86_INS_FLDENV: return operand16 ? 14 : 28;
-    case X86_INS_FNSTCW: case X86_INS_FLDCW: case X86_INS_FNSTSW: return 2;
-    case X86_INS_FBLD: case X86_INS_FBSTP: return 10;
-    case X86_INS_LDMXCSR: case X86_INS_STMXCSR: return 4;
-    case X86_INS_CMPXCHG8B: return 8;
-    case X86_INS_LDS: case X86_INS_LES: case X86_INS_LSS: case X86_INS_LFS: case X86_INS_LGS: case X86_INS_LJMP:
-    case X86_INS_LCALL: return operand16 ? 4 : 6;
-    case X86_INS_BOUND: return operand16 ? 4 : 8;
-    case X86_INS_SGDT: case X86_INS_SIDT: return 6;
-    case X86_INS_CLFLUSH: return 1;
-    default: return 0;
+  for (const FixedSize& fixed : kFixedSizes) {
+    if (fixed.id == id) {
+      return operand16 ? fixed.bytes16 : fixed.bytes;
+    }
   }
+  return 0;
 }
 
 void add(Instruction& to, const MemoryOperand& operand) {
@@ -144,19 +152,28 @@ void add_stack_operands(Instruction& to, const cs_insn& insn, bool operand16) {
   const uint32_t word = operand16 ? 2 : 4;
   const cs_x86& x86 = insn.detail->x86;
   switch (insn.id) {
-    case X86_INS_PUSH: case X86_INS_CALL: case X86_INS_PUSHF: case X86_INS_PUSHFD:
+    case X86_INS_PUSH:
+    case X86_INS_CALL:
+    case X86_INS_PUSHF:
+    case X86_INS_PUSHFD:
       return add(to, pushed(word));
     case X86_INS_LCALL:
       return add(to, pushed_in_turn(2, word));
-    case X86_INS_PUSHAW: case X86_INS_PUSHAL:
+    case X86_INS_PUSHAW:
+    case X86_INS_PUSHAL:
       return add(to, pushed_in_turn(8, word));
-    case X86_INS_POP: case X86_INS_RET: case X86_INS_POPF: case X86_INS_POPFD:
+    case X86_INS_POP:
+    case X86_INS_RET:
+    case X86_INS_POPF:
+    case X86_INS_POPFD:
       return add(to, popped(word));
     case X86_INS_RETF:
       return add(to, popped(2 * word));
-    case X86_INS_IRET: case X86_INS_IRETD:
+    case X86_INS_IRET:
+    case X86_INS_IRETD:
       return add(to, popped(3 * word));
-    case X86_INS_POPAW: case X86_INS_POPAL:
+    case X86_INS_POPAW:
+    case X86_INS_POPAL:
       return add(to, popped(8 * word));
     case X86_INS_LEAVE: {
       MemoryOperand saved = popped(word);
@@ -177,27 +194,19 @@ void add_stack_operands(Instruction& to, const cs_insn& insn, bool operand16) {
   }
 }
 
+constexpr unsigned kDescriptorReaders[] = {X86_INS_LDS,  X86_INS_LES,   X86_INS_LSS,  X86_INS_LFS,  X86_INS_LGS,
+                                           X86_INS_LJMP, X86_INS_LCALL, X86_INS_RETF, X86_INS_IRET, X86_INS_IRETD,
+                                           X86_INS_LAR,  X86_INS_LSL,   X86_INS_VERR, X86_INS_VERW};
 bool reads_descriptors(const cs_insn& insn) {
-  const cs_x86& x86 = insn.detail->x86;
-  switch (insn.id) {
-    case X86_INS_LDS: case X86_INS_LES: case X86_INS_LSS: case X86_INS_LFS: case X86_INS_LGS: case X86_INS_LJMP:
-    case X86_INS_LCALL: case X86_INS_RETF: case X86_INS_IRET: case X86_INS_IRETD: case X86_INS_LAR: case X86_INS_LSL:
-    case X86_INS_VERR: case X86_INS_VERW:
-      return true;
-    case X86_INS_MOV: case X86_INS_POP:
-      break;
-    default:
-      return false;
+  if (insn.id != X86_INS_MOV && insn.id != X86_INS_POP) {
+    return among(insn.id, kDescriptorReaders);
   }
+  const cs_x86& x86 = insn.detail->x86;
   if (x86.op_count == 0 || x86.operands[0].type != X86_OP_REG) {
     return false;
   }
-  switch (x86.operands[0].reg) {
-    case X86_REG_DS: case X86_REG_ES: case X86_REG_SS: case X86_REG_FS: case X86_REG_GS:
-      return true;
-    default:
-      return false;
-  }
+  const x86_reg reg = x86.operands[0].reg;
+  return reg == X86_REG_DS || reg == X86_REG_ES || reg == X86_REG_SS || reg == X86_REG_FS || reg == X86_REG_GS;
 }
 
 SelectorSource selector_source(const cs_insn& insn, bool operand16) {
@@ -212,13 +221,20 @@ SelectorSource selector_source(const cs_insn& insn, bool operand16) {
       return {.kind = Kind::kMemory};
     case X86_INS_POP:
       return {.kind = Kind::kMemory};
-    case X86_INS_LJMP: case X86_INS_LCALL:
+    case X86_INS_LJMP:
+    case X86_INS_LCALL:
       if (x86.operands[0].type == X86_OP_IMM) {
         return {.kind = Kind::kImmediate, .immediate = static_cast<uint16_t>(x86.operands[0].imm)};
       }
       return {.kind = Kind::kMemory, .offset = offset_size};
-    case X86_INS_LDS: case X86_INS_LES: case X86_INS_LSS: case X86_INS_LFS: case X86_INS_LGS: case X86_INS_RETF:
-    case X86_INS_IRET: case X86_INS_IRETD:
+    case X86_INS_LDS:
+    case X86_INS_LES:
+    case X86_INS_LSS:
+    case X86_INS_LFS:
+    case X86_INS_LGS:
+    case X86_INS_RETF:
+    case X86_INS_IRET:
+    case X86_INS_IRETD:
       return {.kind = Kind::kMemory, .offset = offset_size};
     default:
       return {};
@@ -236,10 +252,9 @@ Instruction translate(const cs_insn& insn) {
   }
   result.port_io = accesses_port(insn.id);
   result.rotates_through_carry = insn.id == X86_INS_RCL || insn.id == X86_INS_RCR;
-  result.compares_strings =
-      insn.id == X86_INS_CMPSB || insn.id == X86_INS_CMPSW || (insn.id == X86_INS_CMPSD && insn.bytes[0] != 0x0f &&
-                                                               x86.op_count == 2 && x86.operands[0].type == X86_OP_MEM &&
-                                                               x86.operands[1].type == X86_OP_MEM);
+  result.compares_strings = insn.id == X86_INS_CMPSB || insn.id == X86_INS_CMPSW ||
+                            (insn.id == X86_INS_CMPSD && insn.bytes[0] != 0x0f && x86.op_count == 2 &&
+                             x86.operands[0].type == X86_OP_MEM && x86.operands[1].type == X86_OP_MEM);
 
   // A pop reads the stack before it writes its destination.
   if (insn.id == X86_INS_POP) {
@@ -266,8 +281,8 @@ Instruction translate(const cs_insn& insn) {
       } else if (at == 0 && !only_reads(insn.id)) {
         operand.use = OperandUse::kWrite;
       }
-      const bool bit_test = insn.id == X86_INS_BT || insn.id == X86_INS_BTS || insn.id == X86_INS_BTR ||
-                            insn.id == X86_INS_BTC;
+      const bool bit_test =
+          insn.id == X86_INS_BT || insn.id == X86_INS_BTS || insn.id == X86_INS_BTR || insn.id == X86_INS_BTC;
       if (bit_test && at == 0 && x86.op_count > 1 && x86.operands[1].type == X86_OP_REG) {
         operand.form = AddressForm::kBitString;
         operand.bit_register = register_number(x86.operands[1].reg);
@@ -287,14 +302,7 @@ Instruction translate(const cs_insn& insn) {
     table.base = MemoryOperand::kEbx;
     table.address16 = x86.addr_size == 2;
     table.size = 1;
-    switch (x86.prefix[1]) {
-      case X86_PREFIX_CS: table.segment = MemoryOperand::kCs; break;
-      case X86_PREFIX_SS: table.segment = MemoryOperand::kSs; break;
-      case X86_PREFIX_ES: table.segment = MemoryOperand::kEs; break;
-      case X86_PREFIX_FS: table.segment = MemoryOperand::kFs; break;
-      case X86_PREFIX_GS: table.segment = MemoryOperand::kGs; break;
-      default: break;
-    }
+    table.segment = segment_override(x86.prefix[1]);
     add(result, table);
   }
   if ((insn.id == X86_INS_MASKMOVQ || insn.id == X86_INS_MASKMOVDQU) && result.operands == 0) {

@@ -134,8 +134,8 @@ struct ExactFault {
   enum class Limit : uint8_t { kKept, kViolated, kViolatedOnStack };
   Limit limit = Limit::kKept;
 };
-// `may_write(page)`: whether the user may write the page now, without side effects. nullopt: no operand of the instruction
-// lies in the page.
+// `may_write(page)`: whether the user may write the page now, without side effects. nullopt: no operand of the
+// instruction lies in the page.
 std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,
                                       const SegmentBase& segment_base, VirtAddr missed, mmu::Access access,
                                       const std::function<bool(VirtAddr page)>& may_write);

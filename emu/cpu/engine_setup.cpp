@@ -1,9 +1,9 @@
 // Opening the engine, its GDT and hooks, and the one way into ring 3.
 //
-// Unicorn starts in ring 0 without segments. Flat kernel segments come first: the engine recomputes its flags from ss at
-// every segment load, and without a 32-bit ss the stack silently becomes a 16-bit one. Then a real iret from a kernel page
-// enters ring 3 once, towards an address that is refused; from then on the engine never leaves ring 3, and run() only
-// writes registers.
+// Unicorn starts in ring 0 without segments. Flat kernel segments come first: the engine recomputes its flags from ss
+// at every segment load, and without a 32-bit ss the stack silently becomes a 16-bit one. Then a real iret from a
+// kernel page enters ring 3 once, towards an address that is refused; from then on the engine never leaves ring 3, and
+// run() only writes registers.
 #include <sys/mman.h>
 
 #include <cstring>
@@ -112,8 +112,8 @@ void UnicornCpu::enter_ring3() {
   constexpr uint8_t kIret = 0xcf;
   monitor_.get()[kPageSize] = kIret;
   const uint32_t user_eip = 0;
-  const std::array<uint32_t, 5> frame = {user_eip, segments.user_code, guest::Eflags::kFixed | guest::Eflags::kInterrupt, 0,
-                                         segments.user_data};
+  const std::array<uint32_t, 5> frame = {user_eip, segments.user_code,
+                                         guest::Eflags::kFixed | guest::Eflags::kInterrupt, 0, segments.user_data};
   const uint32_t esp = kStackPage.value() + 0x800;
   std::memcpy(monitor_.get() + 2 * kPageSize + 0x800, frame.data(), sizeof frame);
 
@@ -144,8 +144,9 @@ void UnicornCpu::enter_ring3() {
   pristine_registers_ = loaded_;
 }
 
-// The engine remembers that a #DE, #TS, #NP, #SS or #GP was raised until it has delivered it through an IDT, which never
-// happens here: a second one would become a double fault, a third one a reset. Only its saved context can forget that.
+// The engine remembers that a #DE, #TS, #NP, #SS or #GP was raised until it has delivered it through an IDT, which
+// never happens here: a second one would become a double fault, a third one a reset. Only its saved context can forget
+// that.
 void UnicornCpu::forget_exception() {
   const guest::FxState fpu = save();
   must(uc_context_restore(uc_, pristine_.get()), "context");

@@ -2,7 +2,8 @@
 //
 // A hit becomes an entry with these rights (measured to be both right and fast):
 //   * W only if the table entry is writable and dirty, so that the first store comes here and sets D;
-//   * a frame that code was fetched from (`has_code`, sticky) gets X with its W: without X the engine stops watching the
+//   * a frame that code was fetched from (`has_code`, sticky) gets X with its W: without X the engine stops watching
+//   the
 //     page for changed code; every other frame gets W or X, never both, because both make stores slow;
 //   * the first fetch from a frame takes away all writable entries for it: a flush, if one may exist.
 // A page that must not be executed (no-execute bit) gets no X. A store to such an alias of a code frame drops the code
@@ -17,9 +18,12 @@ namespace {
 
 mmu::Access access_of(uc_mem_type type) {
   switch (type) {
-    case UC_MEM_WRITE: return mmu::Access::kWrite;
-    case UC_MEM_FETCH: return mmu::Access::kFetch;
-    default: return mmu::Access::kRead;
+    case UC_MEM_WRITE:
+      return mmu::Access::kWrite;
+    case UC_MEM_FETCH:
+      return mmu::Access::kFetch;
+    default:
+      return mmu::Access::kRead;
   }
 }
 

@@ -37,7 +37,7 @@ guest::FxState UnicornCpu::save() {
   uint16_t control = 0, status = 0, tags = 0, opcode = 0, code_segment = 0, data_segment = 0;
   uint64_t instruction = 0, data = 0;
   uint32_t mxcsr = 0;
-  const int ids[] = {UC_X86_REG_FPCW, UC_X86_REG_FPSW, UC_X86_REG_FPTAG, UC_X86_REG_FOP, UC_X86_REG_FCS,
+  const int ids[] = {UC_X86_REG_FPCW, UC_X86_REG_FPSW, UC_X86_REG_FPTAG, UC_X86_REG_FOP,  UC_X86_REG_FCS,
                      UC_X86_REG_FDS,  UC_X86_REG_FIP,  UC_X86_REG_FDP,   UC_X86_REG_MXCSR};
   void* values[] = {&control, &status, &tags, &opcode, &code_segment, &data_segment, &instruction, &data, &mxcsr};
   FL_CHECK(uc_reg_read_batch(uc_, ids, values, std::size(ids)) == UC_ERR_OK, "FPU state");

@@ -4,8 +4,9 @@
 // hook stop the engine, and spills the guest's registers for it. Empty, guest code runs 1.3 to 2 times faster; nothing
 // here uses memory hooks (the fill hook stops the engine by itself).
 //
-// helper_check_exit_request_x86_64(uc, in_delay_slot): called at the start of each block. Ours counts. The original finds
-// the guest's EIP from its own return address, so it must be reached by a jump, whatever the optimiser does: assembly.
+// helper_check_exit_request_x86_64(uc, in_delay_slot): called at the start of each block. Ours counts. The original
+// finds the guest's EIP from its own return address, so it must be reached by a jump, whatever the optimiser does:
+// assembly.
 //
 // Linked as objects with exported symbols (CMake: fl_link_emulator); switched off with -DFAULTLINE_INTERPOSE=OFF.
 #include <dlfcn.h>

@@ -2,9 +2,9 @@
 // executes them, so that emulators can hook ports. These helpers raise the exception. (ins stores a zero byte before it
 // asks for the port; the page fault of such a store is turned into #GP in traps.cpp.)
 //
-// raise_exception_err_ra(env, vector, error_code, retaddr) is libunicorn's and does not return; it finds the guest's EIP
-// from the address of the call in the translated code, two bytes before our return address. A compiler may merge equal
-// functions, after which there would be another return address: assembly.
+// raise_exception_err_ra(env, vector, error_code, retaddr) is libunicorn's and does not return; it finds the guest's
+// EIP from the address of the call in the translated code, two bytes before our return address. A compiler may merge
+// equal functions, after which there would be another return address: assembly.
 #include "emu/cpu/block_counter.hpp"
 
 #if !defined(__x86_64__)

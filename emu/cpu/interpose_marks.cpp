@@ -1,9 +1,10 @@
-// Two helpers of libunicorn with a mark left before they do their work; both are reached by a jump, as if called directly.
+// Two helpers of libunicorn with a mark left before they do their work; both are reached by a jump, as if called
+// directly.
 //
-// helper_raise_interrupt(env, vector, length): int n, int3. The mark is the instruction's length: it tells int n from the
-// exception with the same number, and where the instruction starts, prefixes included.
-// helper_load_seg(env, register, selector): the guest loads a segment register. Without the mark segment registers need
-// not be read back after a run.
+// helper_raise_interrupt(env, vector, length): int n, int3. The mark is the instruction's length: it tells int n from
+// the exception with the same number, and where the instruction starts, prefixes included. helper_load_seg(env,
+// register, selector): the guest loads a segment register. Without the mark segment registers need not be read back
+// after a run.
 #include <dlfcn.h>
 
 #include "emu/cpu/block_counter.hpp"

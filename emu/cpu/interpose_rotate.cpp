@@ -1,9 +1,9 @@
-// rcl and rcr on memory: the helpers rotate CF (and set OF) before the store, so a store that faults leaves changed flags
-// and the retried instruction would rotate them again. These wrappers keep the flags from before; the CPU puts them back
-// when the write of such an instruction faults.
+// rcl and rcr on memory: the helpers rotate CF (and set OF) before the store, so a store that faults leaves changed
+// flags and the retried instruction would rotate them again. These wrappers keep the flags from before; the CPU puts
+// them back when the write of such an instruction faults.
 //
-// The helper finds all flags in the engine's cc_src, whose place in the engine's private state has no API. It is learned:
-// of the words that can be cc_src, it is the one that the original changes.
+// The helper finds all flags in the engine's cc_src, whose place in the engine's private state has no API. It is
+// learned: of the words that can be cc_src, it is the one that the original changes.
 #include <dlfcn.h>
 
 #include <array>

@@ -1,7 +1,7 @@
 // Where the CPU keeps its own pages: addresses at the top of the kernel's half that no page table maps.
 //
-// The fill hook answers for them only in the cases that UnicornCpu::Phase names; a guest's access to them is a fault like
-// one to any kernel address. They are not in simulated RAM: physically they follow the largest possible RAM.
+// The fill hook answers for them only in the cases that UnicornCpu::Phase names; a guest's access to them is a fault
+// like one to any kernel address. They are not in simulated RAM: physically they follow the largest possible RAM.
 #pragma once
 
 #include <cstdint>

@@ -6,15 +6,24 @@
 namespace fl::emu {
 uint32_t register_value(const guest::Registers& regs, int8_t reg) {
   switch (reg) {
-    case MemoryOperand::kEax: return regs.eax;
-    case MemoryOperand::kEcx: return regs.ecx;
-    case MemoryOperand::kEdx: return regs.edx;
-    case MemoryOperand::kEbx: return regs.ebx;
-    case MemoryOperand::kEsp: return regs.esp;
-    case MemoryOperand::kEbp: return regs.ebp;
-    case MemoryOperand::kEsi: return regs.esi;
-    case MemoryOperand::kEdi: return regs.edi;
-    default: return 0;
+    case MemoryOperand::kEax:
+      return regs.eax;
+    case MemoryOperand::kEcx:
+      return regs.ecx;
+    case MemoryOperand::kEdx:
+      return regs.edx;
+    case MemoryOperand::kEbx:
+      return regs.ebx;
+    case MemoryOperand::kEsp:
+      return regs.esp;
+    case MemoryOperand::kEbp:
+      return regs.ebp;
+    case MemoryOperand::kEsi:
+      return regs.esi;
+    case MemoryOperand::kEdi:
+      return regs.edi;
+    default:
+      return 0;
   }
 }
 
@@ -22,12 +31,18 @@ namespace {
 
 uint16_t selector_of(const guest::Registers& regs, MemoryOperand::Segment segment) {
   switch (segment) {
-    case MemoryOperand::kCs: return regs.cs;
-    case MemoryOperand::kSs: return regs.ss;
-    case MemoryOperand::kEs: return regs.es;
-    case MemoryOperand::kFs: return regs.fs;
-    case MemoryOperand::kGs: return regs.gs;
-    case MemoryOperand::kDs: break;
+    case MemoryOperand::kCs:
+      return regs.cs;
+    case MemoryOperand::kSs:
+      return regs.ss;
+    case MemoryOperand::kEs:
+      return regs.es;
+    case MemoryOperand::kFs:
+      return regs.fs;
+    case MemoryOperand::kGs:
+      return regs.gs;
+    case MemoryOperand::kDs:
+      break;
   }
   return regs.ds;
 }
@@ -42,7 +57,8 @@ uint32_t bit_string_offset(const MemoryOperand& operand, const guest::Registers&
 }
 
 // The engine stores the registers of pusha from the lowest address upwards; a processor pushes them.
-std::optional<ExactFault> first_failing_push(const MemorySpan& span, const std::function<bool(VirtAddr page)>& may_write) {
+std::optional<ExactFault> first_failing_push(const MemorySpan& span,
+                                             const std::function<bool(VirtAddr page)>& may_write) {
   for (uint32_t end = span.size; end != 0; end -= span.element) {
     const VirtAddr first = span.addr + (end - span.element);
     const VirtAddr last = span.addr + (end - 1);
@@ -81,8 +97,8 @@ MemorySpan evaluate(const MemoryOperand& operand, const guest::Registers& regs, 
   }
   const uint32_t base = segment_base(selector_of(regs, operand.segment));
   const bool wraps = !operand.address16 && offset + (operand.size - 1) < offset;
-  return MemorySpan{VirtAddr(base + offset), operand.size, operand.use,
-                    wraps,                   operand.segment == MemoryOperand::kSs, operand.element};
+  return MemorySpan{VirtAddr(base + offset), operand.size, operand.use, wraps, operand.segment == MemoryOperand::kSs,
+                    operand.element};
 }
 
 std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,

@@ -14,8 +14,8 @@ using guest::Vector;
 
 constexpr uint32_t kSystemCallVector = 0x80;
 constexpr uint8_t kIntOpcode = 0xcd;
-constexpr uint32_t kArithmeticFlags = Eflags::kCarry | Eflags::kParity | Eflags::kAdjust | Eflags::kZero |
-                                      Eflags::kSign | Eflags::kOverflow;
+constexpr uint32_t kArithmeticFlags =
+    Eflags::kCarry | Eflags::kParity | Eflags::kAdjust | Eflags::kZero | Eflags::kSign | Eflags::kOverflow;
 // Error code of a #GP for a gate: (vector << 3) + "in the IDT".
 constexpr uint32_t gate_error(uint32_t vector) { return vector << 3 | 2; }
 
@@ -86,7 +86,8 @@ Trap UnicornCpu::page_fault(guest::Registers& regs) {
     }
     if (instruction.rotates_through_carry && miss_.access == mmu::Access::kWrite && fl_rotate_flags.known) {
       // The helper has rotated the flags already; see interpose_rotate.cpp.
-      regs.eflags = (regs.eflags & ~kArithmeticFlags) | (static_cast<uint32_t>(fl_rotate_flags.before) & kArithmeticFlags);
+      regs.eflags =
+          (regs.eflags & ~kArithmeticFlags) | (static_cast<uint32_t>(fl_rotate_flags.before) & kArithmeticFlags);
     }
   }
   regs.eflags |= Eflags::kResume;
@@ -182,7 +183,8 @@ Trap UnicornCpu::exception(guest::Registers& regs, uint32_t vector) {
   return fault(regs, exception, may_name_selector ? selector_error(regs) : 0);
 }
 
-// What the engine calls invalid is more than #UD: int 6 arrives like an invalid opcode, rdpmc and int1 are not implemented.
+// What the engine calls invalid is more than #UD: int 6 arrives like an invalid opcode, rdpmc and int1 are not
+// implemented.
 Trap UnicornCpu::invalid_instruction(guest::Registers& regs) {
   const InstructionBytes code = InstructionBytes::read(*mmu_, VirtAddr(regs.eip));
   const auto starts_with = [&code](std::initializer_list<uint8_t> bytes) {

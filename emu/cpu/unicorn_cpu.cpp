@@ -34,17 +34,17 @@ constexpr std::array<GeneralRegister, 8> kGeneral = {{
     {UC_X86_REG_EBP, &Registers::ebp},
     {UC_X86_REG_ESP, &Registers::esp},
 }};
-constexpr int kAllRegisters[] = {UC_X86_REG_EAX, UC_X86_REG_EBX, UC_X86_REG_ECX, UC_X86_REG_EDX,
-                                 UC_X86_REG_ESI, UC_X86_REG_EDI, UC_X86_REG_EBP, UC_X86_REG_ESP,
-                                 UC_X86_REG_EIP, UC_X86_REG_EFLAGS, UC_X86_REG_CS, UC_X86_REG_SS,
-                                 UC_X86_REG_DS, UC_X86_REG_ES, UC_X86_REG_FS, UC_X86_REG_GS};
+constexpr int kAllRegisters[] = {UC_X86_REG_EAX, UC_X86_REG_EBX,    UC_X86_REG_ECX, UC_X86_REG_EDX,
+                                 UC_X86_REG_ESI, UC_X86_REG_EDI,    UC_X86_REG_EBP, UC_X86_REG_ESP,
+                                 UC_X86_REG_EIP, UC_X86_REG_EFLAGS, UC_X86_REG_CS,  UC_X86_REG_SS,
+                                 UC_X86_REG_DS,  UC_X86_REG_ES,     UC_X86_REG_FS,  UC_X86_REG_GS};
 constexpr size_t kSegmentRegisters = 6;  // at the end
 
 }  // namespace
 
 void UnicornCpu::read_registers(Registers& regs, RegisterSet set) {
-  void* values[] = {&regs.eax, &regs.ebx, &regs.ecx, &regs.edx, &regs.esi, &regs.edi, &regs.ebp, &regs.esp,
-                    &regs.eip, &regs.eflags, &regs.cs, &regs.ss, &regs.ds, &regs.es, &regs.fs, &regs.gs};
+  void* values[] = {&regs.eax, &regs.ebx,    &regs.ecx, &regs.edx, &regs.esi, &regs.edi, &regs.ebp, &regs.esp,
+                    &regs.eip, &regs.eflags, &regs.cs,  &regs.ss,  &regs.ds,  &regs.es,  &regs.fs,  &regs.gs};
   static_assert(std::size(kAllRegisters) == std::size(values));
   const size_t count = set == RegisterSet::kAll ? std::size(values) : std::size(values) - kSegmentRegisters;
   uc_reg_read_batch(uc_, kAllRegisters, values, static_cast<int>(count));
@@ -80,9 +80,7 @@ void UnicornCpu::set_trap_flag(bool on) {
 
 uint64_t UnicornCpu::blocks_of_this_run() const { return count_by_hook_ ? hook_blocks_ : fl_block_gate.blocks; }
 
-uint64_t UnicornCpu::blocks() const {
-  return phase_ == Phase::kRunning ? blocks_ + blocks_of_this_run() : blocks_;
-}
+uint64_t UnicornCpu::blocks() const { return phase_ == Phase::kRunning ? blocks_ + blocks_of_this_run() : blocks_; }
 
 void UnicornCpu::request_stop() {
   stop_requested_.store(true, std::memory_order_relaxed);
@@ -116,9 +114,9 @@ uc_err UnicornCpu::start(uint32_t eip, uint64_t block_limit) {
   return error;
 }
 
-// A fetch missed a page other than the one at EIP. The engine translates a block whole before its first instruction runs,
-// so the instructions before the one that needs the missing page have not been executed yet, and their own faults come
-// first. With the trap flag blocks are one instruction long: run on like that until the fetch is really due.
+// A fetch missed a page other than the one at EIP. The engine translates a block whole before its first instruction
+// runs, so the instructions before the one that needs the missing page have not been executed yet, and their own faults
+// come first. With the trap flag blocks are one instruction long: run on like that until the fetch is really due.
 bool UnicornCpu::reads_ahead(const Registers& regs) const {
   return miss_.access == mmu::Access::kFetch && miss_.page.page() != VirtAddr(regs.eip).page() &&
          (regs.eflags & Eflags::kTrap) == 0;

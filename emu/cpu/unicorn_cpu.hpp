@@ -1,13 +1,13 @@
 // The processor: Unicorn's i386 in ring 3, with every translation, fault and exception decided by us.
 //
-// run() loads a task's registers, executes until the task leaves user mode, and stores the registers back. Nothing of the
-// kernel runs inside Unicorn's callbacks: the TLB fill hook only walks the page tables (mmu::Mmu) and records the first
-// miss, the interrupt hook only records the vector. One engine serves all tasks; a switch is registers, CR3 (in the Mmu),
-// TLS descriptors and a flush.
+// run() loads a task's registers, executes until the task leaves user mode, and stores the registers back. Nothing of
+// the kernel runs inside Unicorn's callbacks: the TLB fill hook only walks the page tables (mmu::Mmu) and records the
+// first miss, the interrupt hook only records the vector. One engine serves all tasks; a switch is registers, CR3 (in
+// the Mmu), TLS descriptors and a flush.
 //
-// Not modelled (the engine does not): unmasked SSE exceptions (#XM), alignment checks (#GP of movaps, #AC), segment limits,
-// x87 instruction and operand pointers, debug registers. sysenter and syscall are invalid opcodes, as on a processor whose
-// CPUID does not offer them (see cpuid.hpp).
+// Not modelled (the engine does not): unmasked SSE exceptions (#XM), alignment checks (#GP of movaps, #AC), segment
+// limits, x87 instruction and operand pointers, debug registers. sysenter and syscall are invalid opcodes, as on a
+// processor whose CPUID does not offer them (see cpuid.hpp).
 #pragma once
 
 #include <unicorn/unicorn.h>
@@ -49,8 +49,8 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   UnicornCpu(const UnicornCpu&) = delete;
   UnicornCpu& operator=(const UnicornCpu&) = delete;
 
-  // Runs the task until it traps, at most `block_limit` blocks. regs.cs must be the user code segment; EFLAGS bits that a
-  // user cannot change are ignored. A selector that cannot be loaded becomes null (ss, cs: #GP), as in Linux.
+  // Runs the task until it traps, at most `block_limit` blocks. regs.cs must be the user code segment; EFLAGS bits that
+  // a user cannot change are ignored. A selector that cannot be loaded becomes null (ss, cs: #GP), as in Linux.
   guest::Trap run(guest::Registers& regs, const guest::TlsArray& tls, uint64_t block_limit = kNoBlockLimit);
 
   // Makes run() return Trap::Kind::kInterrupted at the next block, or at once if it is called between two runs.

@@ -82,7 +82,8 @@ TEST_CASE("cpu: a program that patches four stubs on one page runs what it wrote
   Bytes program;
   for (uint32_t at = 0; at < 4; ++at) {
     const uint32_t target = kData.value() + at * 16;
-    program = program + Bytes{0xfe, 0x05} + le32(target + 1) + Bytes{0xbb} + le32(target) + Bytes{0xff, 0xd3, 0x01, 0xc6};
+    program =
+        program + Bytes{0xfe, 0x05} + le32(target + 1) + Bytes{0xbb} + le32(target) + Bytes{0xff, 0xd3, 0x01, 0xc6};
   }
   m.code(kCode, program + kInt80);
   for (uint32_t round = 1; round <= 5; ++round) {
@@ -98,7 +99,8 @@ TEST_CASE("cpu: code written through a writable alias and run through another ma
   CpuMachine m({}, support);
   const Pfn frame = m.map(kData, Rights::kReadOnly);
   const VirtAddr alias = kData + 0x100000;
-  m.map_frame(alias, frame, Rights::kReadWrite, support == mmu::NoExecute::kHonoured ? uint32_t{mmu::Pte::kNoExecute} : 0u);
+  m.map_frame(alias, frame, Rights::kReadWrite,
+              support == mmu::NoExecute::kHonoured ? uint32_t{mmu::Pte::kNoExecute} : 0u);
   const Bytes code = stub(0);
   std::copy(code.begin(), code.end(), m.bytes(kData));
   // inc byte [alias + 1]; call kData; inc; call; ...: five results in edi..., added up with weights in esi
@@ -162,7 +164,8 @@ TEST_CASE("cpu: the interposed block count agrees with the block hook's") {
     emu::CpuConfig config;
     config.counting = how;
     CpuMachine m(config);
-    // Branches, calls, a rep movs and a fault: call f; dec edx; jnz -8; mov [kData], eax; int 0x80. f: rep movsb; mov cl, 9; ret
+    // Branches, calls, a rep movs and a fault: call f; dec edx; jnz -8; mov [kData], eax; int 0x80. f: rep movsb; mov
+    // cl, 9; ret
     m.code(kCode, Bytes{0xe8, 0x1b, 0, 0, 0, 0x4a, 0x75, 0xf8, 0xa3} + le32(kData) + kInt80);
     m.code(kCode + 0x20, {0xf3, 0xa4, 0xb1, 9, 0xc3});
     m.map(kData + kPageSize, Rights::kReadWrite);

@@ -106,23 +106,23 @@ TEST_CASE("cpu: loads, compares and stores keep their own kind") {
     Access access;
   };
   const Form form = GENERATE(values<Form>({
-      {{0x8b, 0x0b}, Access::kRead},              // mov ecx, [ebx]
-      {{0x39, 0x0b}, Access::kRead},              // cmp
-      {{0x85, 0x0b}, Access::kRead},              // test
-      {{0x0f, 0xa3, 0x0b}, Access::kRead},        // bt
-      {{0xff, 0x33}, Access::kRead},              // push [ebx]
-      {{0xf7, 0x23}, Access::kRead},              // mul
-      {{0xd9, 0x03}, Access::kRead},              // fld
-      {{0x0f, 0x10, 0x03}, Access::kRead},        // movups
-      {{0x89, 0x0b}, Access::kWrite},             // mov [ebx], ecx
-      {{0x0f, 0x94, 0x03}, Access::kWrite},       // sete
-      {{0x8f, 0x03}, Access::kWrite},             // pop [ebx]
-      {{0xd9, 0x1b}, Access::kWrite},             // fstp
-      {{0xd9, 0x3b}, Access::kWrite},             // fnstcw
-      {{0x0f, 0x11, 0x03}, Access::kWrite},       // movups
-      {{0x0f, 0xae, 0x03}, Access::kWrite},       // fxsave
-      {{0x0f, 0xc3, 0x0b}, Access::kWrite},       // movnti
-      {{0x8c, 0x1b}, Access::kWrite},             // mov [ebx], ds
+      {{0x8b, 0x0b}, Access::kRead},         // mov ecx, [ebx]
+      {{0x39, 0x0b}, Access::kRead},         // cmp
+      {{0x85, 0x0b}, Access::kRead},         // test
+      {{0x0f, 0xa3, 0x0b}, Access::kRead},   // bt
+      {{0xff, 0x33}, Access::kRead},         // push [ebx]
+      {{0xf7, 0x23}, Access::kRead},         // mul
+      {{0xd9, 0x03}, Access::kRead},         // fld
+      {{0x0f, 0x10, 0x03}, Access::kRead},   // movups
+      {{0x89, 0x0b}, Access::kWrite},        // mov [ebx], ecx
+      {{0x0f, 0x94, 0x03}, Access::kWrite},  // sete
+      {{0x8f, 0x03}, Access::kWrite},        // pop [ebx]
+      {{0xd9, 0x1b}, Access::kWrite},        // fstp
+      {{0xd9, 0x3b}, Access::kWrite},        // fnstcw
+      {{0x0f, 0x11, 0x03}, Access::kWrite},  // movups
+      {{0x0f, 0xae, 0x03}, Access::kWrite},  // fxsave
+      {{0x0f, 0xc3, 0x0b}, Access::kWrite},  // movnti
+      {{0x8c, 0x1b}, Access::kWrite},        // mov [ebx], ds
   }));
   CpuMachine m;
   m.code(kCode, form.bytes + kInt80);
@@ -250,16 +250,16 @@ TEST_CASE("cpu: implied operands have exact addresses") {
   };
   // esp points to the start of an absent page, with absent pages below.
   const Form form = GENERATE(values<Form>({
-      {{0x50}, static_cast<uint32_t>(-4), Access::kWrite},                   // push eax
-      {{0x66, 0x50}, static_cast<uint32_t>(-2), Access::kWrite},             // push ax
-      {{0xe8, 0, 0, 0, 0}, static_cast<uint32_t>(-4), Access::kWrite},       // call
-      {{0x9c}, static_cast<uint32_t>(-4), Access::kWrite},                   // pushf
-      {{0xc8, 0, 0, 0}, static_cast<uint32_t>(-4), Access::kWrite},          // enter
-      {{0x58}, 0, Access::kRead},                                            // pop eax
-      {{0xc3}, 0, Access::kRead},                                            // ret
-      {{0x60}, static_cast<uint32_t>(-4), Access::kWrite},                   // pusha: eax first
-      {{0x61}, 0, Access::kRead},                                            // popa
-      {{0x8f, 0x44, 0x24, 0x08}, 0, Access::kRead},                          // pop [esp+8]: the stack first
+      {{0x50}, static_cast<uint32_t>(-4), Access::kWrite},              // push eax
+      {{0x66, 0x50}, static_cast<uint32_t>(-2), Access::kWrite},        // push ax
+      {{0xe8, 0, 0, 0, 0}, static_cast<uint32_t>(-4), Access::kWrite},  // call
+      {{0x9c}, static_cast<uint32_t>(-4), Access::kWrite},              // pushf
+      {{0xc8, 0, 0, 0}, static_cast<uint32_t>(-4), Access::kWrite},     // enter
+      {{0x58}, 0, Access::kRead},                                       // pop eax
+      {{0xc3}, 0, Access::kRead},                                       // ret
+      {{0x60}, static_cast<uint32_t>(-4), Access::kWrite},              // pusha: eax first
+      {{0x61}, 0, Access::kRead},                                       // popa
+      {{0x8f, 0x44, 0x24, 0x08}, 0, Access::kRead},                     // pop [esp+8]: the stack first
   }));
   CpuMachine m;
   m.regs.esp = kData.value() + 0x8000;

@@ -48,18 +48,18 @@ TEST_CASE("cpu: a 64-bit kernel's selectors are used in its layout") {
 TEST_CASE("cpu: exceptions have the processor's vector, error code and eip") {
   const auto gate = [](uint32_t n) { return n * 8 + 2; };
   const Expected expected = GENERATE_COPY(values<Expected>({
-      {{0xf7, 0xf1}, Vector::kDivideError, 0},             // div ecx, ecx = 0
-      {{0xd4, 0x00}, Vector::kDivideError, 0},             // aam 0
-      {{0xcc}, Vector::kBreakpoint, 1},                    // int3
-      {{0xcd, 0x03}, Vector::kBreakpoint, 2},              // int 3
-      {{0xcd, 0x04}, Vector::kOverflow, 2},                // int 4
-      {{0xf1}, Vector::kDebug, 1},                         // int1
-      {{0x0f, 0x0b}, Vector::kInvalidOpcode, 0},           // ud2
-      {{0x0f, 0x34}, Vector::kInvalidOpcode, 0},           // sysenter
-      {{0x0f, 0x05}, Vector::kInvalidOpcode, 0},           // syscall
-      {{0xf0, 0x90}, Vector::kInvalidOpcode, 0},           // lock nop
-      {{0x8e, 0xc8}, Vector::kInvalidOpcode, 0},           // mov cs, ax
-      {{0x0f, 0xc7, 0xf0}, Vector::kInvalidOpcode, 0},     // rdrand
+      {{0xf7, 0xf1}, Vector::kDivideError, 0},          // div ecx, ecx = 0
+      {{0xd4, 0x00}, Vector::kDivideError, 0},          // aam 0
+      {{0xcc}, Vector::kBreakpoint, 1},                 // int3
+      {{0xcd, 0x03}, Vector::kBreakpoint, 2},           // int 3
+      {{0xcd, 0x04}, Vector::kOverflow, 2},             // int 4
+      {{0xf1}, Vector::kDebug, 1},                      // int1
+      {{0x0f, 0x0b}, Vector::kInvalidOpcode, 0},        // ud2
+      {{0x0f, 0x34}, Vector::kInvalidOpcode, 0},        // sysenter
+      {{0x0f, 0x05}, Vector::kInvalidOpcode, 0},        // syscall
+      {{0xf0, 0x90}, Vector::kInvalidOpcode, 0},        // lock nop
+      {{0x8e, 0xc8}, Vector::kInvalidOpcode, 0},        // mov cs, ax
+      {{0x0f, 0xc7, 0xf0}, Vector::kInvalidOpcode, 0},  // rdrand
       {{0xcd, 0x00}, Vector::kGeneralProtection, 0, gate(0)},
       {{0xcd, 0x01}, Vector::kGeneralProtection, 0, gate(1)},
       {{0xcd, 0x06}, Vector::kGeneralProtection, 0, gate(6)},
@@ -76,7 +76,8 @@ TEST_CASE("cpu: exceptions have the processor's vector, error code and eip") {
       {{0x0f, 0x33}, Vector::kGeneralProtection, 0},        // rdpmc
       {{0x0f, 0x00, 0xd0}, Vector::kGeneralProtection, 0},  // lldt ax
       {{0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90},
-       Vector::kGeneralProtection, 0},                      // 16 bytes long
+       Vector::kGeneralProtection,
+       0},  // 16 bytes long
   }));
   CpuMachine m;
   m.code(kCode, Bytes{0x90, 0x90, 0x31, 0xc9} + expected.bytes + Bytes{0x90, 0x90} + kInt80);
@@ -93,7 +94,8 @@ TEST_CASE("cpu: ports are privileged") {
   if (!emu::active_interposition().io) {
     SKIP("without interposition the engine executes in and out");
   }
-  const Bytes form = GENERATE(Bytes{0xe4, 0x10}, Bytes{0xe7, 0x10}, Bytes{0xec}, Bytes{0x66, 0xef}, Bytes{0x6c}, Bytes{0x6e});
+  const Bytes form =
+      GENERATE(Bytes{0xe4, 0x10}, Bytes{0xe7, 0x10}, Bytes{0xec}, Bytes{0x66, 0xef}, Bytes{0x6c}, Bytes{0x6e});
   CpuMachine m;
   m.code(kCode, Bytes{0x90} + form + kInt80);
   m.regs.eax = 0x1234;
@@ -233,12 +235,12 @@ TEST_CASE("cpu: loading a selector the user may not have is a general protection
 }
 
 TEST_CASE("cpu: the error code names the selector, wherever the instruction had it from") {
-  const Bytes form = GENERATE(Bytes{0x8e, 0x23},                        // mov fs, [ebx]
-                              Bytes{0xff, 0x33, 0x1f},                  // push [ebx]; pop ds
-                              Bytes{0xc4, 0x4b, 0xfc},                  // les ecx, [ebx-4]
-                              Bytes{0xff, 0x6b, 0xfc},                  // jmp far [ebx-4]
-                              Bytes{0xea, 0, 0, 0, 0, 0x68, 0},         // jmp far imm
-                              Bytes{0xff, 0x33, 0x6a, 0, 0xcb});        // push [ebx]; push 0; retf
+  const Bytes form = GENERATE(Bytes{0x8e, 0x23},                  // mov fs, [ebx]
+                              Bytes{0xff, 0x33, 0x1f},            // push [ebx]; pop ds
+                              Bytes{0xc4, 0x4b, 0xfc},            // les ecx, [ebx-4]
+                              Bytes{0xff, 0x6b, 0xfc},            // jmp far [ebx-4]
+                              Bytes{0xea, 0, 0, 0, 0, 0x68, 0},   // jmp far imm
+                              Bytes{0xff, 0x33, 0x6a, 0, 0xcb});  // push [ebx]; push 0; retf
   CpuMachine m;
   m.map(kData, Rights::kReadWrite);
   m.set_word(kData + 16, 0x68);
@@ -311,7 +313,7 @@ TEST_CASE("cpu: the stack is a 32-bit one") {
 
 TEST_CASE("cpu: EFLAGS bits that are not the user's are ignored") {
   CpuMachine m;
-  m.code(kCode, Bytes{0x9c, 0x58} + kInt80);  // pushf; pop eax
+  m.code(kCode, Bytes{0x9c, 0x58} + kInt80);       // pushf; pop eax
   m.regs.eflags = 0x3000 | guest::Eflags::kCarry;  // IOPL 3, IF off
   CHECK(m.run().kind == Trap::Kind::kSystemCall);
   CHECK(m.regs.eax == (guest::Eflags::kCarry | guest::Eflags::kFixed | guest::Eflags::kInterrupt));
@@ -336,8 +338,8 @@ TEST_CASE("cpu: FPU state survives a save, other use and a restore") {
   CHECK((half(2) >> 11 & 7) == 6);
   CHECK(half(4) == 0xc0);
   CHECK(half(24) == 0x9fc0);
-  CHECK(half(32 + 8) == 0x3fff);       // st0 = 1.0: exponent
-  CHECK(half(48 + 8) == 0x4000);       // st1 = pi
+  CHECK(half(32 + 8) == 0x3fff);  // st0 = 1.0: exponent
+  CHECK(half(48 + 8) == 0x4000);  // st1 = pi
   CHECK(half(160 + 3 * 16) == 0x0304);
 
   // What the processor itself stores agrees with what we save.

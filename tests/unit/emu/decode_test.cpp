@@ -48,60 +48,60 @@ constexpr OperandUse kRead = OperandUse::kRead, kWrite = OperandUse::kWrite, kBo
 
 TEST_CASE("decode: operands have the address, size and use that the processor gives them") {
   const Form form = GENERATE(values<Form>({
-      {{0x8b, 0x44, 0x8b, 0x08}, {{0x1000 + 0x84 + 8, 4, kRead}}},           // mov eax, [ebx+ecx*4+8]
-      {{0x88, 0x03}, {{0x1000, 1, kWrite}}},                                 // mov [ebx], al
-      {{0x66, 0x89, 0x03}, {{0x1000, 2, kWrite}}},                           // mov [ebx], ax
-      {{0x01, 0x03}, {{0x1000, 4, kBoth}}},                                  // add [ebx], eax
-      {{0x03, 0x03}, {{0x1000, 4, kRead}}},                                  // add eax, [ebx]
-      {{0x87, 0x03}, {{0x1000, 4, kBoth}}},                                  // xchg
-      {{0x0f, 0xc7, 0x0b}, {{0x1000, 8, kBoth}}},                            // cmpxchg8b
-      {{0x65, 0x8b, 0x03}, {{0x701000, 4, kRead}}},                          // mov eax, gs:[ebx]
-      {{0x0f, 0xa3, 0x0b}, {{0x1004, 4, kRead}}},                            // bt [ebx], ecx
-      {{0x66, 0x0f, 0xab, 0x0b}, {{0x1004, 2, kBoth}}},                      // bts [ebx], cx
-      {{0x0f, 0xba, 0x2b, 0x05}, {{0x1000, 4, kBoth}}},                      // bts [ebx], 5
-      {{0xa5}, {{0x5000, 4, kWrite}, {0x4000, 4, kRead}}},                   // movsd
-      {{0xf3, 0xa4}, {{0x5000, 1, kWrite}, {0x4000, 1, kRead}}},             // rep movsb
-      {{0x66, 0xab}, {{0x5000, 2, kWrite}}},                                 // stosw
-      {{0xac}, {{0x4000, 1, kRead}}},                                        // lodsb
-      {{0xaf}, {{0x5000, 4, kRead}}},                                        // scasd
-      {{0xa7}, {{0x4000, 4, kRead}, {0x5000, 4, kRead}}},                    // cmpsd
-      {{0x50}, {{0x1ffc, 4, kWrite}}},                                       // push eax
-      {{0x66, 0x50}, {{0x1ffe, 2, kWrite}}},                                 // push ax
-      {{0xff, 0x33}, {{0x1000, 4, kRead}, {0x1ffc, 4, kWrite}}},             // push [ebx]
-      {{0x58}, {{0x2000, 4, kRead}}},                                        // pop eax
-      {{0x8f, 0x44, 0x24, 0x08}, {{0x2000, 4, kRead}, {0x200c, 4, kWrite}}}, // pop [esp+8]
-      {{0xe8, 0, 0, 0, 0}, {{0x1ffc, 4, kWrite}}},                           // call
-      {{0xff, 0x13}, {{0x1000, 4, kRead}, {0x1ffc, 4, kWrite}}},             // call [ebx]
-      {{0xff, 0x23}, {{0x1000, 4, kRead}}},                                  // jmp [ebx]
-      {{0xc3}, {{0x2000, 4, kRead}}},                                        // ret
-      {{0xc2, 8, 0}, {{0x2000, 4, kRead}}},                                  // ret 8
-      {{0xcb}, {{0x2000, 8, kRead}}},                                        // retf
-      {{0xcf}, {{0x2000, 12, kRead}}},                                       // iret
-      {{0xc9}, {{0x3000, 4, kRead}}},                                        // leave
-      {{0xc8, 0x10, 0, 0}, {{0x1ffc, 4, kWrite}}},                           // enter 16, 0
-      {{0xc8, 0x10, 0, 3}, {{0x2ff8, 8, kRead}, {0x1ff0, 16, kWrite}}},      // enter 16, 3
-      {{0x60}, {{0x1fe0, 32, kWrite}}},                                      // pusha
-      {{0x61}, {{0x2000, 32, kRead}}},                                       // popa
-      {{0x9c}, {{0x1ffc, 4, kWrite}}},                                       // pushf
-      {{0x9d}, {{0x2000, 4, kRead}}},                                        // popf
-      {{0xd7}, {{0x1010, 1, kRead}}},                                        // xlat
-      {{0x67, 0x8b, 0x07}, {{0x1000, 4, kRead}}},                            // mov eax, [bx]
-      {{0x67, 0x8b, 0x40, 0xf0}, {{0x4ff0, 4, kRead}}},                      // mov eax, [bx+si-16]
-      {{0xdb, 0x2b}, {{0x1000, 10, kRead}}},                                 // fld tbyte
-      {{0xdb, 0x3b}, {{0x1000, 10, kWrite}}},                                // fstp tbyte
-      {{0xdd, 0x33}, {{0x1000, 108, kWrite}}},                               // fnsave
-      {{0xd9, 0x33}, {{0x1000, 28, kWrite}}},                                // fnstenv
-      {{0xd9, 0x23}, {{0x1000, 28, kRead}}},                                 // fldenv
-      {{0x0f, 0xae, 0x03}, {{0x1000, 512, kWrite}}},                         // fxsave
-      {{0x0f, 0xae, 0x0b}, {{0x1000, 512, kRead}}},                          // fxrstor
-      {{0x0f, 0x28, 0x03}, {{0x1000, 16, kRead}}},                           // movaps xmm0, [ebx]
-      {{0x66, 0x0f, 0x7f, 0x03}, {{0x1000, 16, kWrite}}},                    // movdqa [ebx], xmm0
-      {{0x0f, 0x13, 0x03}, {{0x1000, 8, kWrite}}},                           // movlps
-      {{0x66, 0x0f, 0xf7, 0xc1}, {{0x5000, 16, kWrite}}},                    // maskmovdqu
-      {{0xc5, 0x03}, {{0x1000, 6, kRead}}},                                  // lds
-      {{0x8d, 0x03}, {}},                                                    // lea
-      {{0x0f, 0x1f, 0x03}, {}},                                              // nop [ebx]
-      {{0x0f, 0x18, 0x03}, {}},                                              // prefetchnta
+      {{0x8b, 0x44, 0x8b, 0x08}, {{0x1000 + 0x84 + 8, 4, kRead}}},            // mov eax, [ebx+ecx*4+8]
+      {{0x88, 0x03}, {{0x1000, 1, kWrite}}},                                  // mov [ebx], al
+      {{0x66, 0x89, 0x03}, {{0x1000, 2, kWrite}}},                            // mov [ebx], ax
+      {{0x01, 0x03}, {{0x1000, 4, kBoth}}},                                   // add [ebx], eax
+      {{0x03, 0x03}, {{0x1000, 4, kRead}}},                                   // add eax, [ebx]
+      {{0x87, 0x03}, {{0x1000, 4, kBoth}}},                                   // xchg
+      {{0x0f, 0xc7, 0x0b}, {{0x1000, 8, kBoth}}},                             // cmpxchg8b
+      {{0x65, 0x8b, 0x03}, {{0x701000, 4, kRead}}},                           // mov eax, gs:[ebx]
+      {{0x0f, 0xa3, 0x0b}, {{0x1004, 4, kRead}}},                             // bt [ebx], ecx
+      {{0x66, 0x0f, 0xab, 0x0b}, {{0x1004, 2, kBoth}}},                       // bts [ebx], cx
+      {{0x0f, 0xba, 0x2b, 0x05}, {{0x1000, 4, kBoth}}},                       // bts [ebx], 5
+      {{0xa5}, {{0x5000, 4, kWrite}, {0x4000, 4, kRead}}},                    // movsd
+      {{0xf3, 0xa4}, {{0x5000, 1, kWrite}, {0x4000, 1, kRead}}},              // rep movsb
+      {{0x66, 0xab}, {{0x5000, 2, kWrite}}},                                  // stosw
+      {{0xac}, {{0x4000, 1, kRead}}},                                         // lodsb
+      {{0xaf}, {{0x5000, 4, kRead}}},                                         // scasd
+      {{0xa7}, {{0x4000, 4, kRead}, {0x5000, 4, kRead}}},                     // cmpsd
+      {{0x50}, {{0x1ffc, 4, kWrite}}},                                        // push eax
+      {{0x66, 0x50}, {{0x1ffe, 2, kWrite}}},                                  // push ax
+      {{0xff, 0x33}, {{0x1000, 4, kRead}, {0x1ffc, 4, kWrite}}},              // push [ebx]
+      {{0x58}, {{0x2000, 4, kRead}}},                                         // pop eax
+      {{0x8f, 0x44, 0x24, 0x08}, {{0x2000, 4, kRead}, {0x200c, 4, kWrite}}},  // pop [esp+8]
+      {{0xe8, 0, 0, 0, 0}, {{0x1ffc, 4, kWrite}}},                            // call
+      {{0xff, 0x13}, {{0x1000, 4, kRead}, {0x1ffc, 4, kWrite}}},              // call [ebx]
+      {{0xff, 0x23}, {{0x1000, 4, kRead}}},                                   // jmp [ebx]
+      {{0xc3}, {{0x2000, 4, kRead}}},                                         // ret
+      {{0xc2, 8, 0}, {{0x2000, 4, kRead}}},                                   // ret 8
+      {{0xcb}, {{0x2000, 8, kRead}}},                                         // retf
+      {{0xcf}, {{0x2000, 12, kRead}}},                                        // iret
+      {{0xc9}, {{0x3000, 4, kRead}}},                                         // leave
+      {{0xc8, 0x10, 0, 0}, {{0x1ffc, 4, kWrite}}},                            // enter 16, 0
+      {{0xc8, 0x10, 0, 3}, {{0x2ff8, 8, kRead}, {0x1ff0, 16, kWrite}}},       // enter 16, 3
+      {{0x60}, {{0x1fe0, 32, kWrite}}},                                       // pusha
+      {{0x61}, {{0x2000, 32, kRead}}},                                        // popa
+      {{0x9c}, {{0x1ffc, 4, kWrite}}},                                        // pushf
+      {{0x9d}, {{0x2000, 4, kRead}}},                                         // popf
+      {{0xd7}, {{0x1010, 1, kRead}}},                                         // xlat
+      {{0x67, 0x8b, 0x07}, {{0x1000, 4, kRead}}},                             // mov eax, [bx]
+      {{0x67, 0x8b, 0x40, 0xf0}, {{0x4ff0, 4, kRead}}},                       // mov eax, [bx+si-16]
+      {{0xdb, 0x2b}, {{0x1000, 10, kRead}}},                                  // fld tbyte
+      {{0xdb, 0x3b}, {{0x1000, 10, kWrite}}},                                 // fstp tbyte
+      {{0xdd, 0x33}, {{0x1000, 108, kWrite}}},                                // fnsave
+      {{0xd9, 0x33}, {{0x1000, 28, kWrite}}},                                 // fnstenv
+      {{0xd9, 0x23}, {{0x1000, 28, kRead}}},                                  // fldenv
+      {{0x0f, 0xae, 0x03}, {{0x1000, 512, kWrite}}},                          // fxsave
+      {{0x0f, 0xae, 0x0b}, {{0x1000, 512, kRead}}},                           // fxrstor
+      {{0x0f, 0x28, 0x03}, {{0x1000, 16, kRead}}},                            // movaps xmm0, [ebx]
+      {{0x66, 0x0f, 0x7f, 0x03}, {{0x1000, 16, kWrite}}},                     // movdqa [ebx], xmm0
+      {{0x0f, 0x13, 0x03}, {{0x1000, 8, kWrite}}},                            // movlps
+      {{0x66, 0x0f, 0xf7, 0xc1}, {{0x5000, 16, kWrite}}},                     // maskmovdqu
+      {{0xc5, 0x03}, {{0x1000, 6, kRead}}},                                   // lds
+      {{0x8d, 0x03}, {}},                                                     // lea
+      {{0x0f, 0x1f, 0x03}, {}},                                               // nop [ebx]
+      {{0x0f, 0x18, 0x03}, {}},                                               // prefetchnta
       {{0x90}, {}},
   }));
   Decoder decoder;
