@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "guest/fs/vfs.hpp"
 #include "guest/log.hpp"
 #include "guest/process/rseq.hpp"
 #include "guest/signal/send.hpp"
@@ -29,9 +30,11 @@ int Outcome::exit_status() const {
 }
 
 Kernel::Kernel(const KernelPorts& ports, KernelOptions options)
-    : ports_(ports), options_(std::move(options)), next_pid_(kFirstPid), random_(options_.seed) {}
+    : ports_(ports), options_(std::move(options)), next_pid_(kFirstPid), random_(options_.seed) {
+  ports_.vfs.set_kernel(this);
+}
 
-Kernel::~Kernel() = default;
+Kernel::~Kernel() { ports_.vfs.set_kernel(nullptr); }
 
 Task* Kernel::find_task(uint32_t tid) {
   const auto found = std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& task) { return task->tid == tid; });
