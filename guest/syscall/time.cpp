@@ -94,7 +94,9 @@ Result<uint32_t> sys_clock_getres_time64(Kernel& kernel, Task& task, const Sysca
 // The machine's clock is not the guest's to set.
 Result<uint32_t> sys_clock_settime(Kernel&, Task&, const SyscallArgs&) { return fail(Errno::kEPERM); }
 Result<uint32_t> sys_clock_settime64(Kernel&, Task&, const SyscallArgs&) { return fail(Errno::kEPERM); }
-Result<uint32_t> sys_settimeofday(Kernel&, Task&, const SyscallArgs&) { return fail(Errno::kEPERM); }
+Result<uint32_t> sys_settimeofday(Kernel&, Task&, const SyscallArgs& args) {
+  return args[0] == 0 && args[1] == 0 ? Result<uint32_t>(0) : fail(Errno::kEPERM);
+}
 Result<uint32_t> sys_stime(Kernel&, Task&, const SyscallArgs&) { return fail(Errno::kEPERM); }
 
 Result<uint32_t> sys_gettimeofday(Kernel& kernel, Task& task, const SyscallArgs& args) {

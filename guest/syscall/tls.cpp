@@ -1,4 +1,5 @@
-// set_thread_area, get_thread_area. Linux counterpart: arch/x86/kernel/tls.c. There is no LDT: modify_ldt is ENOSYS.
+// set_thread_area, get_thread_area, modify_ldt, arch_prctl. Linux counterparts: arch/x86/kernel/tls.c, ldt.c,
+// process.c. There is no LDT: reading it gives nothing, writing it is ENOSYS.
 #include <algorithm>
 #include <cstddef>
 
@@ -50,6 +51,23 @@ Result<uint32_t> sys_get_thread_area(Kernel& kernel, Task& task, const SyscallAr
   desc.entry_number = entry;
   FL_TRY(user.put(args.ptr(0), desc));
   return 0;
+}
+
+Result<uint32_t> sys_modify_ldt(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  constexpr uint32_t kRead = 0;
+  return args[0] == kRead ? Result<uint32_t>(0) : sys_ni_syscall(kernel, task, args);
+}
+
+Result<uint32_t> sys_arch_prctl(Kernel&, Task&, const SyscallArgs& args) {
+  constexpr uint32_t kGetCpuid = 0x1011, kSetCpuid = 0x1012;
+  switch (args[0]) {
+    case kGetCpuid:
+      return 1;
+    case kSetCpuid:
+      return fail(Errno::kENODEV);  // CPUID cannot be made to fault
+    default:
+      return fail(Errno::kEINVAL);
+  }
 }
 
 }  // namespace fl::guest
