@@ -38,6 +38,14 @@ class HelpFormatter : public CLI::Formatter {
  public:
   explicit HelpFormatter(std::string usage) : usage_(std::move(usage)) {}
   std::string make_usage(const CLI::App*, std::string) const override { return "Usage: " + usage_ + "\n"; }
+  // Without the "{}" that marks a flag with an optional value; the value itself is the option text, "[=FILE]".
+  std::string make_option_name(const CLI::Option* option, bool positional) const override {
+    std::string name = CLI::Formatter::make_option_name(option, positional);
+    if (name.ends_with("{}")) {
+      name.resize(name.size() - 2);
+    }
+    return name;
+  }
 
  private:
   std::string usage_;

@@ -43,22 +43,23 @@ std::string quote(const guest::PeekedString& string) {
 
 std::string pointer(uint32_t value) { return value == 0 ? "NULL" : fmt::format("{:#x}", value); }
 
-std::string string_argument(const guest::Task& task, uint32_t address) {
+std::string string_argument(const guest::Task& task, uint32_t address, bool& complete) {
   if (address == 0 || task.mm == nullptr) {
     return pointer(address);
   }
   const guest::PeekedString string = guest::peek_string(*task.mm, VirtAddr(address), kMaxString);
+  complete = complete && (string.complete || string.text.size() == kMaxString);
   return string.text.empty() && !string.complete ? pointer(address) : quote(string);
 }
 
-std::string argument(const guest::Task& task, char letter, uint32_t value) {
+std::string argument(const guest::Task& task, char letter, uint32_t value, bool& complete) {
   constexpr uint32_t kAtFdCwd = static_cast<uint32_t>(-100);
   switch (letter) {
     case 'd': return fmt::format("{}", static_cast<int32_t>(value));
     case 'f': return value == kAtFdCwd ? "AT_FDCWD" : fmt::format("{}", static_cast<int32_t>(value));
     case 'u': return fmt::format("{}", value);
     case 'p': return pointer(value);
-    case 's': return string_argument(task, value);
+    case 's': return string_argument(task, value, complete);
     case 'o': return value == 0 ? "0" : fmt::format("0{:o}", value);
     case 'O': return open_names(value);
     case 'P': return prot_names(value);
@@ -73,16 +74,19 @@ std::string argument(const guest::Task& task, char letter, uint32_t value) {
 
 }  // namespace
 
-std::string format_call(const guest::Task& task, uint32_t number, const guest::SyscallArgs& args) {
+FormattedCall format_call(const guest::Task& task, uint32_t number, const guest::SyscallArgs& args) {
   const guest::SyscallEntry& entry = guest::syscall_entry(number);
-  std::string text = entry.name.empty() ? fmt::format("syscall_{:#x}", number) : std::string(entry.name);
+  FormattedCall call;
+  std::string& text = call.text;
+  text = entry.name.empty() ? fmt::format("syscall_{:#x}", number) : std::string(entry.name);
   text += '(';
   const std::string_view letters = entry.format.substr(0, entry.format.find(':'));
   for (size_t i = 0; i < letters.size() && i < args.a.size(); ++i) {
     text += i == 0 ? "" : ", ";
-    text += argument(task, letters[i], args[i]);
+    text += argument(task, letters[i], args[i], call.complete);
   }
-  return text + ")";
+  text += ')';
+  return call;
 }
 
 std::string format_result(uint32_t number, uint32_t result) {

@@ -23,7 +23,7 @@ void Strace::write(uint32_t tid, const std::string& text) {
 
 void Strace::end_unfinished(uint32_t tid) {
   if (auto call = unfinished_.extract(tid); !call.empty()) {
-    write(tid, call.mapped() + " = ?");
+    write(tid, call.mapped().text + " = ?");
   }
 }
 
@@ -40,8 +40,9 @@ void Strace::on_syscall_enter(const guest::Task& task, uint32_t number, const gu
 void Strace::on_syscall_exit(const guest::Task& task, uint32_t number, const guest::SyscallArgs& args,
                              uint32_t result) {
   auto call = unfinished_.extract(task.tid);
-  // A child of fork returns from a call that it did not enter.
-  const std::string text = call.empty() ? format_call(task, number, args) : call.mapped();
+  // A child of fork returns from a call that it did not enter. Strings that the call has faulted in can be read now.
+  const bool again = call.empty() || !call.mapped().complete;
+  const std::string text = again ? format_call(task, number, args).text : call.mapped().text;
   write(task.tid, fmt::format("{} = {}", text, format_result(number, result)));
 }
 

@@ -1,8 +1,8 @@
 // Strace: --strace, one line for each system call, signal and exit, in the manner of strace(1).
 //
 // Made from the one system-call table (guest/syscall/table.inc), so structures are shown as addresses only. Strings are
-// read from pages that are present when the call begins; others are shown as addresses, because a fault taken for
-// printing would be counted.
+// read from pages that are present, before the call or, if the call itself faulted them in, after it; others are shown as
+// addresses, because a fault taken for printing would be counted.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,12 @@
 
 namespace fl::emu {
 
-// "open(\"/etc/passwd\", O_RDONLY|O_CLOEXEC, 0)", without the result.
-std::string format_call(const guest::Task& task, uint32_t number, const guest::SyscallArgs& args);
+// "open(\"/etc/passwd\", O_RDONLY|O_CLOEXEC, 0)", without the result. `complete`: every string could be read.
+struct FormattedCall {
+  std::string text;
+  bool complete = true;
+};
+FormattedCall format_call(const guest::Task& task, uint32_t number, const guest::SyscallArgs& args);
 // "3", "0xb7ff0000", "-1 ENOENT (No such file or directory)" for eax after the call.
 std::string format_result(uint32_t number, uint32_t result);
 
@@ -44,7 +48,7 @@ class Strace final : public guest::KernelObserver {
   std::unique_ptr<OutputFile> file_;
   Flush flush_;
   uint32_t first_tid_ = 0;             // lines of other tasks are marked
-  std::map<uint32_t, std::string> unfinished_;  // by tid
+  std::map<uint32_t, FormattedCall> unfinished_;  // by tid
 };
 
 }  // namespace fl::emu

@@ -75,7 +75,7 @@ void put_json_string(Cursor& out, std::string_view text) {
 }
 
 void put_csv_string(Cursor& out, std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+  if (std::none_of(text.begin(), text.end(), [](char c) { return c == ',' || c == '"' || c == '\r' || c == '\n'; })) {
     out.text(text);
     return;
   }
