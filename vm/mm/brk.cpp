@@ -35,9 +35,8 @@ VirtAddr AddressSpace::brk(VirtAddr request, FaultCounters& task) {
         return old_brk;
       }
     }
-    const uint32_t flags = VmFlag::kRead | VmFlag::kWrite |
-                           (read_implies_exec_ ? uint32_t{VmFlag::kExec} : 0u) | VmFlag::kMayRead |
-                           VmFlag::kMayWrite | VmFlag::kMayExec | VmFlag::kAccount | default_flags_;
+    const uint32_t flags = VmFlag::kRead | VmFlag::kWrite | (read_implies_exec_ ? uint32_t{VmFlag::kExec} : 0u) |
+                           VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec | VmFlag::kAccount | default_flags_;
     const uint32_t bytes = new_end - old_end;
     if (((flags & VmFlag::kLocked) != 0 && !may_lock(bytes)) || !may_expand(flags, bytes >> kPageShift) ||
         areas_.size() > kMaxMapCount) {
@@ -49,7 +48,11 @@ VirtAddr AddressSpace::brk(VirtAddr request, FaultCounters& task) {
     area->flags = flags;
     area->pgoff = old_end.vpn();
     AreaEditor editor(*this);
-    editor.merge(editor.insert(std::move(area)));
+    VmArea* added = editor.insert(std::move(area));
+    // Linux looks for an area to extend from start_brk on, so the heap and a bss that ends there stay two areas.
+    if (added->prev != nullptr && added->prev->end > layout_.start_brk) {
+      editor.merge(added);
+    }
     if ((flags & VmFlag::kLocked) != 0) {
       static_cast<void>(populate(*this, old_end, bytes, task));
     }

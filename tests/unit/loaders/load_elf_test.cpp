@@ -137,6 +137,16 @@ TEST_CASE("load_elf: the alignment of a static-PIE is honoured") {
   CHECK(load(recent, static_pie(0x10000)).value().entry == VirtAddr(0xb7ff0000 + 0x1010));
 }
 
+TEST_CASE("load_elf: the heap does not merge with the bss below it") {
+  LoaderMachine machine;
+  REQUIRE(load(machine, ElfBuilder().load(0x08048000, 0, 0x1000, 0x3000, PF_R | PF_W).stack(PF_R).build()));
+  vm::FaultCounters task;
+  CHECK(machine.mm().brk(VirtAddr(0x0804c000), task) == VirtAddr(0x0804c000));
+  CHECK(machine.mm().brk(VirtAddr(0x0804d800), task) == VirtAddr(0x0804d800));
+  CHECK(machine.maps().at(1) == "08049000-0804b000 rw-p 0 ");
+  CHECK(machine.maps().at(2) == "0804b000-0804e000 rw-p 0 ");
+}
+
 TEST_CASE("load_elf: holes between segments stay unmapped") {
   LoaderMachine machine;
   REQUIRE(load(machine, ElfBuilder(ET_DYN)
