@@ -11,7 +11,7 @@ namespace fl::guest {
 namespace {
 
 // What stands in the last column; empty: nothing.
-std::string_view area_name(const vm::AddressSpace& mm, const vm::VmArea& area) {
+std::string_view area_name(const vm::AddressSpace& mm, const vm::VmArea& area, const vm::KernelProfile& profile) {
   if (area.file != nullptr) {
     return area.file->path;
   }
@@ -19,7 +19,10 @@ std::string_view area_name(const vm::AddressSpace& mm, const vm::VmArea& area) {
     return area.special->name;
   }
   const vm::ProgramLayout& layout = mm.layout();
-  if (area.start <= layout.brk && area.end >= layout.start_brk) {
+  // Linux: vma_is_initial_heap. Until 6.6 a bss that ends where the heap starts counted too.
+  const bool touching = profile.elf_loading == vm::ElfLoading::k6_1;
+  if (touching ? area.start <= layout.brk && area.end >= layout.start_brk
+               : area.start < layout.brk && area.end > layout.start_brk) {
     return "[heap]";
   }
   if (area.start <= layout.start_stack && area.end >= layout.start_stack) {
@@ -53,7 +56,7 @@ std::string format_maps(const vm::AddressSpace& mm, const vm::KernelProfile& pro
     fmt::format_to(std::back_inserter(text), "{:08x}-{:08x} {} {:08x} {:02x}:{:02x} {} ", area->start.value(),
                    area->end.value(), vm::permissions(*area), backed ? uint64_t{area->pgoff} << kPageShift : 0,
                    device >> 32, device & 0xffffffffu, backed ? area->file->inode : 0);
-    if (const std::string_view name = area_name(mm, *area); !name.empty()) {
+    if (const std::string_view name = area_name(mm, *area, profile); !name.empty()) {
       const size_t printed = text.size() - line;
       text.append(printed < name_column ? name_column - printed : 0, ' ');
       text += ' ';
