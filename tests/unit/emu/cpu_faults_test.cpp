@@ -173,6 +173,9 @@ TEST_CASE("cpu: a store to a read-only page is a protection fault, after which t
 }
 
 TEST_CASE("cpu: rcl and rcr on a read-only page change the flags once") {
+  if (!emu::active_interposition().rotates) {
+    SKIP("without interposition the engine has lost the flags when the store faults");
+  }
   const uint8_t modrm = GENERATE(uint8_t{0x13}, uint8_t{0x1b});  // rcl, rcr
   const Bytes opcode = GENERATE(Bytes{0xd1}, Bytes{0xd0}, Bytes{0x66, 0xd1});
   CpuMachine m;
@@ -182,9 +185,7 @@ TEST_CASE("cpu: rcl and rcr on a read-only page change the flags once") {
   m.regs.ebx = kData.value();
   m.set_word(kData, 0x40000040);
   CHECK(m.run().kind == Trap::Kind::kPageFault);
-  if (emu::active_interposition().rotates) {
-    CHECK((m.regs.eflags & guest::Eflags::kCarry) != 0);
-  }
+  CHECK((m.regs.eflags & guest::Eflags::kCarry) != 0);
   m.pte(kData) = m.pte(kData).with(mmu::Pte::kWritable);
   CHECK(m.run().kind == Trap::Kind::kSystemCall);
   const uint32_t expected = [&]() -> uint32_t {
