@@ -96,7 +96,7 @@ void Kernel::note_unimplemented(const Task& task, uint32_t number) {
   }
 }
 
-std::optional<uint64_t> Kernel::next_timer_ns() const {
+std::optional<uint64_t> Kernel::find_next_timer() const {
   std::optional<uint64_t> next;
   for (const auto& task : tasks_) {
     const std::optional<uint64_t>& alarm = task->group->alarm_ns;
@@ -126,7 +126,7 @@ void Kernel::fire_timers() {
   }
 }
 
-void Kernel::update_timer_count() { timers_armed_ = next_timer_ns().has_value(); }
+void Kernel::update_timer_count() { timers_armed_ = find_next_timer().has_value(); }
 
 // Everything that can happen by itself: the end of a sleep, a timer.
 bool Kernel::idle() {

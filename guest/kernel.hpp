@@ -110,7 +110,7 @@ class Kernel {
   // The CPU stopped running `task`, whose registers are stored.
   void on_trap(Task& task, const Trap& trap);
   // When the next timer fires; the run loop must let the CPU trap (kInterrupted) soon after that. None: no timer runs.
-  std::optional<uint64_t> next_timer_ns() const;
+  std::optional<uint64_t> next_timer_ns() const { return timers_armed_ ? find_next_timer() : std::nullopt; }
   const Outcome& outcome() const { return outcome_; }
 
   // --- for system calls ---
@@ -151,6 +151,7 @@ class Kernel {
   void switch_to(Task& task);
   // Nothing is runnable: lets time pass until something is. False: nothing ever will be.
   bool idle();
+  std::optional<uint64_t> find_next_timer() const;
   void fire_timers();
   std::string deadlock_report() const;
 
