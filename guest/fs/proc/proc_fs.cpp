@@ -261,14 +261,7 @@ Result<std::shared_ptr<OpenFile>> ProcFs::open(const Caller& caller, const std::
       if (node->magic == nullptr || (request.flags & OpenFlag::kNoFollow) != 0) {
         return fail(Errno::kELOOP);
       }
-      // A file with a place in the tree is opened anew, as Linux does; what has none is shared.
-      if (node->magic->path()->text.starts_with('/') && !node->magic->path()->deleted) {
-        const uint32_t again = request.flags & ~uint32_t{OpenFlag::kCreate};
-        if (auto file = vfs_.open({vfs_.make_path("/"), caller}, node->magic->path()->text, again, 0)) {
-          return file;
-        }
-      }
-      return node->magic;
+      return open_magic(caller, node->magic, request.flags);
     default:
       if ((request.flags & OpenFlag::kDirectory) != 0) {
         return fail(Errno::kENOTDIR);
@@ -278,6 +271,20 @@ Result<std::shared_ptr<OpenFile>> ProcFs::open(const Caller& caller, const std::
       }
       return std::make_shared<TextFile>(status, request.path, stat_of(*node), node->generate, node->read_size);
   }
+}
+
+// A file with a place in the tree is opened anew, as Linux does. What has none, and the host's descriptors 0-2, whose
+// place may lie outside the tree, are shared instead, as far as they may be read or written as asked.
+Result<std::shared_ptr<OpenFile>> ProcFs::open_magic(const Caller& caller, const std::shared_ptr<OpenFile>& file,
+                                                     uint32_t flags) const {
+  const LivePath& path = *file->path();
+  if (path.text.starts_with('/') && !path.deleted && file->host_poll_fd() < 0) {
+    return vfs_.open({vfs_.make_path("/"), caller}, path.text, flags & ~uint32_t{OpenFlag::kCreate}, 0);
+  }
+  const uint32_t mode = flags & OpenFlag::kAccessMode;
+  const bool allowed =
+      (mode == OpenFlag::kWriteOnly || file->readable()) && (mode == OpenFlag::kReadOnly || file->writable());
+  return allowed ? Result<std::shared_ptr<OpenFile>>(file) : fail(Errno::kEACCES);
 }
 
 Status ProcFs::access(const Caller& caller, const std::string& path, uint32_t mode) {

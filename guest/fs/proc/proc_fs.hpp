@@ -48,6 +48,8 @@ class ProcFs final : public FileSystem {
   Result<Node> system_node(const std::string& path) const;
   Result<Node> task_node(const Caller& caller, uint32_t pid, std::string_view rest) const;
   Result<Node> fd_node(uint32_t pid, std::string_view rest) const;
+  Result<std::shared_ptr<OpenFile>> open_magic(const Caller& caller, const std::shared_ptr<OpenFile>& file,
+                                               uint32_t flags) const;
   FileStat stat_of(const Node& node) const;
   // The leader of a thread group, if it lives.
   Task* task(uint32_t pid) const;
