@@ -45,13 +45,13 @@ TEST_CASE("model: random calls behave as a naive model says, on machines of 64 t
   uint32_t successes = 0;
   for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
     for (const uint32_t frames : {64u, 96u, 160u, 512u}) {
-      for (uint32_t seed = 1; seed <= 6; ++seed) {
-        REQUIRE(run_model({seed * 1000 + frames, frames, 1500, *profile}, &successes) == "");
+      for (uint32_t seed = 1; seed <= 3; ++seed) {
+        REQUIRE(run_model({seed * 1000 + frames, frames, 1000, *profile}, &successes) == "");
       }
     }
   }
   // Most steps must have got somewhere, or the test would test refusals.
-  CHECK(successes > 20000);
+  CHECK(successes > 10000);
 }
 
 TEST_CASE("model: a long random run behaves as a naive model says", "[slow]") {
