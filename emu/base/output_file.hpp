@@ -42,7 +42,8 @@ class OutputFile {
   // Flushes and closes; reports the first error of the file's whole life.
   HostStatus close();
 
-  static constexpr size_t kBuffer = 1u << 20;
+  // Small enough to stay in a processor cache between us and the kernel.
+  static constexpr size_t kBuffer = 128u << 10;
 
  private:
   OutputFile(int fd, std::string path, std::string_view what);

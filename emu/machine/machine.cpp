@@ -90,7 +90,7 @@ HostStatus Machine::boot(const MachineOptions& options) {
   files.stop = [this] { return stop_->requested(); };
   auto vfs = guest::Vfs::create(*memory_, std::move(files));
   if (!vfs) {
-    return host_error("{}", vfs.error());
+    return host_error("cannot show files to the program: {}", vfs.error());
   }
   vfs_ = std::move(*vfs);
 
