@@ -9,7 +9,7 @@ namespace fl::emu {
 extern "C" {
 FlBlockGate fl_block_gate = {0, ~uint64_t{0}};
 FlRotateFlags fl_rotate_flags = {0, false};
-FlEngineMarks fl_engine_marks = {0, 0};
+FlEngineMarks fl_engine_marks = {0, 0, nullptr};
 // Set by the interposing sources, if they are linked in.
 void* fl_interposed_blocks = nullptr;
 void* fl_interposed_access_check = nullptr;

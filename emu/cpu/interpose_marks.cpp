@@ -2,7 +2,8 @@
 // directly.
 //
 // helper_raise_interrupt(env, vector, length): int n, int3. The mark is the instruction's length: it tells int n from
-// the exception with the same number, and where the instruction starts, prefixes included. helper_load_seg(env,
+// the exception with the same number, and where the instruction starts, prefixes included; env is kept too (see
+// register_window.hpp). helper_load_seg(env,
 // register, selector): the guest loads a segment register. Without the mark segment registers need not be read back
 // after a run.
 #include <dlfcn.h>
@@ -30,6 +31,7 @@ asm(R"(
     .type helper_raise_interrupt_x86_64, @function
 helper_raise_interrupt_x86_64:
     movl %edx, fl_engine_marks(%rip)
+    movq %rdi, fl_engine_marks+8(%rip)
     jmpq *fl_original_raise_interrupt(%rip)
     .size helper_raise_interrupt_x86_64, . - helper_raise_interrupt_x86_64
 

@@ -43,6 +43,17 @@ constexpr size_t kSegmentRegisters = 6;  // at the end
 }  // namespace
 
 void UnicornCpu::read_registers(Registers& regs, RegisterSet set) {
+  // Inside a callback only the API knows EIP.
+  if (window_.open() && phase_ == Phase::kIdle) {
+    window_.read(regs);
+    uc_reg_read(uc_, UC_X86_REG_EFLAGS, &regs.eflags);
+    if (set == RegisterSet::kAll) {
+      constexpr auto* kSegments = std::end(kAllRegisters) - kSegmentRegisters;
+      void* values[] = {&regs.cs, &regs.ss, &regs.ds, &regs.es, &regs.fs, &regs.gs};
+      uc_reg_read_batch(uc_, kSegments, values, static_cast<int>(kSegmentRegisters));
+    }
+    return;
+  }
   void* values[] = {&regs.eax, &regs.ebx,    &regs.ecx, &regs.edx, &regs.esi, &regs.edi, &regs.ebp, &regs.esp,
                     &regs.eip, &regs.eflags, &regs.cs,  &regs.ss,  &regs.ds,  &regs.es,  &regs.fs,  &regs.gs};
   static_assert(std::size(kAllRegisters) == std::size(values));
@@ -51,8 +62,17 @@ void UnicornCpu::read_registers(Registers& regs, RegisterSet set) {
 }
 
 void UnicornCpu::load_registers(const Registers& regs) {
-  std::array<int, kGeneral.size() + 1> ids;
-  std::array<void*, kGeneral.size() + 1> values;
+  const uint32_t eflags = user_flags(regs.eflags);
+  if (eflags != user_flags(loaded_.eflags)) {
+    loaded_.eflags = eflags;
+    uc_reg_write(uc_, UC_X86_REG_EFLAGS, &eflags);
+  }
+  if (window_.open()) {
+    window_.write(regs);
+    return;
+  }
+  std::array<int, kGeneral.size()> ids;
+  std::array<void*, kGeneral.size()> values;
   int count = 0;
   for (const GeneralRegister& reg : kGeneral) {
     if (regs.*reg.field != loaded_.*reg.field) {
@@ -60,12 +80,6 @@ void UnicornCpu::load_registers(const Registers& regs) {
       ids[count] = reg.id;
       values[count++] = &(loaded_.*reg.field);
     }
-  }
-  const uint32_t eflags = user_flags(regs.eflags);
-  if (eflags != user_flags(loaded_.eflags)) {
-    loaded_.eflags = eflags;
-    ids[count] = UC_X86_REG_EFLAGS;
-    values[count++] = &loaded_.eflags;
   }
   if (count != 0) {
     uc_reg_write_batch(uc_, ids.data(), values.data(), count);
@@ -99,7 +113,7 @@ uc_err UnicornCpu::start(uint32_t eip, uint64_t block_limit) {
   if (stop_requested_.load(std::memory_order_relaxed)) {
     fl_block_gate.limit = 0;
   }
-  fl_engine_marks = {0, 0};
+  fl_engine_marks = {0, 0, nullptr};
   fl_rotate_flags.known = false;
   phase_ = Phase::kRunning;
   const uc_err error = uc_emu_start(uc_, eip, 0, 0, 0);
@@ -111,6 +125,9 @@ uc_err UnicornCpu::start(uint32_t eip, uint64_t block_limit) {
   // cs cannot change in ring 3: there is one code segment.
   const bool segments_known = has_marks_ && fl_engine_marks.loaded_segment == 0;
   read_registers(loaded_, segments_known ? RegisterSet::kWithoutSegments : RegisterSet::kAll);
+  if (!window_.open()) [[unlikely]] {
+    window_.learn(fl_engine_marks.state, loaded_);
+  }
   return error;
 }
 

@@ -23,6 +23,7 @@
 #include "emu/cpu/block_counter.hpp"
 #include "emu/cpu/cpu_config.hpp"
 #include "emu/cpu/decode.hpp"
+#include "emu/cpu/register_window.hpp"
 #include "guest/cpu/registers.hpp"
 #include "mmu/mmu.hpp"
 #include "mmu/ram.hpp"
@@ -169,6 +170,7 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   std::atomic<bool> stop_requested_{false};
   std::function<uint64_t()> tsc_source_;
 
+  RegisterWindow window_;
   guest::Registers loaded_;       // what the engine holds
   guest::TlsArray loaded_tls_{};  // what the GDT holds
   // The engine in ring 3 before any guest code, and its registers.
