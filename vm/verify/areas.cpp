@@ -95,8 +95,10 @@ class AreaCheck {
       out_.add(Invariant::kAreas, "areas {:08x}-{:08x} and {:08x}-{:08x} overlap or are out of order",
                below.start.value(), below.end.value(), above.start.value(), above.end.value());
     }
-    // A stack that has grown down to its neighbour is not merged with it; nor is it by Linux.
-    if (!above.has(VmFlag::kGrowsDown) && AreaEditor::can_merge(below, above)) {
+    // A stack that has grown down to its neighbour is not merged with it, nor a heap that starts where bss ends; nor
+    // are they by Linux.
+    const bool kept_apart = above.has(VmFlag::kGrowsDown) || above.start == mm_.layout().start_brk;
+    if (!kept_apart && AreaEditor::can_merge(below, above)) {
       out_.add(Invariant::kAreas, "areas {:08x} and {:08x} could be one", below.start.value(), above.start.value());
     }
   }

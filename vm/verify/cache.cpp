@@ -9,8 +9,7 @@ namespace {
 class CacheCheck {
  public:
   CacheCheck(MemorySystem& memory, Violations& out)
-      : memory_(memory),
-        cache_(memory.cache()),
+      : cache_(memory.cache()),
         map_(memory.mem_map()),
         out_(out),
         pages_(cache_.mapping_ids()),
@@ -83,7 +82,6 @@ class CacheCheck {
     }
   }
 
-  MemorySystem& memory_;
   const PageCache& cache_;
   const MemMap& map_;
   Violations& out_;

@@ -205,6 +205,25 @@ TEST_CASE("verify 3: neighbours that could be one are noticed") {
   CHECK(lines[0] == "invariant 3: areas 10000000 and 10002000 could be one");
 }
 
+TEST_CASE("verify 3: a heap above bss and a stack grown down to its neighbour are kept apart, as by Linux") {
+  Machine machine;
+  const VirtAddr bss = machine.map_anon(0x08100000, 2);
+  machine.mm().layout().start_brk = machine.mm().layout().brk = bss + bytes_of(2);
+  REQUIRE(machine.mm().brk(bss + bytes_of(4), machine.task) == bss + bytes_of(4));
+  CHECK(machine.maps() == std::vector<std::string>{"8100-8102 rw-p", "8102-8104 rw-p"});
+  CHECK(machine.problems().empty());
+  // More heap is one area with the heap there is.
+  REQUIRE(machine.mm().brk(bss + bytes_of(6), machine.task) == bss + bytes_of(6));
+  CHECK(machine.maps() == std::vector<std::string>{"8100-8102 rw-p", "8102-8106 rw-p"});
+
+  const uint32_t rights = VmFlag::kRead | VmFlag::kWrite;
+  REQUIRE(machine.mm().map_stack(VirtAddr(0x20000000), bytes_of(2), rights));
+  REQUIRE(machine.mm().map_stack(VirtAddr(0x1FFF0000), bytes_of(2), rights));
+  CHECK_FALSE(machine.touch(VirtAddr(0x1FFF0000), mmu::Access::kWrite).refused);
+  CHECK(machine.mm().areas().lookup(VirtAddr(0x1FFF0000))->end == VirtAddr(0x20000000));
+  CHECK(machine.problems().empty());
+}
+
 TEST_CASE("verify 4: entries that allow what their areas forbid are noticed") {
   Busy busy(KernelProfile::compat_6_18());
   SECTION("writable in a read-only area") {
