@@ -151,6 +151,9 @@ class OpenFile {
   virtual Result<FsStat> statfs();
   virtual Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument);
 
+  // sendfile can take bytes from this file. Linux: file_operations has splice_read.
+  virtual bool can_splice_read() const { return true; }
+
   // Which PollEvents hold now.
   virtual uint32_t poll() { return PollEvent::kAlwaysReady; }
   // The host descriptor that poll(2) may wait on; -1: its state changes only by what guest tasks do.

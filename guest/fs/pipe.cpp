@@ -46,6 +46,7 @@ class PipeBuffer {
 
   uint32_t readers = 0, writers = 0;  // open ends
   WaitQueue waiting;
+  uint32_t mode = FileMode::kFifo | 0600;
 
  private:
   std::vector<std::byte> ring_ = std::vector<std::byte>(kPipeBytes);
@@ -66,9 +67,13 @@ class PipeEnd final : public OpenFile {
   ~PipeEnd() override { (writable() ? buffer_->writers : buffer_->readers) -= 1; }
 
   Result<FileStat> stat() override {
-    FileStat stat = synthetic_stat(kPipeDevice, inode_, FileMode::kFifo | 0600, {});
+    FileStat stat = synthetic_stat(kPipeDevice, inode_, buffer_->mode, {});
     stat.blksize = kPageSize;
     return stat;
+  }
+  Status chmod(uint32_t mode) override {
+    buffer_->mode = FileMode::kFifo | (mode & FileMode::kPermissions);
+    return {};
   }
 
   Result<uint32_t> read(IoBuffer& to, uint64_t&) override {

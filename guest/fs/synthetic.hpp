@@ -18,23 +18,29 @@ FileStat synthetic_stat(DeviceNumber device, uint64_t ino, uint32_t mode, const 
 // all.
 enum class ReadSize : uint8_t { kWhole, kPageOfLines };
 
+// Whether sendfile works on the file. Linux: the files of /proc/PID have no splice_read.
+enum class Splice : uint8_t { kNo, kYes };
+
 class TextFile final : public OpenFile {
  public:
   // Makes the whole text; called when a read starts at position 0.
   using Generate = std::function<Result<std::string>()>;
-  TextFile(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat, Generate generate, ReadSize size)
-      : OpenFile(flags, std::move(path)), stat_(stat), generate_(std::move(generate)), size_(size) {}
+  TextFile(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat, Generate generate, ReadSize size,
+           Splice splice)
+      : OpenFile(flags, std::move(path)), stat_(stat), generate_(std::move(generate)), size_(size), splice_(splice) {}
 
   Result<FileStat> stat() override { return stat_; }
   bool seekable() const override { return true; }
   Result<uint32_t> read(IoBuffer& to, uint64_t& at) override;
   Result<uint64_t> seek(int64_t offset, uint32_t whence) override;
   Result<FsStat> statfs() override;
+  bool can_splice_read() const override { return splice_ == Splice::kYes; }
 
  private:
   FileStat stat_;
   Generate generate_;
   ReadSize size_;
+  Splice splice_;
   std::string text_;
   bool generated_ = false;
 };

@@ -96,7 +96,8 @@ Vfs::Spot Vfs::spot(std::string full) const {
   return {host_, "", std::move(full), false};
 }
 
-// The canonical path at which a walk begins; "" is the root.
+// The canonical path at which a walk begins; "" is the root. From a directory that was removed only its parent can be
+// had.
 Result<std::string> Vfs::start(const At& at, std::string_view path) {
   if (path.empty()) {
     return fail(Errno::kENOENT);
@@ -104,7 +105,10 @@ Result<std::string> Vfs::start(const At& at, std::string_view path) {
   if (path.front() == '/' || at.directory->text == "/") {
     return std::string();
   }
-  return at.directory->deleted ? Result<std::string>(fail(Errno::kENOENT)) : at.directory->text;
+  if (at.directory->deleted && next_component(path) != "..") {
+    return fail(Errno::kENOENT);
+  }
+  return at.directory->text;
 }
 
 Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing) const {

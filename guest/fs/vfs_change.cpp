@@ -155,7 +155,8 @@ void Vfs::note_removed(const std::string& full) {
 
 void Vfs::note_renamed(const std::string& from, const std::string& to) {
   for (LivePath& path : live_paths_) {
-    if (!path.deleted && path_is_below(path.text, from)) {
+    // What was removed kept its parent, but not its name.
+    if (path_is_below(path.text, from) && (!path.deleted || path.text != from)) {
       path.text = to + path.text.substr(from.size());
     }
   }

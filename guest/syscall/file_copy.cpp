@@ -59,7 +59,8 @@ Result<uint32_t> sendfile(Kernel& kernel, Task& task, const SyscallArgs& args) {
     return fail(Errno::kEBADF);
   }
   FL_TRY_ASSIGN(const FileStat stat, in->stat());
-  if (offset < 0 || !stat.is_regular() || !in->seekable() || (out->flags() & OpenFlag::kAppend) != 0) {
+  if (offset < 0 || !stat.is_regular() || !in->seekable() || !in->can_splice_read() ||
+      (out->flags() & OpenFlag::kAppend) != 0) {
     return fail(Errno::kEINVAL);
   }
   uint64_t from = offset_at.value() != 0 ? static_cast<uint64_t>(offset) : in->pos;

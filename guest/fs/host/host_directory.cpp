@@ -13,6 +13,8 @@ namespace fl::guest {
 namespace {
 
 constexpr size_t kBufferBytes = 32 << 10;
+// Behind all entries. Linux: EXT4_HTREE_EOF_32BIT.
+constexpr uint64_t kEndPosition = 0x7fffffff;
 
 // Linux: struct linux_dirent64 with the name behind it.
 struct HostEntry {
@@ -26,6 +28,9 @@ constexpr size_t kNameOffset = 19;
 }  // namespace
 
 Result<uint64_t> HostDirectory::seek(int64_t offset, uint32_t whence) {
+  if (whence == Whence::kEnd && offset == 0) {
+    return pos = kEndPosition;
+  }
   if (whence != Whence::kSet && whence != Whence::kCurrent) {
     return fail(Errno::kEINVAL);
   }

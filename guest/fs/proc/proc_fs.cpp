@@ -165,6 +165,7 @@ Result<ProcFs::Node> ProcFs::task_node(const Caller& caller, uint32_t pid, std::
     node.mode = FileMode::kRegular | file.mode;
     node.ino = first_inode + file.index;
     node.read_size = file.read_size;
+    node.splice = Splice::kNo;
     node.generate = [this, pid, &file]() -> Result<std::string> {
       const Task* const now = task(pid);
       return now != nullptr ? file.generate(*kernel_, *now) : fail(Errno::kESRCH);
@@ -269,7 +270,8 @@ Result<std::shared_ptr<OpenFile>> ProcFs::open(const Caller& caller, const std::
       if ((request.flags & OpenFlag::kAccessMode) != OpenFlag::kReadOnly) {
         return fail(Errno::kEACCES);
       }
-      return std::make_shared<TextFile>(status, request.path, stat_of(*node), node->generate, node->read_size);
+      return std::make_shared<TextFile>(status, request.path, stat_of(*node), node->generate, node->read_size,
+                                        node->splice);
   }
 }
 

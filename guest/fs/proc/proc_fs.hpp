@@ -39,6 +39,7 @@ class ProcFs final : public FileSystem {
     uint32_t uid = 0, gid = 0;
     TextFile::Generate generate;  // of a regular file
     ReadSize read_size = ReadSize::kWhole;
+    Splice splice = Splice::kYes;
     LinkTarget target;                       // of a symbolic link
     std::shared_ptr<OpenFile> magic;         // what a magic link leads to
     std::vector<ListDirectory::Item> items;  // of a directory

@@ -237,6 +237,7 @@ TEST_CASE("fs: rename and unlink are seen by open files and working directories"
   REQUIRE(vfs.remove(machine.at, "/rw/moved", RemoveKind::kDirectory));
   CHECK((*directory)->deleted);
   CHECK(vfs.stat(inside, "x", Follow::kYes).error() == Errno::kENOENT);
+  CHECK(vfs.stat(inside, "../file", Follow::kYes)->size == 9);
   // Exchange: both keep their files.
   machine.put("root/rw/a", "aa");
   machine.put("root/rw/b", "bbb");
