@@ -32,9 +32,9 @@ tl::unexpected<HostError> host_error(fmt::format_string<Args...> format, Args&&.
 }  // namespace fl::emu
 
 // FL_HOST_TRY(expr): evaluates a HostStatus and returns its error, if any.
-#define FL_HOST_TRY(expr)                                                                   \
-  do {                                                                                      \
-    if (auto&& fl_host_result_ = (expr); !fl_host_result_.has_value()) {                    \
-      return tl::unexpected<::fl::emu::HostError>(std::move(fl_host_result_).error());      \
-    }                                                                                       \
+#define FL_HOST_TRY(expr)                                                              \
+  do {                                                                                 \
+    if (auto&& fl_host_result_ = (expr); !fl_host_result_.has_value()) {               \
+      return tl::unexpected<::fl::emu::HostError>(std::move(fl_host_result_).error()); \
+    }                                                                                  \
   } while (false)

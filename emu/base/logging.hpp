@@ -14,8 +14,9 @@ namespace fl::emu {
 // The subsystems, in the order of the layers.
 std::span<const std::string_view> logger_names();
 
-// Makes the loggers and sets their levels from SPEC: NAME=LEVEL[,NAME=LEVEL...]. A NAME is a subsystem, a group ("vm" for
-// all of vm.*), or is left out with its '=' for all. An unknown name or level is an error that lists the known ones.
+// Makes the loggers and sets their levels from SPEC: NAME=LEVEL[,NAME=LEVEL...]. A NAME is a subsystem, a group ("vm"
+// for all of vm.*), or is left out with its '=' for all. An unknown name or level is an error that lists the known
+// ones.
 HostStatus set_up_logging(std::string_view spec);
 
 }  // namespace fl::emu

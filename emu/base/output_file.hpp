@@ -1,7 +1,8 @@
-// OutputFile: a file that a run writes a lot to (trace, strace): one big buffer, plain write(2), and an error that stays.
+// OutputFile: a file that a run writes a lot to (trace, strace): one big buffer, plain write(2), and an error that
+// stays.
 //
-// Nothing is lost in silence: the first error is kept, later output is dropped, and the owner asks for it (failed, close).
-// Not for stderr messages. Descriptors are close-on-exec.
+// Nothing is lost in silence: the first error is kept, later output is dropped, and the owner asks for it (failed,
+// close). Not for stderr messages. Descriptors are close-on-exec.
 #pragma once
 
 #include <cstddef>

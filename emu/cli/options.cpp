@@ -63,7 +63,8 @@ void declare_run_options(CLI::App& run, RunOptions& options, RawOptions& raw) {
       ->option_text("NAME=VALUE")
       ->allow_extra_args(false);
   run.add_flag("--clear-env", options.clear_environment, "Do not pass the host's environment on");
-  run.add_option("--root", options.machine.root, "The directory that is / to the program (default /)")->option_text("DIR");
+  run.add_option("--root", options.machine.root, "The directory that is / to the program (default /)")
+      ->option_text("DIR");
   run.add_option("--rw", options.machine.writable,
                  "Allow writing below DIR, a host directory inside the root\n"
                  "(repeatable); elsewhere files are read-only")

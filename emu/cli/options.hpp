@@ -17,7 +17,8 @@
 
 namespace fl::emu {
 
-// Least and most RAM: what the kernel needs to boot and to run a small program, and what 32-bit entries without PAE reach.
+// Least and most RAM: what the kernel needs to boot and to run a small program, and what 32-bit entries without PAE
+// reach.
 inline constexpr uint64_t kMinRamBytes = uint64_t{1} << 20;
 inline constexpr uint64_t kMaxRamBytes = uint64_t{4} << 30;
 
@@ -55,7 +56,8 @@ HostResult<Command> parse_command_line(std::span<const std::string> arguments, c
 // "maps[:PID]", "pagetable[:PID]", "walk:ADDR", separated by commas.
 HostResult<std::vector<DumpRequest>> parse_dump_spec(std::string_view spec);
 
-// The guest's environment: the host's (unless cleared), with `set` replacing entries of the same name or added at the end.
+// The guest's environment: the host's (unless cleared), with `set` replacing entries of the same name or added at the
+// end.
 std::vector<std::string> guest_environment(std::span<const std::string> host, const RunOptions& options);
 
 }  // namespace fl::emu

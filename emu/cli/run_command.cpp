@@ -1,5 +1,5 @@
-// Putting a run together. Everything that can be refused is opened before the program starts; everything that was asked for
-// is written after it, also when it was stopped.
+// Putting a run together. Everything that can be refused is opened before the program starts; everything that was asked
+// for is written after it, also when it was stopped.
 #include "emu/cli/run_command.hpp"
 
 #include <unistd.h>
@@ -43,8 +43,8 @@ HostStatus open_reports(const RunOptions& options, Reports& reports) {
       return tl::unexpected<HostError>(file.error());
     }
     const bool file_only = options.strace.kind == ReportTarget::Kind::kFile;
-    reports.strace = std::make_unique<Strace>(std::move(*file),
-                                              file_only ? Strace::Flush::kWhenFull : Strace::Flush::kEachLine);
+    reports.strace =
+        std::make_unique<Strace>(std::move(*file), file_only ? Strace::Flush::kWhenFull : Strace::Flush::kEachLine);
     reports.observers.add(*reports.strace);
   }
   if (options.stats.kind != ReportTarget::Kind::kOff) {
@@ -125,16 +125,16 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
   }
   Machine& machine = **created;
   if (!options.trace_path.empty()) {
-    auto tracer = FaultTracer::create(options.trace_path, machine.mmu(), *options.machine.profile, options.machine.root);
+    auto tracer =
+        FaultTracer::create(options.trace_path, machine.mmu(), *options.machine.profile, options.machine.root);
     if (!tracer) {
       return tl::unexpected<HostError>(tracer.error());
     }
     reports.tracer = std::move(*tracer);
     machine.attach(*reports.tracer);
   }
-  FL_HOST_TRY(machine.start({.path = options.command[0],
-                             .argv = options.command,
-                             .env = guest_environment(host_environment, options)}));
+  FL_HOST_TRY(machine.start(
+      {.path = options.command[0], .argv = options.command, .env = guest_environment(host_environment, options)}));
   const guest::Outcome outcome = machine.run();
   FL_HOST_TRY(write_reports(options, machine, reports));
   switch (outcome.kind) {

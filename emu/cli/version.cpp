@@ -21,8 +21,9 @@ std::string unicorn_version() {
 std::string version_text() {
   int capstone_major = 0, capstone_minor = 0;
   cs_version(&capstone_major, &capstone_minor);
-  return fmt::format("faultline {}\nUnicorn {}\nCapstone {}.{}\nkernel profiles: 6.1-i386, 6.18-compat\ninterposed: {}\n",
-                     kVersion, unicorn_version(), capstone_major, capstone_minor, describe_interposition());
+  return fmt::format(
+      "faultline {}\nUnicorn {}\nCapstone {}.{}\nkernel profiles: 6.1-i386, 6.18-compat\ninterposed: {}\n", kVersion,
+      unicorn_version(), capstone_major, capstone_minor, describe_interposition());
 }
 
 }  // namespace fl::emu

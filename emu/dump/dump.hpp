@@ -23,8 +23,8 @@ struct DumpSubject {
 // The lines of /proc/PID/maps.
 std::string dump_maps(const DumpSubject& subject, const vm::AddressSpace& mm);
 
-// CR3, then each entry of the directory that is not empty, and below it each entry of its table: place, raw value, bits in
-// words, and what maps the page.
+// CR3, then each entry of the directory that is not empty, and below it each entry of its table: place, raw value, bits
+// in words, and what maps the page.
 std::string dump_page_tables(const DumpSubject& subject, vm::AddressSpace& mm);
 
 // What the processor would do with `addr`, step by step: directory entry, table entry, physical address, and for user

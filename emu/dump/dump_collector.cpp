@@ -16,9 +16,15 @@ void DumpCollector::add(const guest::Task& task) {
       continue;
     }
     switch (request.kind) {
-      case DumpRequest::Kind::kMaps: text_ += dump_maps(subject, *task.mm); break;
-      case DumpRequest::Kind::kPageTable: text_ += dump_page_tables(subject, *task.mm); break;
-      case DumpRequest::Kind::kWalk: text_ += dump_walk(subject, *task.mm, request.addr); break;
+      case DumpRequest::Kind::kMaps:
+        text_ += dump_maps(subject, *task.mm);
+        break;
+      case DumpRequest::Kind::kPageTable:
+        text_ += dump_page_tables(subject, *task.mm);
+        break;
+      case DumpRequest::Kind::kWalk:
+        text_ += dump_walk(subject, *task.mm, request.addr);
+        break;
     }
   }
 }

@@ -45,7 +45,9 @@ std::string describe_entry(mmu::Pte entry, mmu::NoExecute no_execute) {
 std::string describe_error_code(uint32_t error_code) {
   using Error = mmu::PageFaultError;
   std::string text = (error_code & Error::kProtection) != 0 ? "protection" : "not present";
-  text += (error_code & Error::kInstruction) != 0 ? ", fetch" : (error_code & Error::kWrite) != 0 ? ", write" : ", read";
+  text += (error_code & Error::kInstruction) != 0 ? ", fetch"
+          : (error_code & Error::kWrite) != 0     ? ", write"
+                                                  : ", read";
   text += (error_code & Error::kUser) != 0 ? ", user" : ", supervisor";
   if ((error_code & Error::kReserved) != 0) {
     text += ", reserved bit";

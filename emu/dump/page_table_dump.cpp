@@ -38,7 +38,8 @@ void dump_table(vm::AddressSpace& mm, const mmu::Pte* table, VirtAddr first, Out
     fmt::format_to(out, "  pte {:03x}  {:08x}  {:08x}  {}", i, va.value(), pte.raw(),
                    describe_entry(pte, memory.profile().no_execute));
     if (pte.present()) {
-      fmt::format_to(out, "; {} {:#x}", pte.pfn() == memory.zero_page() ? "zero page, frame" : "frame", pte.pfn().value());
+      fmt::format_to(out, "; {} {:#x}", pte.pfn() == memory.zero_page() ? "zero page, frame" : "frame",
+                     pte.pfn().value());
     }
     fmt::format_to(out, "; {}\n", describe_mapping(mm, va));
   }
@@ -53,9 +54,9 @@ std::string dump_maps(const DumpSubject& subject, const vm::AddressSpace& mm) {
     const uint64_t device = area->file != nullptr ? area->file->device : 0;
     const uint64_t inode = area->file != nullptr ? area->file->inode : 0;
     const uint64_t offset = area->anonymous() ? 0 : uint64_t{area->pgoff} << kPageShift;
-    const std::string line =
-        fmt::format("{:08x}-{:08x} {} {:08x} {:02x}:{:02x} {} ", area->start.value(), area->end.value(),
-                    vm::permissions(*area), offset, (device >> 8) & 0xfff, (device & 0xff) | ((device >> 12) & 0xfff00), inode);
+    const std::string line = fmt::format("{:08x}-{:08x} {} {:08x} {:02x}:{:02x} {} ", area->start.value(),
+                                         area->end.value(), vm::permissions(*area), offset, (device >> 8) & 0xfff,
+                                         (device & 0xff) | ((device >> 12) & 0xfff00), inode);
     const std::string_view name = area_name(mm, *area);
     // Linux pads to the same column before a name.
     fmt::format_to(out, "{:{}}{}\n", line, name.empty() ? 0 : 49, name);
@@ -66,8 +67,9 @@ std::string dump_maps(const DumpSubject& subject, const vm::AddressSpace& mm) {
 std::string dump_page_tables(const DumpSubject& subject, vm::AddressSpace& mm) {
   const mmu::PageTables& tables = mm.tables();
   const mmu::Ram& ram = mm.memory().ram();
-  std::string text = fmt::format("page tables of process {} ({})\ncr3 {:08x}: page directory; {} page tables\n", subject.pid,
-                                 subject.comm, PhysAddr(tables.directory()).value(), tables.table_frames());
+  std::string text =
+      fmt::format("page tables of process {} ({})\ncr3 {:08x}: page directory; {} page tables\n", subject.pid,
+                  subject.comm, PhysAddr(tables.directory()).value(), tables.table_frames());
   const Output out = std::back_inserter(text);
   const auto* directory = reinterpret_cast<const mmu::Pte*>(ram.frame(tables.directory()));
   for (uint32_t i = 0; i < mmu::kEntriesPerTable; ++i) {

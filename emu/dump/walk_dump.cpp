@@ -63,7 +63,8 @@ std::string dump_walk(const DumpSubject& subject, vm::AddressSpace& mm, VirtAddr
   } else if (pde.large()) {
     // The walk ends here; the rest goes on with the 4-KiB part of the large page.
     pte = mmu::Pte(pde.pfn() + mmu::pte_index(addr), pde.raw() & kPageOffsetMask);
-    fmt::format_to(out, "; maps frames {:#x}-{:#x}\n", pde.pfn().value(), pde.pfn().value() + mmu::kEntriesPerTable - 1);
+    fmt::format_to(out, "; maps frames {:#x}-{:#x}\n", pde.pfn().value(),
+                   pde.pfn().value() + mmu::kEntriesPerTable - 1);
   } else {
     const PhysAddr table(pde.pfn());
     pte = reinterpret_cast<const mmu::Pte*>(memory.ram().frame(pde.pfn()))[mmu::pte_index(addr)];
@@ -71,7 +72,8 @@ std::string dump_walk(const DumpSubject& subject, vm::AddressSpace& mm, VirtAddr
     fmt::format_to(out, "  pte        at {:08x} = {:08x}: {}", table.value() + mmu::pte_index(addr) * 4, pte.raw(),
                    describe_entry(pte, no_execute));
     if (pte.present()) {
-      fmt::format_to(out, "; {} {:#x}", pte.pfn() == memory.zero_page() ? "zero page, frame" : "frame", pte.pfn().value());
+      fmt::format_to(out, "; {} {:#x}", pte.pfn() == memory.zero_page() ? "zero page, frame" : "frame",
+                     pte.pfn().value());
     }
     text += "\n";
   }
@@ -97,8 +99,8 @@ std::string dump_walk(const DumpSubject& subject, vm::AddressSpace& mm, VirtAddr
   }
   if (const vm::VmArea* area = mm.areas().lookup(addr)) {
     const std::string_view name = area_name(mm, *area);
-    fmt::format_to(out, "  mapping    {:08x}-{:08x} {} {}", area->start.value(), area->end.value(), vm::permissions(*area),
-                   name.empty() ? "anonymous" : name);
+    fmt::format_to(out, "  mapping    {:08x}-{:08x} {} {}", area->start.value(), area->end.value(),
+                   vm::permissions(*area), name.empty() ? "anonymous" : name);
     if (area->file != nullptr) {
       fmt::format_to(out, " page {}", area->page_index(addr));
     }

@@ -41,11 +41,16 @@ guest::Credentials host_credentials() {
 // What a user can do about an errno of execve.
 std::string_view exec_advice(Errno error) {
   switch (error) {
-    case Errno::kENOEXEC: return "not an i386 ELF executable or #! script that this version can run";
-    case Errno::kENOENT: return "no such file, or its interpreter is missing";
-    case Errno::kEACCES: return "not a regular file with execute permission";
-    case Errno::kENOMEM: return "it does not fit: give more --ram";
-    default: return std::strerror(static_cast<int>(error));
+    case Errno::kENOEXEC:
+      return "not an i386 ELF executable or #! script that this version can run";
+    case Errno::kENOENT:
+      return "no such file, or its interpreter is missing";
+    case Errno::kEACCES:
+      return "not a regular file with execute permission";
+    case Errno::kENOMEM:
+      return "it does not fit: give more --ram";
+    default:
+      return std::strerror(static_cast<int>(error));
   }
 }
 

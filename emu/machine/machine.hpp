@@ -2,8 +2,9 @@
 //
 //   while there is a task:   trap = cpu.run(task)   kernel.on_trap(task, trap)
 //
-// The loop is the hot path of every fault and system call: nothing in it allocates or goes through std::function. A stop
-// request, a timer and the clock tick arrive as Trap::kInterrupted. Linux counterpart: start_kernel, then the scheduler.
+// The loop is the hot path of every fault and system call: nothing in it allocates or goes through std::function. A
+// stop request, a timer and the clock tick arrive as Trap::kInterrupted. Linux counterpart: start_kernel, then the
+// scheduler.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// ObserverList: lets several parts of the emulator hear of system calls, signals and exits through the kernel's one port.
+// ObserverList: lets several parts of the emulator hear of system calls, signals and exits through the kernel's one
+// port.
 #pragma once
 
 #include <vector>

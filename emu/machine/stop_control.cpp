@@ -57,9 +57,15 @@ void StopControl::handle(int signal) {
   const int saved_errno = errno;
   if (StopControl* control = active_control.load()) {
     switch (signal) {
-      case SIGINT: control->request(StopReason::kInterrupt); break;
-      case SIGTERM: control->request(StopReason::kTerminate); break;
-      default: control->request(StopReason::kTimeout); break;
+      case SIGINT:
+        control->request(StopReason::kInterrupt);
+        break;
+      case SIGTERM:
+        control->request(StopReason::kTerminate);
+        break;
+      default:
+        control->request(StopReason::kTimeout);
+        break;
     }
     if (signal != SIGALRM) {
       keep_interrupting();
@@ -77,11 +83,15 @@ void StopControl::request(StopReason reason) {
 
 int exit_status(StopReason reason) {
   switch (reason) {
-    case StopReason::kInterrupt: return 128 + SIGINT;
-    case StopReason::kTerminate: return 128 + SIGTERM;
-    case StopReason::kTimeout: return kExitTimeout;
+    case StopReason::kInterrupt:
+      return 128 + SIGINT;
+    case StopReason::kTerminate:
+      return 128 + SIGTERM;
+    case StopReason::kTimeout:
+      return kExitTimeout;
     case StopReason::kOutputError:
-    case StopReason::kNone: break;
+    case StopReason::kNone:
+      break;
   }
   return kExitHostError;
 }

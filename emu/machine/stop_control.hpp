@@ -1,8 +1,9 @@
 // StopControl: ends a run from outside: Ctrl-C, SIGTERM, --timeout, or an error of an output file.
 //
-// While it lives, SIGINT, SIGTERM and SIGALRM set a flag and stop the CPU at its next block; afterwards the host's handlers
-// are as before. Handlers are installed without SA_RESTART and an interval timer keeps interrupting, so that a wait in a
-// host system call that began a moment too late ends too. One at a time in a process: signal handlers have no argument.
+// While it lives, SIGINT, SIGTERM and SIGALRM set a flag and stop the CPU at its next block; afterwards the host's
+// handlers are as before. Handlers are installed without SA_RESTART and an interval timer keeps interrupting, so that a
+// wait in a host system call that began a moment too late ends too. One at a time in a process: signal handlers have no
+// argument.
 #pragma once
 
 #include <signal.h>

@@ -12,7 +12,9 @@ namespace {
 
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
-std::string mebibytes(uint64_t frames) { return fmt::format("{:.1f} MiB", static_cast<double>(frames * kPageSize) / (1 << 20)); }
+std::string mebibytes(uint64_t frames) {
+  return fmt::format("{:.1f} MiB", static_cast<double>(frames * kPageSize) / (1 << 20));
+}
 
 // Names come from files and may be any bytes.
 std::string printable(const std::string& name) {
@@ -32,9 +34,9 @@ std::string format_statistics(const RunStatistics& s) {
                  s.faults.major);
   fmt::format_to(out, "{}\n", s.refused() != 0 ? fmt::format("; and {} refused", s.refused()) : "");
   for (size_t i = 0; i < vm::kFaultModes; ++i) {
-    constexpr std::array<std::string_view, vm::kFaultModes> kMeaning{
-        "by the program itself", "by a system call, execve or signal on its behalf",
-        "by get_user_pages: argument strings, populating"};
+    constexpr std::array<std::string_view, vm::kFaultModes> kMeaning{"by the program itself",
+                                                                     "by a system call, execve or signal on its behalf",
+                                                                     "by get_user_pages: argument strings, populating"};
     fmt::format_to(out, "  {:<12} {:>9}   {}\n", vm::mode_name(static_cast<vm::FaultMode>(i)), s.faults.by_mode[i],
                    kMeaning[i]);
   }
@@ -83,19 +85,12 @@ std::string statistics_json(const RunStatistics& s) {
     entry["exit_status"] = process.exit_status ? Json(*process.exit_status) : Json(nullptr);
     processes.push_back(std::move(entry));
   }
-  const Json all{{"minflt", s.faults.minor},
-                 {"majflt", s.faults.major},
-                 {"refused", s.refused()},
-                 {"by_mode", by_mode},
-                 {"by_cause", by_cause},
-                 {"processes", processes},
-                 {"ram_frames", s.ram_frames},
-                 {"peak_frames", s.peak_frames},
-                 {"page_table_frames", s.page_table_frames},
-                 {"syscalls", s.syscalls},
-                 {"unimplemented", unimplemented},
-                 {"blocks", s.blocks},
-                 {"virtual_ns", s.virtual_ns}};
+  const Json all{
+      {"minflt", s.faults.minor},   {"majflt", s.faults.major},       {"refused", s.refused()},
+      {"by_mode", by_mode},         {"by_cause", by_cause},           {"processes", processes},
+      {"ram_frames", s.ram_frames}, {"peak_frames", s.peak_frames},   {"page_table_frames", s.page_table_frames},
+      {"syscalls", s.syscalls},     {"unimplemented", unimplemented}, {"blocks", s.blocks},
+      {"virtual_ns", s.virtual_ns}};
   // A process's name may be any bytes.
   return all.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -9,8 +9,8 @@ namespace fl::emu {
 
 uint64_t RunStatistics::refused() const {
   uint64_t total = 0;
-  for (const vm::FaultCause cause : {vm::FaultCause::kSegvMapErr, vm::FaultCause::kSegvAccErr, vm::FaultCause::kBus,
-                                     vm::FaultCause::kOom}) {
+  for (const vm::FaultCause cause :
+       {vm::FaultCause::kSegvMapErr, vm::FaultCause::kSegvAccErr, vm::FaultCause::kBus, vm::FaultCause::kOom}) {
     total += faults.by_cause[static_cast<size_t>(cause)];
   }
   return total;

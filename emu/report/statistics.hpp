@@ -1,5 +1,5 @@
-// What a run counted: --stats. Everything in it is the same in every run of the same command: no host time, nothing that
-// depends on the TLB.
+// What a run counted: --stats. Everything in it is the same in every run of the same command: no host time, nothing
+// that depends on the TLB.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ struct ProcessStatistics {
 };
 
 struct RunStatistics {
-  vm::FaultCounters faults;  // of all processes
+  vm::FaultCounters faults;                  // of all processes
   std::vector<ProcessStatistics> processes;  // in the order in which they ended
   uint32_t ram_frames = 0;
   uint32_t peak_frames = 0;

@@ -25,11 +25,21 @@ std::string quote(const guest::PeekedString& string) {
   for (const char c : string.text) {
     const auto byte = static_cast<uint8_t>(c);
     switch (c) {
-      case '"': text += "\\\""; break;
-      case '\\': text += "\\\\"; break;
-      case '\n': text += "\\n"; break;
-      case '\t': text += "\\t"; break;
-      case '\r': text += "\\r"; break;
+      case '"':
+        text += "\\\"";
+        break;
+      case '\\':
+        text += "\\\\";
+        break;
+      case '\n':
+        text += "\\n";
+        break;
+      case '\t':
+        text += "\\t";
+        break;
+      case '\r':
+        text += "\\r";
+        break;
       default:
         if (byte < 0x20 || byte >= 0x7f) {
           fmt::format_to(std::back_inserter(text), "\\x{:02x}", byte);
@@ -55,20 +65,30 @@ std::string string_argument(const guest::Task& task, uint32_t address, bool& com
 std::string argument(const guest::Task& task, char letter, uint32_t value, bool& complete) {
   constexpr uint32_t kAtFdCwd = static_cast<uint32_t>(-100);
   switch (letter) {
-    case 'd': return fmt::format("{}", static_cast<int32_t>(value));
-    case 'f': return value == kAtFdCwd ? "AT_FDCWD" : fmt::format("{}", static_cast<int32_t>(value));
-    case 'u': return fmt::format("{}", value);
-    case 'p': return pointer(value);
-    case 's': return string_argument(task, value, complete);
-    case 'o': return value == 0 ? "0" : fmt::format("0{:o}", value);
-    case 'O': return open_names(value);
-    case 'P': return prot_names(value);
-    case 'M': return map_names(value);
+    case 'd':
+      return fmt::format("{}", static_cast<int32_t>(value));
+    case 'f':
+      return value == kAtFdCwd ? "AT_FDCWD" : fmt::format("{}", static_cast<int32_t>(value));
+    case 'u':
+      return fmt::format("{}", value);
+    case 'p':
+      return pointer(value);
+    case 's':
+      return string_argument(task, value, complete);
+    case 'o':
+      return value == 0 ? "0" : fmt::format("0{:o}", value);
+    case 'O':
+      return open_names(value);
+    case 'P':
+      return prot_names(value);
+    case 'M':
+      return map_names(value);
     case 'S': {
       const auto number = static_cast<int32_t>(value);
       return guest::valid_signal(number) ? std::string(guest::signal_name(number)) : fmt::format("{}", number);
     }
-    default: return fmt::format("{:#x}", value);
+    default:
+      return fmt::format("{:#x}", value);
   }
 }
 

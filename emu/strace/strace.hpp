@@ -1,8 +1,8 @@
 // Strace: --strace, one line for each system call, signal and exit, in the manner of strace(1).
 //
 // Made from the one system-call table (guest/syscall/table.inc), so structures are shown as addresses only. Strings are
-// read from pages that are present, before the call or, if the call itself faulted them in, after it; others are shown as
-// addresses, because a fault taken for printing would be counted.
+// read from pages that are present, before the call or, if the call itself faulted them in, after it; others are shown
+// as addresses, because a fault taken for printing would be counted.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,7 @@ class Strace final : public guest::KernelObserver {
 
   std::unique_ptr<OutputFile> file_;
   Flush flush_;
-  uint32_t first_tid_ = 0;             // lines of other tasks are marked
+  uint32_t first_tid_ = 0;                        // lines of other tasks are marked
   std::map<uint32_t, FormattedCall> unfinished_;  // by tid
 };
 

@@ -1,7 +1,7 @@
 // Cursor: appends text to a buffer that is known to be large enough. The trace formats' inner loop.
 //
-// No bounds checks: the caller reserved kMaxRecord bytes, and every field has a limit (clip). printf and fmt take several
-// times as long for a record of thirty fields.
+// No bounds checks: the caller reserved kMaxRecord bytes, and every field has a limit (clip). printf and fmt take
+// several times as long for a record of thirty fields.
 #pragma once
 
 #include <array>

@@ -87,8 +87,8 @@ void FaultTracer::add_code(const guest::Task& task, const vm::FaultRecord& recor
       event.insn = decoder_.disassemble(instruction.bytes(), event.ip);
     }
   }
-  const vm::VmArea* code = record.vma != nullptr && record.vma->contains(event.ip) ? record.vma
-                                                                                   : task.mm->areas().lookup(event.ip);
+  const vm::VmArea* code =
+      record.vma != nullptr && record.vma->contains(event.ip) ? record.vma : task.mm->areas().lookup(event.ip);
   if (code != nullptr) {
     const SymbolName symbol = symbols_.lookup(*code, event.ip);
     event.sym = symbol.name;

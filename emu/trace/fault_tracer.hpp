@@ -1,8 +1,8 @@
 // FaultTracer: the observer of page faults that writes a trace: adds task, time, instruction and symbol to vm's record.
 //
 // Faults of loading the first program come before there is a task to name; they are held back until there is one.
-// Looks at the guest without touching it: instruction bytes come from pages that are present, no A bit is set, no frame is
-// taken. An error of the file stops the run through TraceContext::on_trace_error.
+// Looks at the guest without touching it: instruction bytes come from pages that are present, no A bit is set, no frame
+// is taken. An error of the file stops the run through TraceContext::on_trace_error.
 #pragma once
 
 #include <cstdint>

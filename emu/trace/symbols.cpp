@@ -1,7 +1,7 @@
 // Symbol lookup through the program headers: file offset -> address in the ELF file -> symbol.
 //
-// The host file is opened below the guest's root and only if it is a regular file: a path of a guest is no reason to touch
-// anything else.
+// The host file is opened below the guest's root and only if it is a regular file: a path of a guest is no reason to
+// touch anything else.
 #include "emu/trace/symbols.hpp"
 
 #include <fcntl.h>

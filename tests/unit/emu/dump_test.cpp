@@ -1,6 +1,6 @@
 // --dump: maps, page tables and walks of a small address space.
-#include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
+#include <catch2/catch_test_macros.hpp>
 
 #include "emu/dump/dump.hpp"
 #include "tests/unit/emu/small_machine.hpp"
@@ -34,8 +34,7 @@ TEST_CASE("dump: entries and error codes are spelled") {
 TEST_CASE("dump: maps are the lines of /proc/PID/maps") {
   SmallMachine machine;
   machine.map_anonymous(3);
-  CHECK(dump_maps(kSubject, *machine.mm) ==
-        "maps of process 7 (demo)\n40000000-40003000 rw-p 00000000 00:00 0 \n");
+  CHECK(dump_maps(kSubject, *machine.mm) == "maps of process 7 (demo)\n40000000-40003000 rw-p 00000000 00:00 0 \n");
 }
 
 TEST_CASE("dump: page tables show each entry with its bits and what maps it") {
@@ -52,9 +51,9 @@ TEST_CASE("dump: page tables show each entry with its bits and what maps it") {
                               machine.mm->tables().directory_entry(area).raw())));
   CHECK(has(text, fmt::format("\n  pte 001  40001000  {:08x}  {}; frame {:#x}; rw-p anonymous\n", written.raw(),
                               describe_entry(written, mmu::NoExecute::kUnsupported), written.pfn().value())));
-  CHECK(has(text, fmt::format("\n  pte 002  40002000  {:08x}  {}; zero page, frame {:#x}; rw-p anonymous\n", read.raw(),
-                              describe_entry(read, mmu::NoExecute::kUnsupported),
-                              machine.memory().zero_page().value())));
+  CHECK(
+      has(text, fmt::format("\n  pte 002  40002000  {:08x}  {}; zero page, frame {:#x}; rw-p anonymous\n", read.raw(),
+                            describe_entry(read, mmu::NoExecute::kUnsupported), machine.memory().zero_page().value())));
   CHECK_FALSE(has(text, "40000000  00000000"));
   CHECK(has(text, "\npde 300    c0000000"));
   CHECK(has(text, "kernel direct map\n"));

@@ -45,7 +45,8 @@ TEST_CASE("options: a program alone gets the documented defaults") {
 }
 
 TEST_CASE("options: everything after the program belongs to the program") {
-  CHECK(parse_run({"run", "./p", "--stats", "-x", "--", "run"}).command == Strings{"./p", "--stats", "-x", "--", "run"});
+  CHECK(parse_run({"run", "./p", "--stats", "-x", "--", "run"}).command ==
+        Strings{"./p", "--stats", "-x", "--", "run"});
   CHECK(parse_run({"run", "./p", "--stats"}).stats.kind == ReportTarget::Kind::kOff);
   CHECK(parse_run({"run", "--", "--stats", "a"}).command == Strings{"--stats", "a"});
   CHECK(parse_run({"run", "--aslr", "--", "./p", "--", "b"}).command == Strings{"./p", "--", "b"});
@@ -64,9 +65,11 @@ TEST_CASE("options: an optional value is taken only with an equals sign") {
 }
 
 TEST_CASE("options: values may follow or be joined with an equals sign") {
-  const RunOptions options =
-      parse_run({"run", "--ram", "64M", "--kernel=6.18-compat", "--trace", "t.csv", "--seed", "0x10", "--clock=host",
-                 "--verify", "2", "--timeout=1.5", "--root", "/r", "--rw", "/tmp", "--rw=/var", "--aslr", "./p", "a"});
+  const RunOptions options = parse_run({"run",          "--ram",    "64M",    "--kernel=6.18-compat",
+                                        "--trace",      "t.csv",    "--seed", "0x10",
+                                        "--clock=host", "--verify", "2",      "--timeout=1.5",
+                                        "--root",       "/r",       "--rw",   "/tmp",
+                                        "--rw=/var",    "--aslr",   "./p",    "a"});
   CHECK(options.machine.ram_bytes == 64u << 20);
   CHECK(options.machine.profile->name == "6.18-compat");
   CHECK(options.trace_path == "t.csv");

@@ -1,4 +1,5 @@
-// SmallMachine: a memory system of 256 frames with one address space, without a processor, for tests of what describes it.
+// SmallMachine: a memory system of 256 frames with one address space, without a processor, for tests of what describes
+// it.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -38,9 +39,8 @@ class SmallMachine {
   // Writes the text with its NUL, faulting pages in.
   void store(VirtAddr at, std::string_view text) {
     const std::string bytes(text);
-    REQUIRE(vm::UserAccess(*mm, faults_)
-                .write(at, std::as_bytes(std::span(bytes.c_str(), bytes.size() + 1)))
-                .has_value());
+    REQUIRE(
+        vm::UserAccess(*mm, faults_).write(at, std::as_bytes(std::span(bytes.c_str(), bytes.size() + 1))).has_value());
   }
   // Reads one byte, faulting its page in.
   void touch(VirtAddr at) { REQUIRE(vm::UserAccess(*mm, faults_).get<char>(at).has_value()); }

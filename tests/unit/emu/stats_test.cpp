@@ -14,7 +14,12 @@ RunStatistics sample() {
   s.faults.add(vm::FaultMode::kUser, vm::FaultResult::kMajor, vm::FaultCause::kFileRead);
   s.faults.add(vm::FaultMode::kKernel, vm::FaultResult::kMinor, vm::FaultCause::kAnon);
   s.faults.add(vm::FaultMode::kUser, vm::FaultResult::kMapErr, vm::FaultCause::kSegvMapErr);
-  s.processes.push_back({.pid = 1000, .comm = "hello", .minflt = 2, .majflt = 1, .page_table_frames = 4, .syscalls = 9,
+  s.processes.push_back({.pid = 1000,
+                         .comm = "hello",
+                         .minflt = 2,
+                         .majflt = 1,
+                         .page_table_frames = 4,
+                         .syscalls = 9,
                          .exit_status = 139});
   s.ram_frames = 65536;
   s.peak_frames = 256;
@@ -62,8 +67,9 @@ TEST_CASE("stats: a process that was stopped has no exit status and any name is 
 
 TEST_CASE("stats: the table explains the causes that occurred and leaves out the others") {
   const std::string table = format_statistics(sample());
-  CHECK(table.starts_with("page faults            3   minor 2, major 1; and 1 refused\n"
-                          "  user                 2   by the program itself\n"));
+  CHECK(
+      table.starts_with("page faults            3   minor 2, major 1; and 1 refused\n"
+                        "  user                 2   by the program itself\n"));
   CHECK(table.find("  file_read            2   read or execution of a file page") != std::string::npos);
   CHECK(table.find("cow_copy") == std::string::npos);
   CHECK(table.find("  pid               1000   hello: minor 2, major 1, 9 system calls, exit status 139\n") !=

@@ -65,12 +65,13 @@ std::vector<std::string> split_row(const std::string& row) {
 
 TEST_CASE("trace: a jsonl record has every field in order") {
   Sample sample;
-  CHECK(write(*make_jsonl_format(), sample.event) ==
-        R"({"seq":22,"t":1234567890,"pid":1,"tid":2,"comm":"hello","mode":"user","access":"write",)"
-        R"("addr":"0x080f0a1c","page":"0x080f0000","ip":"0x08049abc","insn":"mov dword ptr [eax], 1","sym":"main+0x1c",)"
-        R"("vma":{"start":"0x080ee000","end":"0x080f1000","perm":"rw-p","name":"[heap]","pgoff":0},"cause":"zero_cow",)"
-        R"("major":false,"counted":true,"pfn":"0x1234","pte_before":"0x00042225","pte_after":"0x01234067","around":null})"
-        "\n");
+  CHECK(
+      write(*make_jsonl_format(), sample.event) ==
+      R"({"seq":22,"t":1234567890,"pid":1,"tid":2,"comm":"hello","mode":"user","access":"write",)"
+      R"("addr":"0x080f0a1c","page":"0x080f0000","ip":"0x08049abc","insn":"mov dword ptr [eax], 1","sym":"main+0x1c",)"
+      R"("vma":{"start":"0x080ee000","end":"0x080f1000","perm":"rw-p","name":"[heap]","pgoff":0},"cause":"zero_cow",)"
+      R"("major":false,"counted":true,"pfn":"0x1234","pte_before":"0x00042225","pte_after":"0x01234067","around":null})"
+      "\n");
 }
 
 TEST_CASE("trace: a refused fault without a mapping has nulls in jsonl and empty columns in csv") {
@@ -120,9 +121,10 @@ TEST_CASE("trace: a csv row has as many fields as the header and quotes commas")
 
 TEST_CASE("trace: a text line reads like perf script") {
   Sample sample;
-  CHECK(write(*make_text_format(), sample.event) ==
-        "           hello 1/2 1.234567890: page-faults:u: 0x080f0a1c write zero_cow     minor ip 0x08049abc main+0x1c "
-        "[mov dword ptr [eax], 1] vma 0x080ee000-0x080f1000 rw-p [heap]+0x0 pte 0x00042225->0x01234067 pfn 0x1234 #22\n");
+  CHECK(
+      write(*make_text_format(), sample.event) ==
+      "           hello 1/2 1.234567890: page-faults:u: 0x080f0a1c write zero_cow     minor ip 0x08049abc main+0x1c "
+      "[mov dword ptr [eax], 1] vma 0x080ee000-0x080f1000 rw-p [heap]+0x0 pte 0x00042225->0x01234067 pfn 0x1234 #22\n");
   sample.event.time_ns = 5;
   sample.fault.mode = vm::FaultMode::kGup;
   sample.fault.result = vm::FaultResult::kAccErr;
@@ -169,7 +171,8 @@ TEST_CASE("trace: the suffix of the file chooses the format and an unknown one i
   for (const char* path : {"trace", "a.json", "a.jsonl.gz", "jsonl", ""}) {
     const auto format = TraceFormat::for_path(path);
     REQUIRE_FALSE(format.has_value());
-    CHECK(format.error().message == fmt::format("cannot write the trace: {}: its name must end in .jsonl, .csv or .txt", path));
+    CHECK(format.error().message ==
+          fmt::format("cannot write the trace: {}: its name must end in .jsonl, .csv or .txt", path));
   }
 }
 

@@ -109,7 +109,8 @@ TEST_CASE("tracer: a user fault shows its instruction as it is now, and reading 
     vm::FaultCounters faults;
     const mmu::Pte before = *machine.mm->tables().find(area);
     const auto fault = [&](uint32_t page) {
-      return vm::handle_page_fault(*machine.mm, area + page * kPageSize, mmu::Access::kWrite, 6, vm::FaultMode::kUser, faults);
+      return vm::handle_page_fault(*machine.mm, area + page * kPageSize, mmu::Access::kWrite, 6, vm::FaultMode::kUser,
+                                   faults);
     };
     REQUIRE(fault(1) == vm::FaultResult::kMinor);
     CHECK(*machine.mm->tables().find(area) == before);
