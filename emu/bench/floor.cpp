@@ -36,6 +36,8 @@ class Floor {
     if (memory_ == MAP_FAILED) {
       throw std::string("no memory");
     }
+    // As mmu::Ram does.
+    madvise(memory_, kMemory, MADV_HUGEPAGE);
     check(uc_open(UC_ARCH_X86, UC_MODE_32, &uc_));
     check(uc_ctl_set_cpu_model(uc_, UC_CPU_X86_SANDYBRIDGE));
     check(uc_ctl_set_tcg_buffer_size(uc_, 64u << 20));
@@ -282,7 +284,7 @@ class Floor {
       case kSetThreadArea: {
         uint32_t base;
         std::memcpy(&base, memory_ + first + 4, 4);
-        set_descriptor(kTlsEntry, base, 0x93);
+        set_descriptor(kTlsEntry, base, 0xf3);
         put(first, kTlsEntry);
         result = 0;
         break;
