@@ -1,9 +1,10 @@
 // The memory-management unit: CR3, CR2 and the page-table walk.
 //
-// translate() does what an i386 does on a TLB miss (Intel SDM vol. 3, 4.3 and 4.7): two table reads in simulated RAM, the
-// rights of both levels combined, the accessed bit set in both entries and the dirty bit on a write, or a page fault
-// with CR2 and an error code. CR0.WP is set, as Linux sets it: the kernel too may not write a read-only user page.
-// Simplified: no PAE, no global pages, no PAT; no-execute is bit 11 of an entry when the kernel profile asks for it.
+// translate() does what an i386 does on a TLB miss (Intel SDM vol. 3, 4.3 and 4.7): two table reads in simulated RAM,
+// the rights of both levels combined, the accessed bit set in both entries and the dirty bit on a write, or a page
+// fault with CR2 and an error code. CR0.WP is set, as Linux sets it: the kernel too may not write a read-only user
+// page. Simplified: no PAE, no global pages, no PAT; no-execute is bit 11 of an entry when the kernel profile asks for
+// it.
 #pragma once
 
 #include <cstdint>

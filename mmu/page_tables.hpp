@@ -49,7 +49,8 @@ class PageTables {
   // Frees the tables that lie wholly inside [floor, ceiling). Their entries must all be empty. Linux: free_pgd_range.
   void free_tables(VirtAddr floor, uint64_t ceiling);
 
-  // Calls visit(VirtAddr, Pte&) for every entry that is not empty in [start, end), in ascending order; skips absent tables.
+  // Calls visit(VirtAddr, Pte&) for every entry that is not empty in [start, end), in ascending order; skips absent
+  // tables.
   template <typename Visit>
   void for_each(VirtAddr start, uint64_t end, Visit&& visit) const {
     uint64_t va = start.value();
@@ -69,7 +70,8 @@ class PageTables {
   }
 
  private:
-  PageTables(const Ram& ram, FrameSource& frames, Pfn directory) : ram_(&ram), frames_(&frames), directory_(directory) {}
+  PageTables(const Ram& ram, FrameSource& frames, Pfn directory)
+      : ram_(&ram), frames_(&frames), directory_(directory) {}
   Pte* entries(Pfn pfn) const { return reinterpret_cast<Pte*>(ram_->frame(pfn)); }
 
   const Ram* ram_;

@@ -1,7 +1,7 @@
 // Simulated physical memory: one anonymous host mapping, frame 0 first.
 //
-// The host gives zero-filled pages when they are first used (MAP_NORESERVE), so a large --ram costs nothing until a guest
-// touches it. The CPU is given the same mapping, so guest stores and kernel stores see one another at once.
+// The host gives zero-filled pages when they are first used (MAP_NORESERVE), so a large --ram costs nothing until a
+// guest touches it. The CPU is given the same mapping, so guest stores and kernel stores see one another at once.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Booting the memory system: RAM from frame 0 up holds the kernel's directory, mem_map and the zero page, then free memory.
-// A boot allocator (memblock) takes this over when there are zones.
+// Booting the memory system: RAM from frame 0 up holds the kernel's directory, mem_map and the zero page, then free
+// memory. A boot allocator (memblock) takes this over when there are zones.
 #include "vm/memory_system.hpp"
 
 #include "mmu/layout.hpp"

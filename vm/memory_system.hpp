@@ -1,5 +1,5 @@
-// MemorySystem: the memory side of the machine, booted. It owns what Linux keeps in globals: mem_map, the page allocator, the
-// page cache, the zero page, the kernel's directory. Address spaces borrow it.
+// MemorySystem: the memory side of the machine, booted. It owns what Linux keeps in globals: mem_map, the page
+// allocator, the page cache, the zero page, the kernel's directory. Address spaces borrow it.
 #pragma once
 
 #include <cstdint>

@@ -14,8 +14,8 @@
 
 namespace fl::vm {
 
-// In what binfmt_elf differs. k6_1 (6.1.176, i386): at most a page of program headers; a bss tail that cannot be cleared is
-// ignored. k6_18 (x86-64): 64 KiB of them; such a tail is fatal in a writable segment.
+// In what binfmt_elf differs. k6_1 (6.1.176, i386): at most a page of program headers; a bss tail that cannot be
+// cleared is ignored. k6_18 (x86-64): 64 KiB of them; such a tail is fatal in a writable segment.
 enum class ElfLoading : uint8_t { k6_1, k6_18 };
 
 struct KernelProfile {
@@ -35,7 +35,8 @@ struct KernelProfile {
   // How many of them, the upper ones, stand in an area of their own, [vvar_vclock].
   uint32_t vclock_pages;
   ElfLoading elf_loading;
-  // Where an ET_DYN program with an interpreter goes, and the heap of one without (a static-PIE). Linux: ELF_ET_DYN_BASE.
+  // Where an ET_DYN program with an interpreter goes, and the heap of one without (a static-PIE). Linux:
+  // ELF_ET_DYN_BASE.
   VirtAddr et_dyn_base;
   // sizeof(void *) in the kernel: exec leaves as much free above the path string, and counts pointers with it.
   uint32_t kernel_pointer_bytes;

@@ -1,5 +1,6 @@
-// Accounting of one page-table entry that maps a page: reference and map counts, resident-set counters, and what happens to
-// a page when its last user goes. Linux counterpart: page_add_anon_rmap, page_add_file_rmap, page_remove_rmap, put_page.
+// Accounting of one page-table entry that maps a page: reference and map counts, resident-set counters, and what
+// happens to a page when its last user goes. Linux counterpart: page_add_anon_rmap, page_add_file_rmap,
+// page_remove_rmap, put_page.
 #pragma once
 
 #include "mmu/base/addr.hpp"
@@ -10,7 +11,8 @@ namespace fl::vm {
 
 class AddressSpace;
 
-// A fresh anonymous frame (one reference, from the allocator) gets its first mapping; it belongs to this address space alone.
+// A fresh anonymous frame (one reference, from the allocator) gets its first mapping; it belongs to this address space
+// alone.
 void map_new_anon_page(AddressSpace& mm, Pfn pfn);
 // One more entry maps this page-cache page.
 void map_cache_page(AddressSpace& mm, Pfn pfn);

@@ -1,6 +1,6 @@
-// The kernel's accesses to user memory. Each untouched page is a counted fault in kernel mode, in ascending order, as on
-// Linux; an address that cannot be had is EFAULT. Linux counterparts: copy_to_user, copy_from_user, strncpy_from_user,
-// clear_user, access_ok.
+// The kernel's accesses to user memory. Each untouched page is a counted fault in kernel mode, in ascending order, as
+// on Linux; an address that cannot be had is EFAULT. Linux counterparts: copy_to_user, copy_from_user,
+// strncpy_from_user, clear_user, access_ok.
 //
 // The address space need not be the one in CR3. Frames that are written tell the CPU (translated code).
 #pragma once
@@ -46,7 +46,8 @@ class UserAccess {
     FL_TRY(read(std::as_writable_bytes(std::span<T, 1>(&value, 1)), from));
     return value;
   }
-  // A NUL-terminated string of fewer than `max` bytes, without the NUL. EFAULT; `too_long` if there is no NUL in `max` bytes.
+  // A NUL-terminated string of fewer than `max` bytes, without the NUL. EFAULT; `too_long` if there is no NUL in `max`
+  // bytes.
   Result<std::string> string(VirtAddr from, uint32_t max, Errno too_long = Errno::kENAMETOOLONG);
 
   // The next bytes of user memory that lie in one frame, made accessible: for copying between a file and user memory

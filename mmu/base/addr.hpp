@@ -1,8 +1,8 @@
 // Strong address types of the simulated i386 machine.
 //
 // VirtAddr is a linear address (the guest's segments are flat), PhysAddr an address in simulated RAM, Pfn a page-frame
-// number (PhysAddr >> 12). They do not convert into each other: only the page-table walk (mmu/walk.hpp) and the kernel's
-// direct map (mmu/layout.hpp) may do that. Linux counterparts: unsigned long, phys_addr_t, pfn.
+// number (PhysAddr >> 12). They do not convert into each other: only the page-table walk (mmu/walk.hpp) and the
+// kernel's direct map (mmu/layout.hpp) may do that. Linux counterparts: unsigned long, phys_addr_t, pfn.
 #pragma once
 
 #include <compare>

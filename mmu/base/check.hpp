@@ -1,6 +1,6 @@
-// FL_CHECK: our own bugs. A failed check prints what was expected and where, lets registered dumpers describe the machine
-// (task, VMA, PTE, page) and aborts. It is on in every build: a wrong memory manager must not go on.
-// Linux counterpart: BUG_ON.
+// FL_CHECK: our own bugs. A failed check prints what was expected and where, lets registered dumpers describe the
+// machine (task, VMA, PTE, page) and aborts. It is on in every build: a wrong memory manager must not go on. Linux
+// counterpart: BUG_ON.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,7 +12,8 @@ namespace fl {
 
 [[noreturn]] void check_failed(const char* expression, const char* file, int line, const std::string& message);
 
-// While it lives, `dump` is called (innermost first) when a check fails. The machine registers one that prints its state.
+// While it lives, `dump` is called (innermost first) when a check fails. The machine registers one that prints its
+// state.
 class CheckDumper {
  public:
   explicit CheckDumper(std::function<void()> dump);
@@ -29,9 +30,9 @@ class CheckDumper {
 }  // namespace fl
 
 // FL_CHECK(condition) or FL_CHECK(condition, "format", args...).
-#define FL_CHECK(condition, ...)                                                        \
-  do {                                                                                  \
-    if (!(condition)) [[unlikely]] {                                                    \
+#define FL_CHECK(condition, ...)                                                         \
+  do {                                                                                   \
+    if (!(condition)) [[unlikely]] {                                                     \
       ::fl::check_failed(#condition, __FILE__, __LINE__, ::fmt::format("" __VA_ARGS__)); \
-    }                                                                                   \
+    }                                                                                    \
   } while (false)

@@ -28,9 +28,9 @@ inline tl::unexpected<Errno> fail(Errno error) { return tl::unexpected<Errno>(er
 
 // FL_TRY_ASSIGN(auto x, expr): x = the value of a Result, or returns its error.
 #define FL_TRY_ASSIGN(decl, expr) FL_TRY_ASSIGN_INNER(FL_CONCAT(fl_try_value_, __LINE__), decl, expr)
-#define FL_TRY_ASSIGN_INNER(tmp, decl, expr)       \
-  auto tmp = (expr);                               \
-  if (!tmp.has_value()) {                          \
-    return ::fl::fail(tmp.error());                \
-  }                                                \
+#define FL_TRY_ASSIGN_INNER(tmp, decl, expr) \
+  auto tmp = (expr);                         \
+  if (!tmp.has_value()) {                    \
+    return ::fl::fail(tmp.error());          \
+  }                                          \
   decl = std::move(tmp).value()

@@ -69,8 +69,8 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
 
   std::array<Pfn, kReadAheadPages> frames;
   std::array<std::byte*, kReadAheadPages> buffers;
-  const auto wanted = static_cast<uint32_t>(
-      std::min<uint64_t>({std::max(ahead, 1u), kReadAheadPages, size_pages - index}));
+  const auto wanted =
+      static_cast<uint32_t>(std::min<uint64_t>({std::max(ahead, 1u), kReadAheadPages, size_pages - index}));
   uint32_t count = 0;
   while (count < wanted && (count == 0 || find(index + count) == kNoPage)) {
     const auto frame = memory_.pages().alloc(0, Fill::kNone);

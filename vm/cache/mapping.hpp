@@ -1,8 +1,8 @@
 // Mapping: the cached pages of one file, shared by read(), write() and every mmap of it. Linux: struct address_space.
 //
-// A host file's pages count as cached from the start ("warm"): a frame is taken when a page is first needed, and that is
-// not a major fault. A mapping without a backing store is shared memory (tmpfs, MAP_SHARED|MAP_ANONYMOUS, memfd): its pages
-// exist once touched and live as long as the mapping.
+// A host file's pages count as cached from the start ("warm"): a frame is taken when a page is first needed, and that
+// is not a major fault. A mapping without a backing store is shared memory (tmpfs, MAP_SHARED|MAP_ANONYMOUS, memfd):
+// its pages exist once touched and live as long as the mapping.
 #pragma once
 
 #include <array>
@@ -45,8 +45,8 @@ class Mapping {
 
   // The frame of a page that is in memory now. kNoPage: none. Linux: filemap_get_folio.
   uint32_t find(uint64_t index) const;
-  // The frame of page `index`, read in (with up to `ahead` - 1 following absent pages in the same request) or, for shared
-  // memory, made. EFAULT beyond the end; EIO; ENOMEM. Linux: filemap_fault, shmem_get_folio.
+  // The frame of page `index`, read in (with up to `ahead` - 1 following absent pages in the same request) or, for
+  // shared memory, made. EFAULT beyond the end; EIO; ENOMEM. Linux: filemap_fault, shmem_get_folio.
   Result<Pfn> get(uint64_t index, uint32_t ahead = 1);
 
   // Copies file bytes through the cache; stops at the end of the file. Returns the bytes copied.
@@ -56,8 +56,8 @@ class Mapping {
   Result<uint32_t> write_shmem(uint64_t offset, std::span<const std::byte> from);
   // The store was written behind the cache (write(2) on a host file): cached pages in the range are read again from it.
   Status reload(uint64_t offset, uint64_t length);
-  // The file has `bytes` bytes from now on: pages beyond are unmapped everywhere and dropped, the last one's tail zeroed.
-  // The backing store itself has been cut by the caller. Linux: truncate_pagecache.
+  // The file has `bytes` bytes from now on: pages beyond are unmapped everywhere and dropped, the last one's tail
+  // zeroed. The backing store itself has been cut by the caller. Linux: truncate_pagecache.
   void truncate(uint64_t bytes);
 
   // A shared writable mapping stored into the page: it must be written back. Linux: folio_mark_dirty.

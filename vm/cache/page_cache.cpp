@@ -70,8 +70,8 @@ void PageCache::add(Pfn pfn, uint32_t mapping_id, uint32_t index) {
 
 void PageCache::remove(Pfn pfn) {
   Page& page = mem_map_[pfn];
-  FL_CHECK(page.mapcount == 0 && page.refcount == 1, "cached frame {:#x} removed with {} maps, {} references", pfn.value(),
-           page.mapcount, page.refcount);
+  FL_CHECK(page.mapcount == 0 && page.refcount == 1, "cached frame {:#x} removed with {} maps, {} references",
+           pfn.value(), page.mapcount, page.refcount);
   if (page.has(PageFlag::kInactive)) {
     unlink(page);
   }

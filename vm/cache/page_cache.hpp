@@ -1,7 +1,8 @@
 // PageCache: all mappings' pages together: which of them may be dropped, and dropping them.
 //
 // Until there is real reclaim, a cached page that nobody maps stands on one list, oldest first, and the
-// page allocator takes from its front when RAM is full. Linux counterpart: the file LRU, shrink_folio_list (much reduced).
+// page allocator takes from its front when RAM is full. Linux counterpart: the file LRU, shrink_folio_list (much
+// reduced).
 #pragma once
 
 #include <cstdint>
@@ -37,8 +38,8 @@ class PageCache : public Reclaimer {
 
   uint32_t cached_pages() const { return cached_; }
   uint32_t inactive_pages() const { return inactive_; }
-  // Ids given out so far (mapping(id) is null for one that is free), and the oldest droppable page (kNoPage: none; follow
-  // Page::lru_next). For verification.
+  // Ids given out so far (mapping(id) is null for one that is free), and the oldest droppable page (kNoPage: none;
+  // follow Page::lru_next). For verification.
   uint32_t mapping_ids() const { return static_cast<uint32_t>(mappings_.size()); }
   uint32_t oldest_inactive() const { return head_; }
 

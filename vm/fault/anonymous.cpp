@@ -1,4 +1,5 @@
-// First touch of anonymous memory, and of the vDSO and vvar. Linux counterpart: do_anonymous_page, special_mapping_fault.
+// First touch of anonymous memory, and of the vDSO and vvar. Linux counterpart: do_anonymous_page,
+// special_mapping_fault.
 #include <cstring>
 
 #include "vm/fault/vm_fault.hpp"

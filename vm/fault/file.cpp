@@ -16,15 +16,14 @@ struct Window {
   VirtAddr to;  // exclusive
 };
 
-// Rule D1: aligned by virtual address, starting no earlier than the area, 16 pages long from where it starts, ending with
-// the area or the page table.
+// Rule D1: aligned by virtual address, starting no earlier than the area, 16 pages long from where it starts, ending
+// with the area or the page table.
 Window fault_around_window(const VmFault& fault) {
   constexpr uint32_t kWindowBytes = kFaultAroundPages << kPageShift;
   const uint32_t table_bytes = fault.memory().profile().fault_around_table_entries << kPageShift;
   const VirtAddr from = std::max(VirtAddr(fault.addr.value() & ~(kWindowBytes - 1)), fault.area.start);
   const uint64_t table_end = (uint64_t{from.value()} & ~uint64_t{table_bytes - 1}) + table_bytes;
-  const uint64_t to =
-      std::min<uint64_t>({uint64_t{from.value()} + kWindowBytes, fault.area.end.value(), table_end});
+  const uint64_t to = std::min<uint64_t>({uint64_t{from.value()} + kWindowBytes, fault.area.end.value(), table_end});
   return {from, VirtAddr(static_cast<uint32_t>(to))};
 }
 

@@ -1,5 +1,5 @@
-// Faulting pages in without the CPU: for execve's arguments, MAP_POPULATE, mlock, MADV_POPULATE_*. These faults count in
-// rusage but are no page-fault events (rule A2). Linux counterpart: mm/gup.c.
+// Faulting pages in without the CPU: for execve's arguments, MAP_POPULATE, mlock, MADV_POPULATE_*. These faults count
+// in rusage but are no page-fault events (rule A2). Linux counterpart: mm/gup.c.
 #include "mmu/layout.hpp"
 #include "vm/fault/handle_fault.hpp"
 #include "vm/memory_system.hpp"
@@ -23,9 +23,8 @@ tl::expected<Pfn, FaultResult> get_user_page(AddressSpace& mm, VirtAddr addr, mm
     if (pte.hw_present() && (access != mmu::Access::kWrite || pte.writable())) {
       return pte.pfn();
     }
-    const uint32_t error_code =
-        (pte.hw_present() ? uint32_t{PageFaultError::kProtection} : 0u) |
-        (access == mmu::Access::kWrite ? uint32_t{PageFaultError::kWrite} : 0u);
+    const uint32_t error_code = (pte.hw_present() ? uint32_t{PageFaultError::kProtection} : 0u) |
+                                (access == mmu::Access::kWrite ? uint32_t{PageFaultError::kWrite} : 0u);
     const FaultResult result = handle_page_fault(mm, addr, access, error_code, FaultMode::kGup, task);
     if (is_error(result)) {
       return tl::make_unexpected(result);

@@ -11,8 +11,9 @@
 
 namespace fl::vm {
 
-// A page fault of the program (mode kUser) or of the kernel on its behalf (kKernel): finds the area, grows the stack, checks
-// rights, handles it, counts it for `task` and the machine, tells the observer. `addr` is any user or kernel address.
+// A page fault of the program (mode kUser) or of the kernel on its behalf (kKernel): finds the area, grows the stack,
+// checks rights, handles it, counts it for `task` and the machine, tells the observer. `addr` is any user or kernel
+// address.
 FaultResult handle_page_fault(AddressSpace& mm, VirtAddr addr, mmu::Access access, uint32_t error_code, FaultMode mode,
                               FaultCounters& task);
 

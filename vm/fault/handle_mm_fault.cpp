@@ -1,4 +1,5 @@
-// The cases of a fault by the state of its page-table entry. Linux counterpart: handle_mm_fault, handle_pte_fault, do_fault.
+// The cases of a fault by the state of its page-table entry. Linux counterpart: handle_mm_fault, handle_pte_fault,
+// do_fault.
 #include "vm/fault/vm_fault.hpp"
 
 namespace fl::vm {

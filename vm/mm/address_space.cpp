@@ -35,8 +35,7 @@ bool AddressSpace::may_expand(uint32_t vm_flags, uint32_t pages) const {
   const auto within = [pages](uint64_t used, uint32_t limit) {
     return limit == kUnlimited || used + pages <= (limit >> kPageShift);
   };
-  const bool is_data =
-      (vm_flags & (VmFlag::kWrite | VmFlag::kShared | VmFlag::kGrowsDown)) == VmFlag::kWrite;
+  const bool is_data = (vm_flags & (VmFlag::kWrite | VmFlag::kShared | VmFlag::kGrowsDown)) == VmFlag::kWrite;
   return within(use_.total_vm, limits_.address_space) && (!is_data || within(use_.data_vm, limits_.data));
 }
 

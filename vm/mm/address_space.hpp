@@ -1,12 +1,12 @@
-// AddressSpace: what a process can address, and the memory calls that change it. Linux counterpart: mm_struct, mm/mmap.c,
-// mprotect.c, mremap.c, madvise.c, mlock.c.
+// AddressSpace: what a process can address, and the memory calls that change it. Linux counterpart: mm_struct,
+// mm/mmap.c, mprotect.c, mremap.c, madvise.c, mlock.c.
 //
 // Owns its areas and page tables; borrows the MemorySystem. Every call takes guest values unchecked and answers as the
 // system call would. Methods are defined one file an idea: mmap.cpp, munmap.cpp, mprotect.cpp, mremap.cpp, ...
 #pragma once
 
-#include <cstdint>
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -56,10 +56,10 @@ struct MremapFlag {
 struct MmapRequest {
   VirtAddr addr;  // hint, or the place with kFixed
   uint32_t length = 0;
-  uint32_t prot = 0;   // Prot bits
-  uint32_t flags = 0;  // MapFlag bits
+  uint32_t prot = 0;                       // Prot bits
+  uint32_t flags = 0;                      // MapFlag bits
   std::shared_ptr<const MappedFile> file;  // null if kAnonymous
-  uint32_t pgoff = 0;  // in pages
+  uint32_t pgoff = 0;                      // in pages
 };
 
 // A mapping whose pages are given by the kernel, not by a file: vDSO and vvar. Linux: vm_special_mapping.
@@ -148,7 +148,8 @@ class AddressSpace {
   // A private page of the area is about to be written for the first time. Linux: anon_vma_prepare.
   void prepare_anon_vma(VmArea& area);
 
-  // Drops the pages of [start, end) inside one area: clears entries, flushes, then releases the frames. Linux: unmap_page_range.
+  // Drops the pages of [start, end) inside one area: clears entries, flushes, then releases the frames. Linux:
+  // unmap_page_range.
   void zap_range(VmArea& area, VirtAddr start, VirtAddr end);
 
  private:

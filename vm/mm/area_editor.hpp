@@ -1,5 +1,5 @@
-// AreaEditor: the moves from which every mm call is made: insert, remove, split, change flags, merge. It keeps the tree,
-// the counters (total_vm ...) and each file's list of areas in step. Linux counterpart: vma_link, __split_vma,
+// AreaEditor: the moves from which every mm call is made: insert, remove, split, change flags, merge. It keeps the
+// tree, the counters (total_vm ...) and each file's list of areas in step. Linux counterpart: vma_link, __split_vma,
 // vma_merge, vma_modify_flags (mm/vma.c).
 #pragma once
 

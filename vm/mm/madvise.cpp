@@ -1,8 +1,8 @@
 // madvise(2). Linux counterpart: mm/madvise.c.
 //
-// DONTNEED drops pages; RANDOM and its like are flags of the area, so they split and merge areas; POPULATE_* faults pages in.
-// FREE, COLD and PAGEOUT only tell reclaim what to take first: while nothing reclaims anonymous pages, leaving them alone is
-// all that they mean. Not modelled (EINVAL): REMOVE, HWPOISON, SOFT_OFFLINE, COLLAPSE.
+// DONTNEED drops pages; RANDOM and its like are flags of the area, so they split and merge areas; POPULATE_* faults
+// pages in. FREE, COLD and PAGEOUT only tell reclaim what to take first: while nothing reclaims anonymous pages,
+// leaving them alone is all that they mean. Not modelled (EINVAL): REMOVE, HWPOISON, SOFT_OFFLINE, COLLAPSE.
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
 #include "vm/fault/handle_fault.hpp"
@@ -39,7 +39,8 @@ enum Advice : int {
 };
 
 bool known(int advice) {
-  return (advice >= kNormal && advice <= kDontNeed) || advice == kFree || (advice >= kDontFork && advice <= kDontNeedLocked);
+  return (advice >= kNormal && advice <= kDontNeed) || advice == kFree ||
+         (advice >= kDontFork && advice <= kDontNeedLocked);
 }
 
 // The flags of the area after an advice that is a flag. Linux: madvise_vma_behavior.
@@ -147,7 +148,8 @@ Status AddressSpace::madvise(VirtAddr addr, uint32_t length, int advice, FaultCo
       at = area->start.value();
     }
     const uint64_t stop = std::min<uint64_t>(area->end.value(), end);
-    FL_TRY(advise_area(*this, *area, VirtAddr(static_cast<uint32_t>(at)), VirtAddr(static_cast<uint32_t>(stop)), advice));
+    FL_TRY(
+        advise_area(*this, *area, VirtAddr(static_cast<uint32_t>(at)), VirtAddr(static_cast<uint32_t>(stop)), advice));
     at = stop;
   }
   return result;

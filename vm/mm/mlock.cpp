@@ -49,7 +49,8 @@ Status AddressSpace::set_lock_flag(VirtAddr addr, uint64_t length, uint32_t lock
     const uint32_t flags = (area->flags & ~uint32_t{VmFlag::kLocked}) | lock_flag;
     // Special areas are never locked. Linux: mlock_fixup.
     if (flags != area->flags && !area->has(VmFlag::kPfnMap | VmFlag::kDontExpand)) {
-      FL_TRY_ASSIGN(area, editor.isolate(area, VirtAddr(static_cast<uint32_t>(at)), VirtAddr(static_cast<uint32_t>(stop))));
+      FL_TRY_ASSIGN(area,
+                    editor.isolate(area, VirtAddr(static_cast<uint32_t>(at)), VirtAddr(static_cast<uint32_t>(stop))));
       editor.set_flags(area, flags);
       editor.merge(area);
     }
@@ -73,7 +74,8 @@ Status AddressSpace::mlock(VirtAddr addr, uint32_t length, FaultCounters& task) 
     // What is locked already does not count twice.
     const uint64_t end = range.start.value() + range.bytes;
     uint32_t locked = 0;
-    for (const VmArea* area = areas_.find(range.start); area != nullptr && area->start.value() < end; area = area->next) {
+    for (const VmArea* area = areas_.find(range.start); area != nullptr && area->start.value() < end;
+         area = area->next) {
       if (area->has(VmFlag::kLocked)) {
         locked += static_cast<uint32_t>(std::min<uint64_t>(area->end.value(), end)) -
                   std::max(area->start, range.start).value();

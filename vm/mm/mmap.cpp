@@ -26,9 +26,9 @@ Result<uint32_t> file_flags(const MmapRequest& request, uint32_t vm_flags) {
   switch (request.flags & MapFlag::kTypeMask) {
     case MapFlag::kSharedValidate: {
       constexpr uint32_t kKnown = MapFlag::kSharedValidate | MapFlag::kFixed | MapFlag::kAnonymous |
-                                  MapFlag::kGrowsDown | MapFlag::kDenyWrite | MapFlag::kExecutable |
-                                  MapFlag::kLocked | MapFlag::kNoReserve | MapFlag::kPopulate |
-                                  MapFlag::kNonBlock | MapFlag::kStack | MapFlag::kFixedNoReplace;
+                                  MapFlag::kGrowsDown | MapFlag::kDenyWrite | MapFlag::kExecutable | MapFlag::kLocked |
+                                  MapFlag::kNoReserve | MapFlag::kPopulate | MapFlag::kNonBlock | MapFlag::kStack |
+                                  MapFlag::kFixedNoReplace;
       if ((request.flags & ~kKnown) != 0) {
         return fail(Errno::kEOPNOTSUPP);
       }
@@ -164,8 +164,8 @@ Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& tas
     return fail(Errno::kEEXIST);
   }
 
-  uint32_t vm_flags = (request.prot & kVmAccessFlags) | VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec |
-                      default_flags_;
+  uint32_t vm_flags =
+      (request.prot & kVmAccessFlags) | VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec | default_flags_;
   vm_flags |= (request.flags & MapFlag::kGrowsDown) != 0 ? uint32_t{VmFlag::kGrowsDown} : 0u;
   vm_flags |= (request.flags & MapFlag::kLocked) != 0 ? uint32_t{VmFlag::kLocked} : 0u;
   if ((request.flags & MapFlag::kLocked) != 0 && limits_.memlock == 0 && !may_map_low_) {

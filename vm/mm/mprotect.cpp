@@ -1,7 +1,7 @@
 // mprotect(2). Linux counterpart: do_mprotect_pkey, mprotect_fixup, change_pte_range.
 //
-// Entries get the area's new protection at once. An exclusive anonymous page of a now writable area is made writable in its
-// entry, so that no fault follows; zero pages, file pages and pages once shared by fork are not (rules, section J).
+// Entries get the area's new protection at once. An exclusive anonymous page of a now writable area is made writable in
+// its entry, so that no fault follows; zero pages, file pages and pages once shared by fork are not (rules, section J).
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
 #include "vm/memory_system.hpp"

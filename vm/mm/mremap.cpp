@@ -97,7 +97,9 @@ Result<VirtAddr> AddressSpace::mremap(VirtAddr old_addr, uint32_t old_length, ui
     return fail(Errno::kEFAULT);
   }
   if (new_bytes > mmu::kTaskSize) {
-    return fail(fixed || dont_unmap ? Errno::kEINVAL : old_bytes > old_area->end - old_addr ? Errno::kEFAULT : Errno::kENOMEM);
+    return fail(fixed || dont_unmap                    ? Errno::kEINVAL
+                : old_bytes > old_area->end - old_addr ? Errno::kEFAULT
+                                                       : Errno::kENOMEM);
   }
   if (old_bytes > mmu::kTaskSize) {
     return fail(Errno::kEINVAL);  // shrinking would unmap beyond user space

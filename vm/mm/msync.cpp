@@ -65,9 +65,9 @@ Status AddressSpace::mincore(VirtAddr addr, uint32_t length, std::span<uint8_t> 
     const mmu::Pte* pte = tables_.find(va);
     const bool mapped = pte != nullptr && pte->present();
     // A host file's page is in the page cache from the start (see Mapping).
-    const bool cached = area->file != nullptr && (area->file->mapping->is_shmem()
-                                                      ? area->file->mapping->find(area->page_index(va)) != kNoPage
-                                                      : area->page_index(va) < area->file->mapping->pages());
+    const bool cached = area->file != nullptr &&
+                        (area->file->mapping->is_shmem() ? area->file->mapping->find(area->page_index(va)) != kNoPage
+                                                         : area->page_index(va) < area->file->mapping->pages());
     resident[page] = mapped || cached ? 1 : 0;
   }
   return {};

@@ -1,5 +1,5 @@
-// Growing a stack down to a faulting address. Linux counterpart: lock_mm_and_find_vma, expand_downwards, acct_stack_growth.
-// Any access down to the limit grows the area (rule C4); the CPU's stack pointer does not matter.
+// Growing a stack down to a faulting address. Linux counterpart: lock_mm_and_find_vma, expand_downwards,
+// acct_stack_growth. Any access down to the limit grows the area (rule C4); the CPU's stack pointer does not matter.
 #include "mmu/layout.hpp"
 #include "vm/fault/handle_fault.hpp"
 #include "vm/mm/address_space.hpp"

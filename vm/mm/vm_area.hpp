@@ -1,7 +1,7 @@
 // VmArea: one mapping of an address space. Linux counterpart: struct vm_area_struct, VM_* flags.
 //
-// Owned by the VmaTree of its address space. Two neighbours that could be one are merged when they are made (see merge.hpp);
-// that is not cosmetics: a fork copies by VMA.
+// Owned by the VmaTree of its address space. Two neighbours that could be one are merged when they are made (see
+// merge.hpp); that is not cosmetics: a fork copies by VMA.
 #pragma once
 
 #include <boost/intrusive/list_hook.hpp>
@@ -60,11 +60,11 @@ struct MappedFile {
 
 struct VmArea {
   VirtAddr start;
-  VirtAddr end;       // exclusive; at most kTaskSize
+  VirtAddr end;        // exclusive; at most kTaskSize
   uint32_t flags = 0;  // VmFlag bits
   // File: page offset in the file of `start`. Anonymous: start's page number when the area was made; kept by mremap.
   uint32_t pgoff = 0;
-  std::shared_ptr<const MappedFile> file;  // null: anonymous
+  std::shared_ptr<const MappedFile> file;   // null: anonymous
   const SpecialMapping* special = nullptr;  // vDSO, vvar
   // Not 0 once a private page of this area was written: decides what fork copies, and whether two areas may merge.
   // Areas split from one, or written beside a compatible one, have the same value. Linux: vma->anon_vma.

@@ -1,8 +1,8 @@
 // VmaTree: the areas of an address space in address order, with O(log n) lookup and gap search.
 //
 // A treap (binary search tree by address, heap by a deterministic pseudo-random priority), each node augmented with the
-// largest hole directly below an area of its subtree. A hole below a growing stack is counted without the stack guard gap.
-// Linux counterpart: the maple tree mm->mm_mt (before 6.1: mm_rb with rb_subtree_gap), vm_unmapped_area.
+// largest hole directly below an area of its subtree. A hole below a growing stack is counted without the stack guard
+// gap. Linux counterpart: the maple tree mm->mm_mt (before 6.1: mm_rb with rb_subtree_gap), vm_unmapped_area.
 #pragma once
 
 #include <cstdint>

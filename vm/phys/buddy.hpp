@@ -1,6 +1,6 @@
-// The buddy system: free frames in blocks of 2^order, split when a smaller one is needed, merged when both halves are free.
-// Linux counterpart: mm/page_alloc.c (__rmqueue_smallest, expand, __free_one_page); one list an order, last freed first.
-// A free block's head has kBuddy set and its order in private_; the other pages of the block have refcount 0.
+// The buddy system: free frames in blocks of 2^order, split when a smaller one is needed, merged when both halves are
+// free. Linux counterpart: mm/page_alloc.c (__rmqueue_smallest, expand, __free_one_page); one list an order, last freed
+// first. A free block's head has kBuddy set and its order in private_; the other pages of the block have refcount 0.
 #pragma once
 
 #include <array>

@@ -13,8 +13,7 @@ namespace fl::vm {
 class MemMap {
  public:
   // The array starts at frame `at` and must lie in frames that are reserved.
-  MemMap(const mmu::Ram& ram, Pfn at)
-      : pages_(reinterpret_cast<Page*>(ram.frame(at)), ram.frames()) {}
+  MemMap(const mmu::Ram& ram, Pfn at) : pages_(reinterpret_cast<Page*>(ram.frame(at)), ram.frames()) {}
   // Frames that an array for `frames` frames takes.
   static constexpr uint32_t frames_needed(uint32_t frames) {
     return static_cast<uint32_t>(pages_for(uint64_t{frames} * sizeof(Page)));

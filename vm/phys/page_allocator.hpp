@@ -1,5 +1,5 @@
-// PageAllocator: how everybody gets and returns frames. Today one buddy system over all of RAM; nodes, zones, watermarks
-// and per-CPU lists take its place behind the same calls. Linux counterpart: alloc_pages, __free_pages.
+// PageAllocator: how everybody gets and returns frames. Today one buddy system over all of RAM; nodes, zones,
+// watermarks and per-CPU lists take its place behind the same calls. Linux counterpart: alloc_pages, __free_pages.
 #pragma once
 
 #include <cstdint>
