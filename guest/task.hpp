@@ -70,13 +70,16 @@ struct Task {
   uint32_t ppid = 0;
   uint32_t pgid = 0;
   uint32_t sid = 0;
-  std::string comm;  // at most 15 bytes
-  State state = State::kRunning;
   // As wait4 stores it: exit code << 8, or the signal, | 0x80 with a core dump. Valid in kZombie.
   uint32_t exit_status = 0;
+  std::string comm;  // at most 15 bytes
 
   Registers regs;
-  FxState fpu;  // while another task's state is in the processor
+  State state = State::kRunning;
+  // Looked at before every return to user mode: a signal may be deliverable, or rseq wants its write.
+  bool work_pending = false;
+  bool rseq_pending = false;  // the kernel owes the cpu number to user memory (rule H6)
+  FxState fpu;                // while another task's state is in the processor
   // The processor compares these with what it has loaded before each run.
   TlsArray tls;
 
@@ -112,15 +115,12 @@ struct Task {
   AltStack alt_stack;
   // Of the last fault, for struct sigcontext. Linux: thread.cr2, trap_nr, error_code.
   uint32_t cr2 = 0, trap_number = 0, error_code = 0;
-  // Looked at before every return to user mode: a signal may be deliverable, or rseq wants its write.
-  bool work_pending = false;
 
   // --- thread library ---
   uint32_t clear_child_tid = 0;
   uint32_t robust_list = 0;
   uint32_t futex_bitset = 0;  // of the futex wait in progress
   uint32_t rseq = 0, rseq_length = 0, rseq_signature = 0;
-  bool rseq_pending = false;  // the kernel owes the cpu number to user memory (rule H6)
   uint32_t personality = 0;
   int32_t nice = 0;
   uint32_t parent_death_signal = 0;

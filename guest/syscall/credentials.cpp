@@ -112,6 +112,7 @@ Result<uint32_t> get_groups(Task& task, const SyscallArgs& args) {
       return fail(Errno::kEINVAL);
     }
     std::vector<Id> shown;
+    shown.reserve(groups.size());
     for (const uint32_t group : groups) {
       shown.push_back(static_cast<Id>(sizeof(Id) == 2 ? low_id(group) : group));
     }
