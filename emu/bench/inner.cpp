@@ -87,11 +87,11 @@ void decode(benchmark::State& state) {
   bare.code({0x01, 0x8c, 0xb3, 0x10, 0, 0, 0});  // add [ebx+esi*4+16], ecx
   Decoder decoder;
   const SegmentBase flat = [](uint16_t) { return 0u; };
-  const auto may_write = [](VirtAddr) { return true; };
+  const PageProbe may_access = [](VirtAddr, mmu::Access) { return true; };
   for (auto _ : state) {
     const InstructionBytes bytes = InstructionBytes::read(bare.mmu, kCode);
     const Instruction& instruction = decoder.decode(bytes.bytes(), kCode);
-    benchmark::DoNotOptimize(exact_fault(instruction, bare.regs, flat, VirtAddr(0), mmu::Access::kRead, may_write));
+    benchmark::DoNotOptimize(exact_fault(instruction, bare.regs, flat, VirtAddr(0), mmu::Access::kRead, may_access));
   }
 }
 BENCHMARK(decode)->Name("cpu: exact address of a fault, cached");

@@ -55,6 +55,7 @@ MemoryOperand::Segment segment_of(const x86_op_mem& mem) {
 
 constexpr unsigned kPortInstructions[] = {X86_INS_IN,   X86_INS_OUT,   X86_INS_INSB,  X86_INS_INSW,
                                           X86_INS_INSD, X86_INS_OUTSB, X86_INS_OUTSW, X86_INS_OUTSD};
+constexpr unsigned kStringCompares[] = {X86_INS_CMPSB, X86_INS_CMPSW, X86_INS_CMPSD};
 bool accesses_port(unsigned id) { return among(id, kPortInstructions); }
 
 MemoryOperand::Segment segment_override(uint8_t prefix) {
@@ -252,9 +253,9 @@ Instruction translate(const cs_insn& insn) {
   }
   result.port_io = accesses_port(insn.id);
   result.rotates_through_carry = insn.id == X86_INS_RCL || insn.id == X86_INS_RCR;
-  result.compares_strings = insn.id == X86_INS_CMPSB || insn.id == X86_INS_CMPSW ||
-                            (insn.id == X86_INS_CMPSD && insn.bytes[0] != 0x0f && x86.op_count == 2 &&
-                             x86.operands[0].type == X86_OP_MEM && x86.operands[1].type == X86_OP_MEM);
+  const bool repeated = x86.prefix[0] == X86_PREFIX_REP || x86.prefix[0] == X86_PREFIX_REPNE;
+  result.repeated_compare = repeated && among(insn.id, kStringCompares) && x86.op_count == 2 &&
+                            x86.operands[0].type == X86_OP_MEM && x86.operands[1].type == X86_OP_MEM;
 
   // A pop reads the stack before it writes its destination.
   if (insn.id == X86_INS_POP) {

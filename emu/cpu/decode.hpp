@@ -65,8 +65,8 @@ struct Instruction {
   uint8_t operands = 0;
   bool loads_descriptor = false;  // may read the GDT: segment loads, far transfers, lar, lsl, verr, verw
   bool rotates_through_carry = false;
-  bool compares_strings = false;
-  bool port_io = false;  // in, out, ins, outs
+  bool repeated_compare = false;  // rep cmps
+  bool port_io = false;           // in, out, ins, outs
   SelectorSource selector;
   std::array<MemoryOperand, kMaxOperands> operand{};
 };
@@ -134,10 +134,11 @@ struct ExactFault {
   enum class Limit : uint8_t { kKept, kViolated, kViolatedOnStack };
   Limit limit = Limit::kKept;
 };
-// `may_write(page)`: whether the user may write the page now, without side effects. nullopt: no operand of the
-// instruction lies in the page.
+// Whether the user may access the page so now, without side effects.
+using PageProbe = std::function<bool(VirtAddr page, mmu::Access access)>;
+// nullopt: no operand of the instruction lies in the page.
 std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,
                                       const SegmentBase& segment_base, VirtAddr missed, mmu::Access access,
-                                      const std::function<bool(VirtAddr page)>& may_write);
+                                      const PageProbe& may_access);
 
 }  // namespace fl::emu

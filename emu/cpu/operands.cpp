@@ -56,17 +56,24 @@ uint32_t bit_string_offset(const MemoryOperand& operand, const guest::Registers&
   return static_cast<uint32_t>((static_cast<int32_t>(raw) >> 5) * 4);
 }
 
+// The first byte of the operand that may not be accessed so.
+std::optional<ExactFault> first_miss(VirtAddr addr, uint32_t size, mmu::Access access, const PageProbe& may_access) {
+  const VirtAddr last = addr + (size - 1);
+  if (!may_access(addr.page(), access)) {
+    return ExactFault{addr, access};
+  }
+  if (!may_access(last.page(), access)) {
+    return ExactFault{last.page(), access};
+  }
+  return std::nullopt;
+}
+
 // The engine stores the registers of pusha from the lowest address upwards; a processor pushes them.
-std::optional<ExactFault> first_failing_push(const MemorySpan& span,
-                                             const std::function<bool(VirtAddr page)>& may_write) {
+std::optional<ExactFault> first_failing_push(const MemorySpan& span, const PageProbe& may_access) {
   for (uint32_t end = span.size; end != 0; end -= span.element) {
-    const VirtAddr first = span.addr + (end - span.element);
-    const VirtAddr last = span.addr + (end - 1);
-    if (!may_write(first.page())) {
-      return ExactFault{first, mmu::Access::kWrite};
-    }
-    if (!may_write(last.page())) {
-      return ExactFault{last.page(), mmu::Access::kWrite};
+    const VirtAddr slot = span.addr + (end - span.element);
+    if (const auto miss = first_miss(slot, span.element, mmu::Access::kWrite, may_access)) {
+      return miss;
     }
   }
   return std::nullopt;
@@ -103,7 +110,7 @@ MemorySpan evaluate(const MemoryOperand& operand, const guest::Registers& regs, 
 
 std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,
                                       const SegmentBase& segment_base, VirtAddr missed, mmu::Access access,
-                                      const std::function<bool(VirtAddr page)>& may_write) {
+                                      const PageProbe& may_access) {
   std::optional<MemorySpan> chosen;
   const auto consider = [&](const MemorySpan& span, bool kind_fits) {
     if (!chosen && kind_fits && span.touches_page(missed.page())) {
@@ -126,7 +133,13 @@ std::optional<ExactFault> exact_fault(const Instruction& instruction, const gues
                       chosen->on_stack ? ExactFault::Limit::kViolatedOnStack : ExactFault::Limit::kViolated};
   }
   if (chosen->element != 0) {
-    return first_failing_push(*chosen, may_write);
+    return first_failing_push(*chosen, may_access);
+  }
+  if (instruction.repeated_compare && access == mmu::Access::kRead) {
+    // Measured: cmps reads es:[edi] first, as the engine does, but rep cmps reads [esi] first.
+    if (const auto source = first_miss(spans[0].addr, spans[0].size, access, may_access)) {
+      return source;
+    }
   }
   const bool modifies = chosen->use == OperandUse::kReadWrite;
   const mmu::Access reported = modifies ? mmu::Access::kWrite : access;
@@ -135,7 +148,7 @@ std::optional<ExactFault> exact_fault(const Instruction& instruction, const gues
     return ExactFault{chosen->addr, reported};
   }
   // The operand crosses into the missed page. The engine has read the first page; a processor wants to write it first.
-  if (modifies && !may_write(first_page)) {
+  if (modifies && !may_access(first_page, mmu::Access::kWrite)) {
     return ExactFault{chosen->addr, mmu::Access::kWrite};
   }
   return ExactFault{missed.page(), reported};

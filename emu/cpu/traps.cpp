@@ -46,17 +46,18 @@ uint32_t UnicornCpu::user_half(VirtAddr va) const {
   return low != nullptr && high != nullptr ? uint32_t{*low} | uint32_t{*high} << 8 : 0u;
 }
 
-bool UnicornCpu::may_write(VirtAddr page) const {
+bool UnicornCpu::may_access(VirtAddr page, mmu::Access access) const {
   if (mmu::is_kernel_address(page)) {
     return false;
   }
   const auto* directory = reinterpret_cast<const mmu::Pte*>(ram_->frame(mmu_->cr3()));
   const mmu::Pte pde = directory[mmu::pgd_index(page)];
-  if (!pde.hw_present() || !pde.user() || !pde.writable()) {
+  if (!pde.hw_present() || !pde.user()) {
     return false;
   }
   const mmu::Pte pte = reinterpret_cast<const mmu::Pte*>(ram_->frame(pde.pfn()))[mmu::pte_index(page)];
-  return pte.hw_present() && pte.user() && pte.writable();
+  const bool writable = pde.writable() && pte.writable();
+  return pte.hw_present() && pte.user() && (access != mmu::Access::kWrite || writable);
 }
 
 Trap UnicornCpu::page_fault(guest::Registers& regs) {
@@ -74,7 +75,7 @@ Trap UnicornCpu::page_fault(guest::Registers& regs) {
     }
     const std::optional<ExactFault> found = exact_fault(
         instruction, regs, [this](uint16_t selector) { return segment_base(selector); }, miss_.page, miss_.access,
-        [this](VirtAddr page) { return may_write(page); });
+        [this](VirtAddr page, mmu::Access wanted) { return may_access(page, wanted); });
     if (found && found->limit != ExactFault::Limit::kKept) {
       return fault(regs, found->limit == ExactFault::Limit::kViolatedOnStack ? Vector::kStackSegment
                                                                              : Vector::kGeneralProtection);

@@ -149,7 +149,7 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   // Through the page tables, whatever the rights; null if absent.
   uint8_t* user_byte(VirtAddr va) const;
   uint32_t user_half(VirtAddr va) const;
-  bool may_write(VirtAddr page) const;
+  bool may_access(VirtAddr page, mmu::Access access) const;
 
   mmu::Mmu* mmu_;
   const mmu::Ram* ram_;

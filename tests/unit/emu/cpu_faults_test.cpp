@@ -224,13 +224,22 @@ TEST_CASE("cpu: instructions with two memory operands name the one that faulted"
     CHECK(m.faults[1].addr == kData + 0x2020);
     CHECK(m.faults[1].access == Access::kWrite);
   }
-  SECTION("cmps reads both") {
+  SECTION("cmps reads es:[edi] first") {
     m.code(kCode, Bytes{0xa6} + kInt80);
     CHECK(m.run_filling().kind == Trap::Kind::kSystemCall);
     REQUIRE(m.faults.size() == 2);
     CHECK(m.faults[0].access == Access::kRead);
-    CHECK(m.faults[1].access == Access::kRead);
-    CHECK(m.faults[0].addr != m.faults[1].addr);
+    CHECK(m.faults[0].addr == kData + 0x2020);
+    CHECK(m.faults[1].addr == kData + 0x10);
+  }
+  SECTION("rep cmps reads [esi] first") {
+    m.regs.ecx = 3;
+    m.code(kCode, Bytes{0xf3, 0xa6} + kInt80);
+    CHECK(m.run_filling().kind == Trap::Kind::kSystemCall);
+    REQUIRE(m.faults.size() == 2);
+    CHECK(m.faults[0].access == Access::kRead);
+    CHECK(m.faults[0].addr == kData + 0x10);
+    CHECK(m.faults[1].addr == kData + 0x2020);
   }
   SECTION("push [m] reads, then writes the stack") {
     m.regs.esp = kData.value() + 0x4000;
