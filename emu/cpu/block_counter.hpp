@@ -30,7 +30,7 @@ extern FlRotateFlags fl_rotate_flags;
 struct FlEngineMarks {
   uint32_t interrupt_length;  // of the int instruction that ended the run; 0: it was none
   uint32_t loaded_segment;    // 1: a segment register was loaded
-  void* state;                // the engine's private state, once an int instruction was executed (see register_window.hpp)
+  void* state;  // the engine's private state, once an int instruction was executed (see register_window.hpp)
 };
 extern FlEngineMarks fl_engine_marks;
 }

@@ -3,8 +3,8 @@
 //
 // The engine's private state starts with the general registers in the processor's order, 64 bits each, and then the
 // instruction pointer. That is not documented, so it is not believed: the place is taken only after the registers found
-// there agreed with those that the API gave, in several different runs. Until then, and if it ever disagrees, the API is
-// used. The state's address comes with the interposed helpers (interpose_marks.cpp).
+// there agreed with those that the API gave, in several different runs. Until then, and if it ever disagrees, the API
+// is used. The state's address comes with the interposed helpers (interpose_marks.cpp).
 #pragma once
 
 #include <array>

@@ -1,7 +1,7 @@
 // The user-mode registers of a task and the way it left the CPU: all that the kernel personality knows of a processor.
 //
-// Owned by the task, loaded into the CPU when it runs and stored back at every trap. Linux counterparts: struct pt_regs,
-// struct thread_struct (tls_array), struct fxregs_state.
+// Owned by the task, loaded into the CPU when it runs and stored back at every trap. Linux counterparts: struct
+// pt_regs, struct thread_struct (tls_array), struct fxregs_state.
 #pragma once
 
 #include <array>
@@ -57,10 +57,10 @@ struct alignas(16) FxState {
 // Why the CPU stopped running a task.
 struct Trap {
   enum class Kind : uint8_t {
-    kPageFault,    // addr (exact), access, error_code; registers are those before the instruction
-    kSystemCall,   // int 0x80; eip is past it
-    kException,    // a processor exception: vector, error_code; eip as the processor pushes it (at the instruction for a
-                   // fault, past it for a trap such as #BP and #OF)
+    kPageFault,   // addr (exact), access, error_code; registers are those before the instruction
+    kSystemCall,  // int 0x80; eip is past it
+    kException,   // a processor exception: vector, error_code; eip as the processor pushes it (at the instruction for a
+                  // fault, past it for a trap such as #BP and #OF)
     kInterrupted,  // the block limit was reached or somebody asked to stop; nothing to do for the task
   };
   Kind kind = Kind::kInterrupted;

@@ -40,10 +40,10 @@ VdsoBinary vdso_image(const vm::KernelProfile& profile) {
     return address->value();
   };
   VdsoBinary image{.bytes = bytes,
-                  .kernel_vsyscall = offset_of("__kernel_vsyscall"),
-                  .kernel_sigreturn = offset_of("__kernel_sigreturn"),
-                  .kernel_rt_sigreturn = offset_of("__kernel_rt_sigreturn"),
-                  .int80_landing_pad = 0};
+                   .kernel_vsyscall = offset_of("__kernel_vsyscall"),
+                   .kernel_sigreturn = offset_of("__kernel_sigreturn"),
+                   .kernel_rt_sigreturn = offset_of("__kernel_rt_sigreturn"),
+                   .int80_landing_pad = 0};
   constexpr std::array kInt80 = {std::byte{0xcd}, std::byte{0x80}};
   const auto gate = bytes.subspan(image.kernel_vsyscall, 16);
   const auto found = std::search(gate.begin(), gate.end(), kInt80.begin(), kInt80.end());

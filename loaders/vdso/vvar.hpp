@@ -7,8 +7,8 @@
 // nanoseconds and there is no multiplier; monotonic, boot and raw monotonic time are the same clock (the machine never
 // suspends and nobody slews it); there are no time namespaces.
 //
-// The page is placed profile.vvar_pages pages below the image (vdso_image.hpp). All fields are little-endian; the 64-bit
-// ones stand at multiples of 8, so that both compilers agree on the layout (VvarPage, below, asserts it).
+// The page is placed profile.vvar_pages pages below the image (vdso_image.hpp). All fields are little-endian; the
+// 64-bit ones stand at multiples of 8, so that both compilers agree on the layout (VvarPage, below, asserts it).
 #pragma once
 
 #ifdef __cplusplus
