@@ -83,4 +83,9 @@ void UnicornCpu::drop_code(const std::vector<Pfn>& frames) {
   flush_now();
 }
 
+void UnicornCpu::forget_code(Pfn frame) {
+  frames_[frame.value()].has_code = false;
+  drop_code({frame});
+}
+
 }  // namespace fl::emu

@@ -49,7 +49,7 @@ void UnicornCpu::on_step() {
     }
   }
   const bool straight_on = regs.eip - last.value() <= kMaxInstructionBytes;
-  if (opcode == kPopf || !straight_on || step_eip_.page() != stepping_from_) {
+  if (unwatched_ || opcode == kPopf || !straight_on || step_eip_.page() != stepping_from_) {
     stop_engine(Stop::kStepped);
   }
 }

@@ -93,7 +93,7 @@ Trap UnicornCpu::page_fault(guest::Registers& regs) {
   }
   regs.eflags |= Eflags::kResume;
 
-  const bool kernel = miss_.kernel || mmu::is_kernel_address(exact.addr);
+  const bool kernel = mmu::is_kernel_address(exact.addr) || (miss_.kernel && exact.addr.page() == miss_.page.page());
   uint32_t error_code = 0;
   if (kernel) {
     // Linux reports P for every kernel address, mapped or not, so that a program learns nothing.

@@ -139,6 +139,23 @@ bool UnicornCpu::reads_ahead(const Registers& regs) const {
          (regs.eflags & Eflags::kTrap) == 0;
 }
 
+void UnicornCpu::begin_stepping(uint32_t eip) {
+  // A program that steps itself traps after this instruction anyway.
+  if ((loaded_.eflags & Eflags::kTrap) == 0) {
+    stepping_ = true;
+    stepping_from_ = VirtAddr(eip).page();
+    step_eip_ = VirtAddr(eip);
+    set_trap_flag(true);
+  }
+}
+
+void UnicornCpu::end_stepping() {
+  if (stepping_) {
+    stepping_ = false;
+    set_trap_flag(false);
+  }
+}
+
 Trap UnicornCpu::run(Registers& regs, const guest::TlsArray& tls, uint64_t block_limit) {
   apply_pending();
   if (!load_segments(regs, tls)) {
@@ -150,6 +167,7 @@ Trap UnicornCpu::run(Registers& regs, const guest::TlsArray& tls, uint64_t block
   for (;;) {
     if (stop_requested_.load(std::memory_order_relaxed)) {
       stop_requested_.store(false, std::memory_order_relaxed);
+      end_stepping();
       regs = loaded_;
       regs.eip = eip;
       return Trap{};
@@ -160,14 +178,14 @@ Trap UnicornCpu::run(Registers& regs, const guest::TlsArray& tls, uint64_t block
     if (stepping_) {
       // The steps are one block.
       blocks_ = blocks_before + 1;
-      stepping_ = false;
-      set_trap_flag(false);
+      end_stepping();
     } else if (stop_ == Stop::kMiss && !miss_.kernel && reads_ahead(loaded_)) {
-      stepping_ = true;
-      stepping_from_ = VirtAddr(eip).page();
-      step_eip_ = VirtAddr(eip);
-      set_trap_flag(true);
+      begin_stepping(eip);
       continue;
+    }
+    if (unwatched_) {
+      forget_code(*unwatched_);
+      unwatched_.reset();
     }
     if (stop_ == Stop::kStepped) {
       continue;
@@ -175,10 +193,17 @@ Trap UnicornCpu::run(Registers& regs, const guest::TlsArray& tls, uint64_t block
     if (stop_ == Stop::kDropCode) {
       // A store in the middle of a block: the rest of the block is counted again.
       --blocks_;
-      frames_[dropping_.value()].has_code = false;
-      drop_code({dropping_});
+      const Pfn frame = dropping_;
+      forget_code(frame);
+      if (dropped_for_ == eip) {
+        // Again the same instruction: it stands in the frame that it writes. Let it store once without being watched.
+        unwatched_ = frame;
+        begin_stepping(eip);
+      }
+      dropped_for_ = eip;
       continue;
     }
+    dropped_for_.reset();
     regs = loaded_;
     switch (stop_) {
       case Stop::kMiss:

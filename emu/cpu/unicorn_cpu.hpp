@@ -121,6 +121,7 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   void flush_now();
   void maybe_grow();
   void drop_code(const std::vector<Pfn>& frames);
+  void forget_code(Pfn frame);
   // unicorn_cpu.cpp
   void load_registers(const guest::Registers& regs);
   void set_trap_flag(bool on);
@@ -129,6 +130,8 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   uc_err start(uint32_t eip, uint64_t block_limit);
   uint64_t blocks_of_this_run() const;
   bool reads_ahead(const guest::Registers& regs) const;
+  void begin_stepping(uint32_t eip);
+  void end_stepping();
   // traps.cpp
   guest::Trap page_fault(guest::Registers& regs);
   guest::Trap exception(guest::Registers& regs, uint32_t vector);
@@ -186,6 +189,10 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   std::vector<FrameState> frames_;
   std::vector<Pfn> changed_code_;
   Pfn dropping_;
+  // A frame with code that may be stored to through a no-execute alias for one instruction, and the instruction for
+  // which code was dropped last.
+  std::optional<Pfn> unwatched_;
+  std::optional<uint32_t> dropped_for_;
   bool flush_pending_ = false;
   uint32_t epoch_ = 1;
   uint64_t fills_since_flush_ = 0;

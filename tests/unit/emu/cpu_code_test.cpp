@@ -124,6 +124,22 @@ TEST_CASE("cpu: code written through a writable alias and run through another ma
   }
 }
 
+TEST_CASE("cpu: code that writes to its own frame through a no-execute alias gets on") {
+  CpuMachine m({}, mmu::NoExecute::kHonoured);
+  const Pfn frame = m.map(kData, Rights::kReadOnly);
+  const VirtAddr alias = kData + 0x100000;
+  m.map_frame(alias, frame, Rights::kReadWrite, mmu::Pte::kNoExecute);
+  // loop: inc byte [alias + 0x10 + 1] (the immediate of the mov below); mov eax, imm; add esi, eax; dec ecx; jnz loop
+  const Bytes program =
+      Bytes{0xfe, 0x05} + le32(alias + 7) + Bytes{0xb8, 0, 0, 0, 0, 0x01, 0xc6, 0x49, 0x75, 0xf0} + kInt80;
+  std::copy(program.begin(), program.end(), m.bytes(kData));
+  m.regs.eip = kData.value();
+  m.regs.ecx = 10;
+  CHECK(m.run(100000).kind == Trap::Kind::kSystemCall);
+  CHECK(m.regs.esi == 55);
+  CHECK((m.regs.eflags & guest::Eflags::kTrap) == 0);
+}
+
 TEST_CASE("cpu: a page that mixes code and data keeps both right") {
   CpuMachine m;
   m.map(kData, Rights::kReadWrite);
