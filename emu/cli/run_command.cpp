@@ -102,7 +102,7 @@ HostStatus write_reports(const RunOptions& options, Machine& machine, Reports& r
   if (reports.strace != nullptr) {
     note(reports.strace->finish());
   }
-  fmt::print(stderr, "{}", reports.dumps.text());
+  fmt::print(stderr, "{}", reports.dumps.finish());
   if (reports.stats_file != nullptr) {
     const RunStatistics statistics = collect(machine, reports.processes);
     reports.stats_file->append(options.stats.kind == ReportTarget::Kind::kFile ? statistics_json(statistics)

@@ -22,7 +22,7 @@ struct DumpRequest {
 
 class DumpCollector final : public guest::KernelObserver {
  public:
-  explicit DumpCollector(std::vector<DumpRequest> requests) : requests_(std::move(requests)) {}
+  explicit DumpCollector(const std::vector<DumpRequest>& requests);
 
   void on_syscall_enter(const guest::Task&, uint32_t, const guest::SyscallArgs&) override {}
   void on_syscall_exit(const guest::Task&, uint32_t, const guest::SyscallArgs&, uint32_t) override {}
@@ -31,10 +31,15 @@ class DumpCollector final : public guest::KernelObserver {
   // Also for processes that are alive when a run is stopped. Threads are described with their process.
   void add(const guest::Task& task);
 
-  const std::string& text() const { return text_; }
+  // All of it, and a line for each process that was asked for and never seen. Call it once, at the end.
+  std::string finish();
 
  private:
-  std::vector<DumpRequest> requests_;
+  struct Item {
+    DumpRequest request;
+    bool answered = false;
+  };
+  std::vector<Item> items_;
   std::string text_;
 };
 
