@@ -165,13 +165,21 @@ Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, 
   }
 }
 
-// A final symbolic link that shall be followed is the walk's work.
-Status Vfs::check_not_link(const At& at, const Spot& spot, Follow follow) const {
-  if (follow == Follow::kNo || spot.magic) {
-    return {};
+// The place that an operation works on which does not know links: what a magic link leads to, if that is in the tree
+// (else EROFS). A final symbolic link that shall be followed is the walk's work: ELOOP.
+Result<Vfs::Spot> Vfs::settle(const At& at, const Spot& spot, Follow follow) const {
+  if (spot.magic) {
+    FL_TRY_ASSIGN(const LinkTarget target, spot.fs->readlink(at.caller, spot.path));
+    return target.text.starts_with('/') ? walk(at, target.text, Follow::kNo, LastMayBeMissing::kNo)
+                                        : fail(Errno::kEROFS);
   }
-  FL_TRY_ASSIGN(const FileStat stat, spot.fs->lstat(at.caller, spot.path));
-  return stat.is_symlink() ? fail(Errno::kELOOP) : Status{};
+  if (follow == Follow::kYes) {
+    FL_TRY_ASSIGN(const FileStat stat, spot.fs->lstat(at.caller, spot.path));
+    if (stat.is_symlink()) {
+      return fail(Errno::kELOOP);
+    }
+  }
+  return spot;
 }
 
 Result<std::shared_ptr<OpenFile>> Vfs::open(const At& at, std::string_view path, uint32_t flags, uint32_t mode) {
@@ -227,15 +235,15 @@ Result<std::string> Vfs::readlink(const At& at, std::string_view path) {
 
 Status Vfs::access(const At& at, std::string_view path, uint32_t mode, Follow follow) {
   return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
-    FL_TRY(check_not_link(at, place, follow));
-    return place.fs->access(at.caller, place.path, mode);
+    FL_TRY_ASSIGN(const Spot target, settle(at, place, follow));
+    return target.fs->access(at.caller, target.path, mode);
   });
 }
 
 Result<FsStat> Vfs::statfs(const At& at, std::string_view path) {
   return apply(at, path, Follow::kYes, LastMayBeMissing::kNo, [&](const Spot& place) -> Result<FsStat> {
-    FL_TRY(check_not_link(at, place, Follow::kYes));
-    return place.fs->statfs(place.path);
+    FL_TRY_ASSIGN(const Spot target, settle(at, place, Follow::kYes));
+    return target.fs->statfs(target.path);
   });
 }
 
@@ -243,16 +251,13 @@ Result<std::shared_ptr<LivePath>> Vfs::directory(const At& at, std::string_view 
   constexpr uint32_t kExecuteOk = 1;
   return apply(at, path, Follow::kYes, LastMayBeMissing::kNo,
                [&](const Spot& place) -> Result<std::shared_ptr<LivePath>> {
-                 FL_TRY_ASSIGN(const FileStat stat, place.magic ? place.fs->stat_magic(at.caller, place.path)
-                                                                : place.fs->lstat(at.caller, place.path));
-                 if (stat.is_symlink()) {
-                   return fail(Errno::kELOOP);
-                 }
+                 FL_TRY_ASSIGN(const Spot target, settle(at, place, Follow::kYes));
+                 FL_TRY_ASSIGN(const FileStat stat, target.fs->lstat(at.caller, target.path));
                  if (!stat.is_directory()) {
                    return fail(Errno::kENOTDIR);
                  }
-                 FL_TRY(place.fs->access(at.caller, place.path, kExecuteOk));
-                 return make_path(place.full);
+                 FL_TRY(target.fs->access(at.caller, target.path, kExecuteOk));
+                 return make_path(target.full);
                });
 }
 

@@ -108,7 +108,7 @@ class Vfs {
   template <typename Operation>
   auto apply(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing, Operation operation)
       -> std::invoke_result_t<Operation, const Spot&>;
-  Status check_not_link(const At& at, const Spot& spot, Follow follow) const;
+  Result<Spot> settle(const At& at, const Spot& spot, Follow follow) const;
   Result<Spot> place_for_new(const At& at, std::string_view path) const;
   void note_removed(const std::string& full);
   void note_renamed(const std::string& from, const std::string& to);

@@ -112,36 +112,36 @@ Status Vfs::link(const At& from_at, std::string_view from, const At& to_at, std:
 
 Status Vfs::chmod(const At& at, std::string_view path, uint32_t mode, Follow follow) {
   return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
-    FL_TRY(check_not_link(at, place, follow));
-    return place.fs->chmod(place.path, mode);
+    FL_TRY_ASSIGN(const Spot target, settle(at, place, follow));
+    return target.fs->chmod(target.path, mode);
   });
 }
 
 Status Vfs::chown(const At& at, std::string_view path, uint32_t uid, uint32_t gid, Follow follow) {
   return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
-    FL_TRY(check_not_link(at, place, follow));
-    return place.fs->chown(place.path, uid, gid);
+    FL_TRY_ASSIGN(const Spot target, settle(at, place, follow));
+    return target.fs->chown(target.path, uid, gid);
   });
 }
 
 Status Vfs::truncate(const At& at, std::string_view path, uint64_t size) {
   return apply(at, path, Follow::kYes, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
-    FL_TRY(check_not_link(at, place, Follow::kYes));
-    FL_TRY_ASSIGN(const FileStat stat, place.fs->lstat(at.caller, place.path));
+    FL_TRY_ASSIGN(const Spot target, settle(at, place, Follow::kYes));
+    FL_TRY_ASSIGN(const FileStat stat, target.fs->lstat(at.caller, target.path));
     if (stat.is_directory()) {
       return fail(Errno::kEISDIR);
     }
     if (!stat.is_regular()) {
       return fail(Errno::kEINVAL);
     }
-    return place.fs->truncate(place.path, size);
+    return target.fs->truncate(target.path, size);
   });
 }
 
 Status Vfs::set_times(const At& at, std::string_view path, const TimeChanges& times, Follow follow) {
   return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
-    FL_TRY(check_not_link(at, place, follow));
-    return place.fs->set_times(place.path, times);
+    FL_TRY_ASSIGN(const Spot target, settle(at, place, follow));
+    return target.fs->set_times(target.path, times);
   });
 }
 
