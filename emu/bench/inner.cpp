@@ -43,7 +43,7 @@ class Bare {
 void system_call(benchmark::State& state) {
   Bare bare;
   bare.code({0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0xeb, 0xf7});  // mov eax, 20; int 0x80; jmp
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     bare.regs.eax = 1;
     benchmark::DoNotOptimize(bare.cpu.run(bare.regs, bare.tls));
   }
@@ -54,7 +54,7 @@ void page_fault(benchmark::State& state) {
   Bare bare;
   bare.code({0x89, 0x03, 0x81, 0xc3, 0, 0x10, 0, 0, 0xeb, 0xf6});  // mov [ebx], eax; add ebx, 4096; jmp
   uint32_t page = mmu::kEntriesPerTable;
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     if (page == mmu::kEntriesPerTable) {
       state.PauseTiming();
       for (page = 0; page < mmu::kEntriesPerTable; ++page) {
@@ -76,7 +76,7 @@ BENCHMARK(page_fault)->Name("cpu: page fault and back");
 void translate(benchmark::State& state) {
   Bare bare;
   bare.data_entry(5) = mmu::Pte(Pfn(16), mmu::Pte::kPresent | mmu::Pte::kUser);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     benchmark::DoNotOptimize(bare.mmu.translate(kData + 5 * kPageSize, mmu::Access::kRead, mmu::Privilege::kUser));
   }
 }
@@ -88,7 +88,7 @@ void decode(benchmark::State& state) {
   Decoder decoder;
   const SegmentBase flat = [](uint16_t) { return 0u; };
   const PageProbe may_access = [](VirtAddr, mmu::Access) { return true; };
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     const InstructionBytes bytes = InstructionBytes::read(bare.mmu, kCode);
     const Instruction& instruction = decoder.decode(bytes.bytes(), kCode);
     benchmark::DoNotOptimize(exact_fault(instruction, bare.regs, flat, VirtAddr(0), mmu::Access::kRead, may_access));
@@ -101,7 +101,7 @@ void flush(benchmark::State& state) {
   bare.code({0x8b, 0x03, 0xcd, 0x80, 0xeb, 0xfa});  // mov eax, [ebx]; int 0x80; jmp
   bare.regs.ebx = kData.value();
   bare.data_entry(0) = mmu::Pte(Pfn(16), mmu::Pte::kPresent | mmu::Pte::kUser);
-  for (auto _ : state) {
+  while (state.KeepRunning()) {
     bare.cpu.flush();
     benchmark::DoNotOptimize(bare.cpu.run(bare.regs, bare.tls));
   }

@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -33,9 +35,7 @@ class KeepingReporter : public benchmark::ConsoleReporter {
   nlohmann::json results_ = nlohmann::json::object();
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   if (argc >= 3 && std::string(argv[1]) == "--floor") {
     return fl::emu::bench::run_on_floor({argv + 2, argv + argc});
   }
@@ -71,4 +71,15 @@ int main(int argc, char** argv) {
   }
   fmt::print("written to {}\n", json_file);
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "faultline_bench: %s\n", error.what());
+    return 1;
+  }
 }

@@ -73,6 +73,7 @@ Outcome time_process(std::vector<std::string> command) {
     return {};
   }
   std::vector<char*> argv;
+  argv.reserve(command.size() + 1);
   for (std::string& argument : command) {
     argv.push_back(argument.data());
   }
