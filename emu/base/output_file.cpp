@@ -2,6 +2,7 @@
 #include "emu/base/output_file.hpp"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,11 +14,18 @@ OutputFile::OutputFile(int fd, std::string path, std::string_view what)
     : fd_(fd), path_(std::move(path)), what_(what), buffer_(new char[kBuffer]) {}
 
 HostResult<std::unique_ptr<OutputFile>> OutputFile::create(const std::string& path, std::string_view what) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  State state = State::kMade;
+  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0 && errno == EEXIST) {
+    state = State::kFound;
+    fd = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  }
   if (fd < 0) {
     return host_error("cannot create the {}: {}: {}", what, path, std::strerror(errno));
   }
-  return std::unique_ptr<OutputFile>(new OutputFile(fd, path, what));
+  std::unique_ptr<OutputFile> file(new OutputFile(fd, path, what));
+  file->state_ = state;
+  return file;
 }
 
 HostResult<std::unique_ptr<OutputFile>> OutputFile::on_descriptor(int fd, std::string_view what) {
@@ -29,10 +37,15 @@ HostResult<std::unique_ptr<OutputFile>> OutputFile::on_descriptor(int fd, std::s
 }
 
 OutputFile::~OutputFile() {
-  if (fd_ >= 0) {
-    flush();
-    ::close(fd_);
+  if (fd_ < 0) {
+    return;
   }
+  if (state_ == State::kBegun) {
+    flush();
+  } else if (state_ == State::kMade) {
+    ::unlink(path_.c_str());
+  }
+  ::close(fd_);
 }
 
 void OutputFile::append(std::string_view text) {
@@ -45,7 +58,19 @@ void OutputFile::append(std::string_view text) {
   }
 }
 
+void OutputFile::begin() {
+  if (state_ == State::kFound) {
+    struct stat found {};
+    // Devices and pipes have nothing to cut.
+    if (fstat(fd_, &found) == 0 && S_ISREG(found.st_mode) && ftruncate(fd_, 0) != 0) {
+      error_ = errno;
+    }
+  }
+  state_ = State::kBegun;
+}
+
 void OutputFile::flush() {
+  begin();
   size_t done = 0;
   while (done < used_ && error_ == 0) {
     const ssize_t written = write(fd_, buffer_.get() + done, used_ - done);

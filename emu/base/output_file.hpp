@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -17,7 +18,8 @@ namespace fl::emu {
 
 class OutputFile {
  public:
-  // Makes or empties `path`. `what` names it in messages: "trace file".
+  // Opens `path` or makes it. `what` names it in messages: "trace file". A file that was there keeps its contents until
+  // begin() or the first flush; destroyed before that, everything is left as it was found.
   static HostResult<std::unique_ptr<OutputFile>> create(const std::string& path, std::string_view what);
   // Writes to a copy of an open descriptor: --strace to stderr.
   static HostResult<std::unique_ptr<OutputFile>> on_descriptor(int fd, std::string_view what);
@@ -34,6 +36,8 @@ class OutputFile {
   }
   void commit(const char* end) { used_ = static_cast<size_t>(end - buffer_.get()); }
   void append(std::string_view text);
+  // The run has started: from here on the file is the run's, and empty.
+  void begin();
   // Writes what is buffered.
   void flush();
 
@@ -49,7 +53,9 @@ class OutputFile {
  private:
   OutputFile(int fd, std::string path, std::string_view what);
 
+  enum class State : uint8_t { kMade, kFound, kBegun };
   int fd_;
+  State state_ = State::kBegun;
   int error_ = 0;
   size_t used_ = 0;
   std::string path_;

@@ -81,6 +81,19 @@ RunStatistics collect(Machine& machine, const ProcessCollector& processes) {
   return statistics;
 }
 
+// A program that could not be started leaves the user's files as they were; from here on they are this run's.
+void begin_reports(Reports& reports) {
+  if (reports.tracer != nullptr) {
+    reports.tracer->begin();
+  }
+  if (reports.strace != nullptr) {
+    reports.strace->begin();
+  }
+  if (reports.stats_file != nullptr) {
+    reports.stats_file->begin();
+  }
+}
+
 // Writes everything; the first error is returned, but the others are tried.
 HostStatus write_reports(const RunOptions& options, Machine& machine, Reports& reports) {
   HostStatus status;
@@ -135,6 +148,7 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
   }
   FL_HOST_TRY(machine.start(
       {.path = options.command[0], .argv = options.command, .env = guest_environment(host_environment, options)}));
+  begin_reports(reports);
   const guest::Outcome outcome = machine.run();
   FL_HOST_TRY(write_reports(options, machine, reports));
   switch (outcome.kind) {

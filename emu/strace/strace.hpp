@@ -36,6 +36,8 @@ class Strace final : public guest::KernelObserver {
   void on_signal(const guest::Task& task, const guest::SignalInfo& info) override;
   void on_exit(const guest::Task& task) override;
 
+  // The program has started: the file is emptied.
+  void begin() { file_->begin(); }
   // Calls that never returned end in "= ?".
   HostStatus finish();
 

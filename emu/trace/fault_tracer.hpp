@@ -43,6 +43,8 @@ class FaultTracer final : public vm::FaultObserver {
 
   void on_fault(const vm::FaultRecord& record) override;
 
+  // The program has started: the file is emptied, if a long start has not done it.
+  void begin() { file_->begin(); }
   // Writes the rest. The first error, if any write failed.
   HostStatus finish();
   uint64_t records() const { return records_; }
