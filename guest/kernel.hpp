@@ -136,6 +136,8 @@ class Kernel {
   void exit_group(Task& task, uint32_t status);
   // Must follow every change of a group's alarm.
   void update_timer_count();
+  // Sends the signals of timers that are due. For calls that wait in the host; the run loop does it otherwise.
+  void fire_timers();
   // Counts a call that is not there and logs its first use.
   void note_unimplemented(const Task& task, uint32_t number);
   const std::map<uint32_t, uint64_t>& unimplemented() const { return unimplemented_; }
@@ -152,7 +154,6 @@ class Kernel {
   // Nothing is runnable: lets time pass until something is. False: nothing ever will be.
   bool idle();
   std::optional<uint64_t> find_next_timer() const;
-  void fire_timers();
   std::string deadlock_report() const;
 
   KernelPorts ports_;

@@ -83,13 +83,21 @@ Result<uint32_t> poll_until_ready(Kernel& kernel, Task& task, std::vector<Watch>
     if (deadline && now >= *deadline) {
       return 0;
     }
+    std::optional<uint64_t> wake = kernel.next_timer_ns();
+    if (wake && now >= *wake) {
+      kernel.fire_timers();
+      wake = kernel.next_timer_ns();
+    }
     if (signal_pending(task)) {
       return fail(kRestartNoHand);
     }
     if (!any_host_file(task, watches)) {
       break;
     }
-    const uint64_t left_ms = deadline ? (*deadline - now + kNsPerMs - 1) / kNsPerMs : kSliceMs;
+    if (deadline && (!wake || *deadline < *wake)) {
+      wake = deadline;
+    }
+    const uint64_t left_ms = wake ? (*wake - now + kNsPerMs - 1) / kNsPerMs : kSliceMs;
     const int slice = static_cast<int>(std::min<uint64_t>(left_ms, kSliceMs));
     wait_in_host(task, watches, slice);
     if (kernel.stop_requested()) {
@@ -97,8 +105,8 @@ Result<uint32_t> poll_until_ready(Kernel& kernel, Task& task, std::vector<Watch>
     }
     // The time that passed outside passes inside too.
     const uint64_t passed = now + static_cast<uint64_t>(slice) * kNsPerMs;
-    if (deadline && look(task, watches) == 0) {
-      kernel.time().sleep_until(std::min(passed, *deadline));
+    if (wake && look(task, watches) == 0) {
+      kernel.time().sleep_until(std::min(passed, *wake));
     }
   }
   for (const Watch& watch : watches) {
