@@ -55,8 +55,9 @@ std::shared_ptr<LivePath> Vfs::make_path(std::string text) {
 }
 
 Status Vfs::open_stdio(FdTable& files) {
-  // A pipe that nobody reads must be an answer (EPIPE), not our own end.
+  // A pipe that nobody reads must be an answer (EPIPE), and so must a limit of the file size (EFBIG): not our own end.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     std::array<char, PATH_MAX> name{};
     const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), name.data(), name.size());
