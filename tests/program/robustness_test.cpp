@@ -1,0 +1,371 @@
+// That no program can take the host program down: malformed and mutated ELF files, programs of random system calls, and
+// what goes wrong outside (an unwritable report, a failed start, a user without rights).
+//
+// Each run must end with the guest's own status, or with 125 and one line that says what is wrong: never by a signal to
+// faultline, an internal error or a time-out.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <catch2/catch_test_macros.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <random>
+#include <system_error>
+#include <thread>
+
+#include "tests/program/support/faultline_run.hpp"
+#include "tests/program/support/native_run.hpp"
+#include "tests/support/malformed_elf.hpp"
+
+namespace fl::test {
+namespace fs = std::filesystem;
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool kMeasureMemory = false;  // shadow memory and quarantine
+#else
+constexpr bool kMeasureMemory = true;
+#endif
+constexpr long kRamMib = 64;
+constexpr long kMaxRssKib = (kRamMib + 150) * 1024;
+constexpr size_t kAtOnce = 4;
+
+struct Ended {
+  int signal = 0;  // of faultline itself
+  int status = 0;
+  bool hung = false;
+  long max_rss_kib = 0;
+  std::string error;
+};
+
+struct Job {
+  std::string name;
+  std::vector<std::string> arguments;  // of `faultline run`
+};
+
+std::string read_text(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_text(const fs::path& path, std::string_view text) {
+  std::ofstream out(path, std::ios::binary);
+  out.write(text.data(), static_cast<std::streamsize>(text.size()));
+}
+
+// Runs all of them, some at a time, and calls `judge` with the end of each.
+class Batch {
+ public:
+  using Judge = std::function<void(const Job&, const Ended&)>;
+  explicit Batch(Judge judge) : judge_(std::move(judge)) {}
+
+  void run(Job job) {
+    while (running_.size() >= kAtOnce) {
+      wait_for_one();
+    }
+    start(std::move(job));
+  }
+  void finish() {
+    while (!running_.empty()) {
+      wait_for_one();
+    }
+  }
+
+ private:
+  struct Running {
+    Job job;
+    fs::path error_file;
+    Clock::time_point deadline;
+    bool hung = false;
+  };
+
+  void start(Job job) {
+    const fs::path error_file = scratch() / fmt::format("batch{}.err", started_++ % (2 * kAtOnce));
+    std::vector<std::string> words{FL_FAULTLINE, "run"};
+    words.insert(words.end(), job.arguments.begin(), job.arguments.end());
+    std::vector<char*> argv;
+    for (std::string& word : words) {
+      argv.push_back(word.data());
+    }
+    argv.push_back(nullptr);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, error_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t pid = 0;
+    const int error = ::posix_spawn(&pid, FL_FAULTLINE, &actions, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) {
+      throw std::system_error(error, std::generic_category(), FL_FAULTLINE);
+    }
+    running_[pid] = {std::move(job), error_file, Clock::now() + std::chrono::seconds(120)};
+  }
+
+  void wait_for_one() {
+    while (true) {
+      for (auto& [pid, running] : running_) {
+        int status = 0;
+        struct rusage usage {};
+        if (::wait4(pid, &status, WNOHANG, &usage) == pid) {
+          Ended ended{.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+                      .status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+                      .hung = running.hung,
+                      .max_rss_kib = usage.ru_maxrss,
+                      .error = read_text(running.error_file)};
+          const Job job = std::move(running.job);
+          running_.erase(pid);
+          judge_(job, ended);
+          return;
+        }
+        if (!running.hung && Clock::now() > running.deadline) {
+          running.hung = true;
+          ::kill(pid, SIGKILL);
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  }
+
+  Judge judge_;
+  std::map<pid_t, Running> running_;
+  size_t started_ = 0;
+};
+
+bool says_bug(const std::string& error) {
+  return error.find("internal error") != std::string::npos || error.find("Sanitizer") != std::string::npos ||
+         error.find("runtime error") != std::string::npos || error.find("terminate called") != std::string::npos;
+}
+
+// The last 2000 bytes: the guest may have written a lot.
+std::string tail(const std::string& text) { return text.substr(text.size() - std::min<size_t>(text.size(), 2000)); }
+
+void check_alive(const Ended& ended) {
+  CHECK(ended.signal == 0);
+  CHECK_FALSE(ended.hung);
+  CHECK(ended.status != 124);
+  CHECK_FALSE(says_bug(ended.error));
+  if (kMeasureMemory) {
+    CHECK(ended.max_rss_kib < kMaxRssKib);
+  }
+}
+
+// Runs each file; returns how often each status was seen.
+std::map<int, int> run_files(const std::vector<ElfFile>& files) {
+  std::map<int, int> statuses;
+  const fs::path folder = scratch() / "elf";
+  fs::create_directories(folder);
+  Batch batch([&](const Job& job, const Ended& ended) {
+    INFO(job.name << ": status " << ended.status << ", stderr: " << tail(ended.error));
+    check_alive(ended);
+    ++statuses[ended.status];
+    if (ended.status == 125) {
+      // One line, and it says who speaks.
+      CHECK(ended.error.starts_with("faultline: "));
+      CHECK(std::count(ended.error.begin(), ended.error.end(), '\n') == 1);
+      CHECK(ended.error.ends_with('\n'));
+    }
+    fs::remove(job.arguments.back());
+  });
+  size_t number = 0;
+  for (const ElfFile& file : files) {
+    const fs::path path = folder / fmt::format("{}", number++);
+    write_text(path, {reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size()});
+    fs::permissions(path, fs::perms::owner_all);
+    batch.run({file.name, {"--timeout", "20", "--ram", fmt::format("{}M", kRamMib), "--", path.string()}});
+  }
+  batch.finish();
+  return statuses;
+}
+
+// Copies of a file with 1 to 8 bytes or words of its ELF and program headers changed.
+std::vector<ElfFile> mutated_headers(const fs::path& original, size_t count, uint32_t seed) {
+  const std::string text = read_text(original);
+  std::mt19937 random(seed);
+  const auto below = [&random](uint32_t n) { return static_cast<uint32_t>(random() % n); };
+  constexpr std::array<uint32_t, 10> kExtremes = {0,          1,          0xfff,      0x1000,     0x7fffffff,
+                                                  0x80000000, 0xbffff000, 0xc0000000, 0xfffff000, 0xffffffff};
+  constexpr uint32_t kHeaderBytes = 52 + 8 * 32;
+  std::vector<ElfFile> files;
+  for (size_t i = 0; i < count; ++i) {
+    ElfFile file{fmt::format("hello, mutation {}", i), {}};
+    file.bytes.resize(text.size());
+    std::memcpy(file.bytes.data(), text.data(), text.size());
+    for (uint32_t changes = 1 + below(8); changes > 0; --changes) {
+      if (below(2) == 0) {
+        file.bytes.at(below(kHeaderBytes)) = static_cast<std::byte>(random());
+      } else {
+        const uint32_t value = kExtremes.at(below(kExtremes.size()));
+        std::memcpy(&file.bytes.at(below(kHeaderBytes / 4) * 4), &value, sizeof value);
+      }
+    }
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+// Runs fuzz_syscalls with these seeds. Returns how many came to the end of all their calls.
+int run_fuzz(const char* flavour, uint32_t first_seed, uint32_t seeds, uint32_t calls) {
+  const fs::path program = guest_program(flavour, "fuzz_syscalls");
+  if (program.empty()) {
+    SKIP("fuzz_syscalls was not built");
+  }
+  int complete = 0;
+  Batch batch([&](const Job& job, const Ended& ended) {
+    INFO(job.name << ": status " << ended.status << ", stderr: " << tail(ended.error));
+    check_alive(ended);
+    const bool deadlock = ended.error.find("faultline: deadlock: ") != std::string::npos;
+    CHECK((ended.status != 125 || deadlock));
+    complete += ended.status == 0 ? 1 : 0;
+    std::error_code ignored;
+    fs::remove_all(job.arguments.back(), ignored);
+  });
+  for (uint32_t seed = first_seed; seed < first_seed + seeds; ++seed) {
+    const fs::path folder = scratch() / fmt::format("fuzz{}", seed);
+    fs::create_directories(folder);
+    batch.run({fmt::format("seed {}", seed),
+               {"--timeout", "100", "--ram", fmt::format("{}M", kRamMib), "--verify", "1", "--kernel",
+                seed % 2 == 0 ? "6.1-i386" : "6.18-compat", "--rw", folder.string(), "--", program.string(),
+                std::to_string(seed), std::to_string(calls), folder.string()}});
+  }
+  batch.finish();
+  return complete;
+}
+
+}  // namespace
+
+TEST_CASE("robustness: every malformed ELF file is refused in one line or ends as the guest", "[robustness]") {
+  const std::vector<ElfFile> files = malformed_elf_files();
+  CHECK(files.size() >= 200);
+  const std::map<int, int> statuses = run_files(files);
+  CHECK(statuses.contains(125));
+  CHECK(statuses.contains(kGoodElfStatus));  // some damage does not matter
+}
+
+TEST_CASE("robustness: mutations of a small program", "[robustness]") {
+  const std::map<int, int> statuses = run_files(mutated_elf_files(60, 1));
+  CHECK(statuses.contains(125));
+}
+
+TEST_CASE("robustness: a thousand mutations of a small program", "[robustness][slow]") {
+  const std::map<int, int> statuses = run_files(mutated_elf_files(1000, 2));
+  CHECK(statuses.contains(125));
+  CHECK(statuses.contains(kGoodElfStatus));
+}
+
+TEST_CASE("robustness: mutated headers of a glibc program", "[robustness][slow]") {
+  const fs::path hello = guest_program("glibc", "hello");
+  if (hello.empty()) {
+    SKIP("hello was not built");
+  }
+  const std::map<int, int> statuses = run_files(mutated_headers(hello, 200, 3));
+  CHECK(statuses.contains(125));
+  CHECK(statuses.contains(0));
+}
+
+TEST_CASE("robustness: random system calls hurt nobody but the guest", "[robustness]") {
+  CHECK(run_fuzz("musl", 1, 12, 400) >= 8);
+}
+
+TEST_CASE("robustness: random system calls, many of them", "[robustness][slow]") {
+  CHECK(run_fuzz("musl", 100, 80, 2000) >= 40);
+  CHECK(run_fuzz("glibc", 200, 40, 1000) >= 20);
+}
+
+TEST_CASE("robustness: a trace that cannot be written ends the run with status 125", "[robustness]") {
+  for (const char* suffix : {"jsonl", "csv", "txt"}) {
+    DYNAMIC_SECTION(suffix) {
+      const fs::path full = scratch() / fmt::format("full.{}", suffix);
+      fs::create_symlink("/dev/full", full);
+      const RunSpec hello{.program = guest_program("musl", "hello")};
+      const FaultlineResult result = run_faultline(hello, {.extra = {"--trace", full.string()}});
+      CHECK(result.run.exit_status == 125);
+      CHECK(result.run.error ==
+            fmt::format("faultline: cannot write the trace file: {}: No space left on device\n", full.string()));
+      fs::remove(full);
+    }
+  }
+}
+
+TEST_CASE("robustness: a program that cannot be started leaves reports of earlier runs alone", "[robustness]") {
+  const fs::path old_stats = scratch() / "old.json", new_stats = scratch() / "new.json";
+  const fs::path old_trace = scratch() / "old.csv", new_trace = scratch() / "new.csv";
+  write_text(old_stats, "old");
+  write_text(old_trace, "old");
+  const auto run = [](const fs::path& stats, const fs::path& trace, const std::string& program) {
+    return run_process({.program = FL_FAULTLINE,
+                        .args = {"run", "--stats=" + stats.string(), "--trace", trace.string(), "--", program}});
+  };
+  CHECK(run(old_stats, old_trace, "/no/such/program").exit_status == 125);
+  CHECK(read_text(old_stats) == "old");
+  CHECK(read_text(old_trace) == "old");
+  CHECK(run(new_stats, new_trace, "/no/such/program").exit_status == 125);
+  CHECK_FALSE(fs::exists(new_stats));
+  CHECK_FALSE(fs::exists(new_trace));
+  // One that starts replaces them, however short it is.
+  CHECK(run(old_stats, old_trace, guest_program("musl", "hello").string()).exit_status == 0);
+  CHECK(read_text(old_stats).starts_with("{"));
+  CHECK(read_text(old_trace).starts_with("seq"));
+}
+
+TEST_CASE("robustness: a user without rights runs and traces programs", "[robustness]") {
+  // What an ordinary user may read and write, wherever the tree stands.
+  const fs::path open_folder = fs::temp_directory_path() / fmt::format("faultline-test-{}", ::getpid());
+  const auto make = [&] {
+    fs::create_directories(open_folder);
+    fs::permissions(open_folder, fs::perms::all);
+  };
+  make();
+  const fs::path faultline = open_folder / "faultline", stats = open_folder / "s.json", trace = open_folder / "t.jsonl";
+  fs::copy_file(FL_FAULTLINE, faultline);
+  std::vector<std::pair<fs::path, std::vector<std::string>>> programs;
+  if (const fs::path hello = guest_program("glibc", "hello"); !hello.empty()) {
+    fs::copy_file(hello, open_folder / "hello");
+    programs.push_back({open_folder / "hello", {}});
+  }
+  if (fs::exists(FL_BUSYBOX)) {
+    fs::copy_file(FL_BUSYBOX, open_folder / "busybox");
+    programs.push_back({open_folder / "busybox", {"sha256sum", "/etc/passwd"}});
+    programs.push_back({open_folder / "busybox", {"ls", "-l", "/"}});
+  }
+  for (const auto& [program, arguments] : programs) {
+    INFO(program);
+    RunSpec spec{.program = faultline, .args = {}};
+    if (::geteuid() == 0) {
+      if (!fs::exists("/usr/bin/setpriv")) {
+        SKIP("no setpriv to give up root's rights");
+      }
+      spec = {.program = "/usr/bin/setpriv",
+              .args = {"--reuid", "65534", "--regid", "65534", "--clear-groups", faultline.string()}};
+    }
+    spec.args.insert(spec.args.end(),
+                     {"run", "--stats=" + stats.string(), "--trace", trace.string(), "--", program.string()});
+    spec.args.insert(spec.args.end(), arguments.begin(), arguments.end());
+    const RunResult result = run_process(spec);
+    CHECK(result.exit_status == 0);
+    CHECK(result.error.empty());
+    CHECK_FALSE(result.output.empty());
+    CHECK(read_text(stats).starts_with("{"));
+    CHECK(read_text(trace).ends_with("}\n"));
+    if (struct stat owner{}; ::geteuid() == 0 && ::stat(trace.c_str(), &owner) == 0) {
+      CHECK(owner.st_uid == 65534);
+    }
+  }
+  fs::remove_all(open_folder);
+}
+
+}  // namespace fl::test
