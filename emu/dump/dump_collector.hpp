@@ -15,8 +15,8 @@ namespace fl::emu {
 struct DumpRequest {
   enum class Kind : uint8_t { kMaps, kPageTable, kWalk };
   Kind kind = Kind::kMaps;
-  std::optional<uint32_t> pid;  // maps, pagetable: none = every process
-  VirtAddr addr;                // walk
+  std::optional<uint32_t> pid{};  // maps, pagetable: none = every process
+  VirtAddr addr{};                // walk
   bool operator==(const DumpRequest&) const = default;
 };
 
