@@ -332,6 +332,11 @@ TEST_CASE("robustness: a user without rights runs and traces programs", "[robust
   make();
   const fs::path faultline = open_folder / "faultline", stats = open_folder / "s.json", trace = open_folder / "t.jsonl";
   fs::copy_file(FL_FAULTLINE, faultline);
+  // The program's own search path leads into the tree, which that user may be unable to enter.
+  const fs::path unicorn = fs::path(FL_SOURCE_DIR) / ".deps/root/usr/lib/x86_64-linux-gnu/libunicorn.so.2";
+  if (fs::exists(unicorn)) {
+    fs::copy_file(unicorn, open_folder / "libunicorn.so.2");
+  }
   std::vector<std::pair<fs::path, std::vector<std::string>>> programs;
   if (const fs::path hello = guest_program("glibc", "hello"); !hello.empty()) {
     fs::copy_file(hello, open_folder / "hello");
@@ -352,6 +357,7 @@ TEST_CASE("robustness: a user without rights runs and traces programs", "[robust
       spec = {.program = "/usr/bin/setpriv",
               .args = {"--reuid", "65534", "--regid", "65534", "--clear-groups", faultline.string()}};
     }
+    spec.env = {"A=1", "LD_LIBRARY_PATH=" + open_folder.string()};
     spec.args.insert(spec.args.end(),
                      {"run", "--stats=" + stats.string(), "--trace", trace.string(), "--", program.string()});
     spec.args.insert(spec.args.end(), arguments.begin(), arguments.end());
