@@ -74,7 +74,8 @@ struct ChildStart {
 };
 
 // Runs on its own stack in our address space, while we wait (CLONE_VFORK). Must not return, allocate or throw.
-int child_main(void* argument) {
+// AddressSanitizer would mark its frame in the shadow of a stack that the next child uses again.
+__attribute__((no_sanitize("address"))) int child_main(void* argument) {
   ChildStart& start = *static_cast<ChildStart*>(argument);
   if (!start.aslr) {
     ::personality(ADDR_NO_RANDOMIZE);
