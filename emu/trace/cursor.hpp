@@ -4,6 +4,7 @@
 // several times as long for a record of thirty fields.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -42,8 +43,7 @@ class Cursor {
     return *this;
   }
   Cursor& text(std::string_view text) {
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+    at_ = std::copy(text.begin(), text.end(), at_);  // an empty one may have no address, which memcpy does not take
     return *this;
   }
   Cursor& put(char c) {
