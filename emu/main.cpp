@@ -14,7 +14,7 @@ namespace {
 
 int fail(const fl::emu::HostError& error) {
   std::fprintf(stderr, "faultline: %s\n", error.message.c_str());
-  return fl::emu::kExitHostError;
+  return error.status;
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// HostError: what the host's user must be told because a run cannot start or go on. Ends the program with status 125.
+// HostError: what the host's user must be told because a run cannot start or go on. Ends the program with status 125,
+// or with another where a command documents one.
 //
 // Not for the guest's errors (Result, an errno) and not for our own bugs (FL_CHECK).
 #pragma once
@@ -18,6 +19,7 @@ inline constexpr int kExitTimeout = 124;
 // One line: "cannot WHAT: VALUE: what is wrong or what to do". Printed after "faultline: ".
 struct HostError {
   std::string message;
+  int status = kExitHostError;
 };
 
 template <typename T>

@@ -147,7 +147,7 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
     machine.attach(*reports.tracer);
   }
   FL_HOST_TRY(machine.start(
-      {.path = options.command[0], .argv = options.command, .env = guest_environment(host_environment, options)}));
+      {.path = options.command[0], .argv = options.command, .env = options.environment.apply(host_environment)}));
   begin_reports(reports);
   const guest::Outcome outcome = machine.run();
   FL_HOST_TRY(write_reports(options, machine, reports));

@@ -36,7 +36,7 @@ TEST_CASE("options: a program alone gets the documented defaults") {
   CHECK(options.machine.clock == ClockKind::kVirtual);
   CHECK(options.machine.seed == 0);
   CHECK_FALSE(options.machine.aslr);
-  CHECK_FALSE(options.clear_environment);
+  CHECK_FALSE(options.environment.clear);
   CHECK(options.machine.verify == vm::VerifyLevel::kOff);
   CHECK(options.stats == ReportTarget{});
   CHECK(options.strace == ReportTarget{});
@@ -85,11 +85,11 @@ TEST_CASE("options: values may follow or be joined with an equals sign") {
 
 TEST_CASE("options: a repeated --env takes one variable each and leaves the program alone") {
   const RunOptions options = parse_run({"run", "--clear-env", "--env", "A=1", "--env=B=x=y", "./p", "C=3"});
-  CHECK(options.set_environment == Strings{"A=1", "B=x=y"});
+  CHECK(options.environment.set == Strings{"A=1", "B=x=y"});
   CHECK(options.command == Strings{"./p", "C=3"});
   const Strings host{"PATH=/bin", "A=0", "AB=2"};
-  CHECK(guest_environment(host, options) == Strings{"A=1", "B=x=y"});
-  CHECK(guest_environment(host, parse_run({"run", "--env", "A=1", "--env", "Z=", "./p"})) ==
+  CHECK(options.environment.apply(host) == Strings{"A=1", "B=x=y"});
+  CHECK(parse_run({"run", "--env", "A=1", "--env", "Z=", "./p"}).environment.apply(host) ==
         Strings{"PATH=/bin", "A=1", "AB=2", "Z="});
 }
 

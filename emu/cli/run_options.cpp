@@ -1,0 +1,173 @@
+// The options of `faultline run`, declared with CLI11.
+#include "emu/cli/run_options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+
+#include "emu/cli/command_parser.hpp"
+#include "emu/cli/size.hpp"
+
+namespace fl::emu {
+namespace {
+
+// The values of options that need more than CLI11 does to read them.
+struct RawOptions {
+  std::string ram = "256M";
+  std::string kernel = "6.1-i386";
+  std::string clock = "virtual";
+  std::string seed = "0";
+  std::string dump;
+  std::string timeout;
+  int verify = 0;
+  std::vector<std::string> stats, strace;  // one for each time given; empty text: no =FILE
+};
+
+class RunParser final : public CommandParser {
+ public:
+  Texts texts() const override {
+    return {.name = "run",
+            .usage = "[OPTIONS] [--] PROGRAM [ARGS...]",
+            .description = "Run PROGRAM, a static i386 ELF executable or a script that starts with #!",
+            .footer =
+                "Options stand before PROGRAM; what follows it belongs to the program. Example:\n"
+                "  faultline run --stats --trace faults.jsonl ./program argument\n\n"
+                "Exit status: the guest's, 128+N if signal N killed it; 124 after --timeout, 130 after Ctrl-C,\n"
+                "143 after SIGTERM; 125 if faultline itself could not start or go on.",
+            .usage_status = kExitHostError};
+  }
+  void declare(CLI::App& run) override;
+  HostResult<Command> interpret(std::vector<std::string> program) override;
+
+ private:
+  RunOptions options_;
+  RawOptions raw_;
+};
+
+void RunParser::declare(CLI::App& run) {
+  run.add_option("--ram", raw_.ram, "Size of the simulated memory: bytes, or with K, M, G\n(1M to 4G; default 256M)")
+      ->option_text("SIZE");
+  run.add_option("--kernel", raw_.kernel,
+                 "The kernel to imitate: 6.1-i386 (default) or 6.18-compat,\n"
+                 "an x86-64 kernel that runs i386 programs")
+      ->option_text("PROFILE");
+  options_.environment.declare(run);
+  run.add_option("--root", options_.machine.root, "The directory that is / to the program (default /)")
+      ->option_text("DIR");
+  run.add_option("--rw", options_.machine.writable,
+                 "Allow writing below DIR, a host directory inside the root\n"
+                 "(repeatable); elsewhere files are read-only")
+      ->option_text("DIR")
+      ->allow_extra_args(false);
+  run.add_option("--trace", options_.trace_path,
+                 "Write a record of each page fault; the suffix of FILE is the\n"
+                 "format: .jsonl, .csv or .txt")
+      ->option_text("FILE");
+  run.add_flag("--stats{}", raw_.stats, "At the end print on stderr what was counted; or as JSON to FILE")
+      ->option_text("[=FILE]");
+  run.add_flag("--strace{}", raw_.strace, "Print each system call and its result on stderr, or to FILE")
+      ->option_text("[=FILE]");
+  run.add_option("--log", options_.log_spec,
+                 "Log levels, such as vm.fault=trace,guest=debug; levels: trace,\n"
+                 "debug, info, warn (default), error, off")
+      ->option_text("SPEC");
+  run.add_option("--verify", raw_.verify,
+                 "Check the memory system: 0 never (default), 1 after each memory\n"
+                 "call, 2 also after each fault (slow)")
+      ->option_text("0|1|2");
+  run.add_option("--clock", raw_.clock,
+                 "The program's time: virtual (default: advances with executed\n"
+                 "code, so that runs repeat) or host")
+      ->option_text("CLOCK");
+  run.add_option("--seed", raw_.seed, "Seed of all randomness that the program sees (default 0)")->option_text("N");
+  run.add_flag("--aslr", options_.machine.aslr, "Place stack, heap and mappings at random (from --seed)");
+  run.add_option("--timeout", raw_.timeout, "Stop after this much real time, with status 124")->option_text("SECONDS");
+  run.add_option("--dump", raw_.dump,
+                 "At exit print on stderr: maps[:PID], pagetable[:PID], walk:ADDR,\n"
+                 "or several of them separated by commas")
+      ->option_text("WHAT");
+}
+
+HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
+  if (program.empty()) {
+    return host_error("cannot run: there is no PROGRAM: see faultline run --help");
+  }
+  options_.command = std::move(program);
+  const auto ram = parse_size(raw_.ram);
+  if (!ram || *ram < kMinRamBytes || *ram > kMaxRamBytes) {
+    return host_error("cannot use the RAM size: {}: give {} to {}", raw_.ram, format_size(kMinRamBytes),
+                      format_size(kMaxRamBytes));
+  }
+  options_.machine.ram_bytes = *ram & ~uint64_t{kPageOffsetMask};
+  options_.machine.profile = vm::KernelProfile::find(raw_.kernel);
+  if (options_.machine.profile == nullptr) {
+    return host_error("cannot imitate the kernel: {}: give 6.1-i386 or 6.18-compat", raw_.kernel);
+  }
+  FL_HOST_TRY(options_.environment.check());
+  options_.stats = ReportTarget::from(raw_.stats);
+  options_.strace = ReportTarget::from(raw_.strace);
+  if (raw_.verify < 0 || raw_.verify > 2) {
+    return host_error("cannot verify at level: {}: give 0, 1 or 2", raw_.verify);
+  }
+  options_.machine.verify = static_cast<vm::VerifyLevel>(raw_.verify);
+  if (raw_.clock != "virtual" && raw_.clock != "host") {
+    return host_error("cannot use the clock: {}: give virtual or host", raw_.clock);
+  }
+  options_.machine.clock = raw_.clock == "host" ? ClockKind::kHost : ClockKind::kVirtual;
+  const auto seed = parse_number(raw_.seed);
+  if (!seed) {
+    return host_error("cannot use the seed: {}: give a number of at most 64 bits", raw_.seed);
+  }
+  options_.machine.seed = *seed;
+  if (!raw_.timeout.empty()) {
+    double seconds = 0;
+    constexpr double kMost = 1e9;
+    if (!CLI::detail::lexical_cast(raw_.timeout, seconds) || !(seconds >= 0.001) || seconds > kMost) {
+      return host_error("cannot use the timeout: {}: give seconds, 0.001 or more", raw_.timeout);
+    }
+    options_.machine.timeout_ms = static_cast<uint64_t>(std::llround(seconds * 1000));
+  }
+  if (!raw_.dump.empty()) {
+    auto dumps = parse_dump_spec(raw_.dump);
+    if (!dumps) {
+      return tl::unexpected<HostError>(dumps.error());
+    }
+    options_.dumps = std::move(*dumps);
+  }
+  return std::move(options_);
+}
+
+}  // namespace
+
+std::unique_ptr<CommandParser> make_run_parser() { return std::make_unique<RunParser>(); }
+
+HostResult<std::vector<DumpRequest>> parse_dump_spec(std::string_view spec) {
+  std::vector<DumpRequest> requests;
+  while (true) {
+    const size_t comma = spec.find(',');
+    const std::string_view item = spec.substr(0, comma);
+    const size_t colon = item.find(':');
+    const std::string_view kind = item.substr(0, colon);
+    const bool has_value = colon != std::string_view::npos;
+    const uint64_t value = has_value ? parse_number(item.substr(colon + 1)).value_or(~uint64_t{0}) : 0;
+    const bool fits = has_value && value <= 0xffffffffu;
+    DumpRequest request;
+    if ((kind == "maps" || kind == "pagetable") && fits == has_value) {
+      request.kind = kind == "maps" ? DumpRequest::Kind::kMaps : DumpRequest::Kind::kPageTable;
+      if (fits) {
+        request.pid = static_cast<uint32_t>(value);
+      }
+    } else if (kind == "walk" && fits) {
+      request.kind = DumpRequest::Kind::kWalk;
+      request.addr = VirtAddr(static_cast<uint32_t>(value));
+    } else {
+      return host_error("cannot dump: {}: give maps[:PID], pagetable[:PID] or walk:ADDR", item);
+    }
+    requests.push_back(request);
+    if (comma == std::string_view::npos) {
+      return requests;
+    }
+    spec = spec.substr(comma + 1);
+  }
+}
+
+}  // namespace fl::emu
