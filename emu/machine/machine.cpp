@@ -114,9 +114,9 @@ HostStatus Machine::boot(const MachineOptions& options) {
   return {};
 }
 
-void Machine::attach(FaultTracer& tracer) {
-  tracer.attach(*this);
-  memory_->set_observer(&tracer);
+void Machine::attach(FaultListener& listener) {
+  listener.attach(*this);
+  memory_->set_observer(&listener);
 }
 
 HostStatus Machine::start(const guest::InitRequest& request) {

@@ -17,7 +17,7 @@
 #include "emu/cpu/unicorn_cpu.hpp"
 #include "emu/machine/machine_options.hpp"
 #include "emu/machine/stop_control.hpp"
-#include "emu/trace/fault_tracer.hpp"
+#include "emu/trace/trace_context.hpp"
 #include "guest/fs/vfs.hpp"
 #include "guest/kernel.hpp"
 #include "guest/time/time_source.hpp"
@@ -35,8 +35,8 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   Machine& operator=(const Machine&) = delete;
   ~Machine() override;
 
-  // Every fault from now on goes to `tracer`, which must outlive the run.
-  void attach(FaultTracer& tracer);
+  // Every fault from now on goes to `listener`, which must outlive the run.
+  void attach(FaultListener& listener);
   // Loads the first program.
   HostStatus start(const guest::InitRequest& request);
   // Runs until the work has ended or a stop is requested. Kind::kStopped: stop().reason() says why.

@@ -1,27 +1,12 @@
 // Gathering the fields of a TraceEvent.
 #include "emu/trace/fault_tracer.hpp"
 
-#include "emu/dump/area_name.hpp"
+#include "emu/trace/trace_area.hpp"
 #include "guest/task.hpp"
 #include "mmu/base/check.hpp"
 
 namespace fl::emu {
 namespace {
-
-// As vm::permissions, without its string.
-std::array<char, 4> permission_letters(const vm::VmArea& area) {
-  return {area.has(vm::VmFlag::kRead) ? 'r' : '-', area.has(vm::VmFlag::kWrite) ? 'w' : '-',
-          area.has(vm::VmFlag::kExec) ? 'x' : '-', area.shared() ? 's' : 'p'};
-}
-
-TraceArea describe(const vm::VmArea& area) {
-  FL_CHECK(area.mm != nullptr);
-  return {.start = area.start,
-          .end = area.end,
-          .perm = permission_letters(area),
-          .name = area_name(*area.mm, area),
-          .pgoff = area.anonymous() ? 0 : area.pgoff};
-}
 
 void set_task(const guest::Task& task, TraceEvent& event) {
   event.pid = task.tgid;
@@ -69,7 +54,7 @@ void FaultTracer::on_fault(const vm::FaultRecord& record) {
   event.ip = VirtAddr(task->regs.eip);
   TraceArea area;
   if (record.vma != nullptr) {
-    area = describe(*record.vma);
+    area = describe_area(*record.vma);
     event.area = &area;
   }
   add_code(*task, record, event);
@@ -109,7 +94,7 @@ void FaultTracer::write(const TraceEvent& event) {
 void FaultTracer::hold(const vm::FaultRecord& record) {
   Held held{.time_ns = context_->now_ns(), .record = record, .area = {}, .area_name = {}};
   if (record.vma != nullptr) {
-    held.area = describe(*record.vma);
+    held.area = describe_area(*record.vma);
     held.area_name = held.area.name;
   }
   held_.push_back(std::move(held));

@@ -13,33 +13,18 @@
 #include "emu/base/output_file.hpp"
 #include "emu/cpu/decode.hpp"
 #include "emu/trace/symbols.hpp"
+#include "emu/trace/trace_context.hpp"
 #include "emu/trace/trace_format.hpp"
 #include "vm/fault/fault_record.hpp"
 
-namespace fl::guest {
-struct Task;
-}
-
 namespace fl::emu {
 
-// What the tracer asks its machine.
-class TraceContext {
- public:
-  virtual ~TraceContext() = default;
-  // The task that is charged with the fault; null while the first program is loaded.
-  virtual const guest::Task* current_task() const = 0;
-  virtual uint64_t now_ns() const = 0;
-  // The file cannot be written: the run is to end.
-  virtual void on_trace_error() = 0;
-};
-
-class FaultTracer final : public vm::FaultObserver {
+class FaultTracer final : public FaultListener {
  public:
   // Opens `path`; its suffix is the format. `mmu` is the one whose CR3 user-mode faults are made with.
   static HostResult<std::unique_ptr<FaultTracer>> create(const std::string& path, const mmu::Mmu& mmu,
                                                          const vm::KernelProfile& profile, const std::string& root);
-  // Must be called before the first fault; `context` must outlive the tracer's use.
-  void attach(TraceContext& context) { context_ = &context; }
+  void attach(TraceContext& context) override { context_ = &context; }
 
   void on_fault(const vm::FaultRecord& record) override;
 

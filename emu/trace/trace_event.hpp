@@ -11,21 +11,14 @@
 //   pte_before, pte_after   raw entries               around    fault-around: first and last page, pages mapped
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 
+#include "emu/trace/trace_area.hpp"
 #include "mmu/base/addr.hpp"
 #include "vm/fault/fault_record.hpp"
 
 namespace fl::emu {
-
-struct TraceArea {
-  VirtAddr start, end;
-  std::array<char, 4> perm{'-', '-', '-', 'p'};
-  std::string_view name;  // path, "[heap]", "[stack]", "[vdso]", "[vvar]"; empty: anonymous
-  uint32_t pgoff = 0;
-};
 
 // Views are valid during TraceFormat::write only.
 struct TraceEvent {
