@@ -10,12 +10,14 @@ extern "C" {
 FlBlockGate fl_block_gate = {0, ~uint64_t{0}};
 FlRotateFlags fl_rotate_flags = {0, false};
 FlEngineMarks fl_engine_marks = {0, 0, nullptr};
+uint32_t fl_writable_code_entries = 0;
 // Set by the interposing sources, if they are linked in.
 void* fl_interposed_blocks = nullptr;
 void* fl_interposed_access_check = nullptr;
 void* fl_interposed_rotates = nullptr;
 void* fl_interposed_io = nullptr;
 void* fl_interposed_marks = nullptr;
+void* fl_interposed_code_watch = nullptr;
 }
 
 namespace {
@@ -29,6 +31,7 @@ Interposition active_interposition() {
       .rotates = taken("helper_rcll_x86_64", fl_interposed_rotates),
       .io = taken("helper_inb_x86_64", fl_interposed_io),
       .marks = taken("helper_load_seg_x86_64", fl_interposed_marks),
+      .code_watch = taken("tlb_reset_dirty_by_vaddr_x86_64", fl_interposed_code_watch),
   };
 }
 
@@ -46,6 +49,7 @@ std::string describe_interposition() {
   add(active.rotates, "rotates");
   add(active.io, "in and out");
   add(active.marks, "marks");
+  add(active.code_watch, "code watch");
   return text.empty() ? "none (slower, less exact)" : text;
 }
 

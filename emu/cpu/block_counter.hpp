@@ -33,6 +33,10 @@ struct FlEngineMarks {
   void* state;  // the engine's private state, once an int instruction was executed (see register_window.hpp)
 };
 extern FlEngineMarks fl_engine_marks;
+
+// Not 0: since its last flush the TLB of the running CPU has got an entry that allows both stores and fetches (see
+// interpose_code_watch.cpp).
+extern uint32_t fl_writable_code_entries;
 }
 
 // What replaces functions of libunicorn in this process.
@@ -42,6 +46,7 @@ struct Interposition {
   bool rotates = false;       // exact flags when the store of rcl/rcr faults
   bool io = false;            // in and out are privileged
   bool marks = false;         // int n and segment loads are noticed
+  bool code_watch = false;    // no search of the TLB after each translated block
 };
 // Compares the addresses that the dynamic linker gives with ours.
 Interposition active_interposition();

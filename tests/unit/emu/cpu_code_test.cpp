@@ -308,5 +308,6 @@ TEST_CASE("cpu: interposition is what this build was configured for, and says so
   CHECK(active.rotates == configured);
   CHECK(active.io == configured);
   CHECK(active.marks == configured);
+  CHECK(active.code_watch == configured);
   CHECK((emu::describe_interposition().find("blocks") != std::string::npos) == configured);
 }
