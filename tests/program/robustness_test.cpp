@@ -164,6 +164,8 @@ void check_alive(const Ended& ended) {
   }
 }
 
+fs::path statistics_of(const Job& job) { return job.arguments.back() + ".stats"; }
+
 // Runs each file; returns how often each status was seen.
 std::map<int, int> run_files(const std::vector<ElfFile>& files) {
   std::map<int, int> statuses;
@@ -173,20 +175,24 @@ std::map<int, int> run_files(const std::vector<ElfFile>& files) {
     INFO(job.name << ": status " << ended.status << ", stderr: " << tail(ended.error));
     check_alive(ended);
     ++statuses[ended.status];
-    if (ended.status == 125) {
+    // A program that has run may end with 125 itself; then there are statistics of it.
+    if (ended.status == 125 && !fs::remove(statistics_of(job))) {
       // One line, and it says who speaks.
       CHECK(ended.error.starts_with("faultline: "));
       CHECK(std::count(ended.error.begin(), ended.error.end(), '\n') == 1);
       CHECK(ended.error.ends_with('\n'));
     }
     fs::remove(job.arguments.back());
+    fs::remove(statistics_of(job));
   });
   size_t number = 0;
   for (const ElfFile& file : files) {
     const fs::path path = folder / fmt::format("{}", number++);
     write_text(path, {reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size()});
     fs::permissions(path, fs::perms::owner_all);
-    batch.run({file.name, {"--timeout", "20", "--ram", fmt::format("{}M", kRamMib), "--", path.string()}});
+    batch.run({file.name,
+               {"--timeout", "20", "--ram", fmt::format("{}M", kRamMib), "--stats=" + path.string() + ".stats", "--",
+                path.string()}});
   }
   batch.finish();
   return statuses;

@@ -80,7 +80,7 @@ class CpuBuffer {
     if (head > kDataPages * kPage) {
       throw std::runtime_error("the perf buffer overflowed");
     }
-    std::memcpy(bytes.data(), data, head);
+    std::copy_n(data, head, bytes.begin());
     for (uint64_t at = 0; at < head;) {
       perf_event_header record{};
       std::memcpy(&record, bytes.data() + at, sizeof record);
