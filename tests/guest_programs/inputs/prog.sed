@@ -1,0 +1,3 @@
+s/page/PAGE/g
+/fault$/d
+y/xyz/XYZ/
