@@ -15,6 +15,10 @@ namespace fl::emu {
 // Exit statuses that are not the guest's, as timeout(1) and env(1) use them.
 inline constexpr int kExitHostError = 125;
 inline constexpr int kExitTimeout = 124;
+// `record` and `compare`: this host cannot give a native reference.
+inline constexpr int kExitNoReference = 3;
+// `record` and `compare`: a command line that cannot be used.
+inline constexpr int kExitUsage = 2;
 
 // One line: "cannot WHAT: VALUE: what is wrong or what to do". Printed after "faultline: ".
 struct HostError {

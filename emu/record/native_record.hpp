@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "emu/record/native_cpu.hpp"
 #include "mmu/mmu.hpp"
 #include "vm/fault/fault_record.hpp"
 
@@ -23,8 +24,8 @@ struct NativeFault {
   vm::FaultMode mode = vm::FaultMode::kUser;
   std::optional<mmu::Access> access;  // empty: unknown
   bool major = false;
-  uint32_t addr = 0;  // where the access missed; perf gives the exact byte, a kprobe for gup the page
-  uint32_t ip = 0;    // user: the instruction; kernel and gup: 0
+  uint32_t addr = 0;     // where the access missed; perf gives the exact byte, a kprobe for gup the page
+  uint32_t ip = 0;       // user: the instruction; kernel and gup: 0 (a kernel address says nothing)
   uint64_t time_ns = 0;  // since the first fault
 };
 
@@ -32,28 +33,17 @@ struct NativeTask {
   int32_t tid = 0;  // of the run that is recorded; means nothing elsewhere
 };
 
-// A process is known by its place in the tree: which child of its parent it was.
+// A process is known by its place in the tree: which child of its parent it was. In the list a parent stands before its
+// children, and children stand in the order of their birth, whatever the timing of the run was.
 struct NativeProcess {
-  int32_t parent = -1;  // index; -1: the program itself
-  uint32_t child = 0;   // the parent's n-th child, from 0
-  int32_t pid = 0;
-  std::string comm;
-  int exit_status = 0;  // 128 + signal if killed; of the first process only, -1 for the others if unknown
-  // What wait4 reported of this process alone, less the launcher's own; of the first process it includes the
-  // waited-for children (rusage cannot be split), which `minflt_self` does not.
+  int32_t parent = -1;   // index; -1: the program itself
+  uint32_t child = 0;    // the parent's n-th child, from 0
+  int32_t pid = 0;       // of the run that is recorded
+  std::string comm;      // the last one it had
+  int exit_status = -1;  // 128 + signal if killed; of the first process only, -1 for the others: not known
+  // The faults of this process alone that are in NativeRecord::faults: without get_user_pages where those are not seen.
   uint64_t minflt = 0, majflt = 0;
-  std::vector<NativeTask> tasks;
-};
-
-struct CpuidEntry {
-  uint32_t leaf = 0, subleaf = 0, eax = 0, ebx = 0, ecx = 0, edx = 0;
-};
-
-struct NativeCpu {
-  std::string brand;
-  std::vector<CpuidEntry> cpuid;  // as a user program gets it
-  uint32_t hwcap = 0, hwcap2 = 0;  // AT_HWCAP, AT_HWCAP2 of an i386 program
-  uint32_t signal_fpstate_bytes = 0;  // AT_MINSIGSTKSZ where the kernel has it; else 0
+  std::vector<NativeTask> tasks;  // in the order of their birth
 };
 
 struct NativeKernel {
@@ -63,31 +53,31 @@ struct NativeKernel {
 
 // What could be seen of get_user_pages faults.
 enum class GupView : uint8_t {
-  kFaults,  // each one, in order, with its page (kprobe on handle_mm_fault)
+  kFaults,  // each one, in order, with its page (seen at handle_mm_fault)
   kCount,   // only how many: rusage less the events
 };
 
 struct NativeRecord {
-  std::string date;                   // UTC, ISO 8601
+  std::string date;  // UTC, ISO 8601
   NativeKernel kernel;
   NativeCpu cpu;
-  std::vector<std::string> command;   // PROGRAM, ARGS... as given
+  std::vector<std::string> command;  // PROGRAM, ARGS... as given
   std::vector<std::string> environment;
-  std::string program_path;           // what was executed
+  std::string program_path;  // what was executed
   uint64_t program_bytes = 0;
-  std::string program_hash;           // of the file's contents: a stored record holds for this very file only
-  std::string filesystem;             // of the program's file: "ext4", "tmpfs", else its magic number
+  std::string program_hash;  // of the file's contents: a stored record holds for this very file only
+  std::string filesystem;    // of the program's file: "ext4", "tmpfs", else its magic number
 
-  uint32_t runs = 0, agreeing = 0;    // how many runs were made, and how many gave this list
-  bool kernel_faults_seen = true;     // false: perf_event_paranoid hides kernel-mode faults; totals are rusage's
+  uint32_t runs = 0, agreeing = 0;  // how many runs were made, and how many gave this list
+  bool kernel_faults_seen = true;   // false: perf_event_paranoid hides kernel-mode faults; totals are rusage's
   GupView gup = GupView::kCount;
-  uint64_t gup_faults = 0;            // rusage less events, all processes
+  uint64_t gup_faults = 0;  // rusage less events, all processes; 0 if kernel faults were not seen
 
   int exit_status = 0;
-  uint64_t minflt = 0, majflt = 0;    // rusage of the whole tree, less the launcher's own
+  uint64_t minflt = 0, majflt = 0;  // rusage of the whole tree, less the launcher's own
   std::vector<NativeProcess> processes;
-  std::vector<NativeFault> faults;    // in order of time
-  uint64_t output_bytes = 0;          // of standard output, which was a pipe
+  std::vector<NativeFault> faults;  // in order of time
+  uint64_t output_bytes = 0;        // of standard output, which was a pipe
   std::string output_hash;
 };
 

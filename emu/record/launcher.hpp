@@ -1,0 +1,45 @@
+// Starting a program so that its page faults are its own, and following it to its end.
+//
+// The child is made with CLONE_VM | CLONE_VFORK: a fork would be charged for copy-on-write faults, which execve does
+// not reset. What little it does before execve is measured there, to be subtracted. ASLR is off, the environment is
+// exactly as given, standard output and standard error are pipes. Linux: clone(2), personality(2), wait4(2).
+#pragma once
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "emu/base/host_error.hpp"
+#include "emu/record/perf_session.hpp"
+#include "emu/record/unique_fd.hpp"
+
+namespace fl::emu {
+
+struct LaunchSpec {
+  std::vector<std::string> command;  // command[0] is the path
+  std::vector<std::string> environment;
+  std::string cwd;  // empty: ours
+  std::string stdin_path = "/dev/null";
+};
+
+enum class OutputStream : uint8_t { kOut, kErr };
+using OutputSink = std::function<void(OutputStream, std::string_view)>;
+
+struct LaunchResult {
+  pid_t pid = 0;
+  int exit_status = 0;  // 128 + signal if killed
+  // Of the program and all its descendants, without the launcher's own. Descendants that were never waited for are
+  // reaped by us.
+  uint64_t minflt = 0, majflt = 0;
+};
+
+// Runs the program to the end of its last process. While it runs `session`, if any, is drained. Signals to us (INT,
+// TERM, HUP) end the program and give an error with status 128 + signal. The caller must have no other children.
+HostResult<LaunchResult> launch(const LaunchSpec& spec, PerfSession* session, const OutputSink& sink);
+
+}  // namespace fl::emu

@@ -1,0 +1,167 @@
+// One poll loop for everything that a running program wants from us. See supervisor.hpp.
+#include "emu/record/supervisor.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+
+namespace fl::emu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr long kPidfdOpen = 434;  // the same number on every architecture
+// For processes that the program left running: how often we look, and how long we wait.
+constexpr int kLookMs = 10;
+constexpr std::chrono::seconds kPatience{10};
+
+// Our children, by /proc/PID/task/TID/children; SIGKILL for each.
+void kill_children() {
+  const std::string path = fmt::format("/proc/self/task/{}/children", ::syscall(SYS_gettid));
+  if (std::FILE* const file = std::fopen(path.c_str(), "re")) {
+    int pid = 0;
+    while (std::fscanf(file, "%d", &pid) == 1) {
+      ::kill(pid, SIGKILL);
+    }
+    std::fclose(file);
+  }
+}
+
+}  // namespace
+
+Supervisor::Supervisor(PerfSession* session, const OutputSink& sink) : session_(session), sink_(sink) {
+  sigset_t mask;
+  sigemptyset(&mask);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    sigaddset(&mask, signal);
+  }
+  ::pthread_sigmask(SIG_BLOCK, &mask, &old_mask_);
+  signals_.reset(::signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK));
+  int was = 0;
+  ::prctl(PR_GET_CHILD_SUBREAPER, &was);
+  was_subreaper_ = was != 0;
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+Supervisor::~Supervisor() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, was_subreaper_ ? 1 : 0);
+  ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
+}
+
+void Supervisor::add(int status, const struct rusage& usage, pid_t pid) {
+  result_.minflt += static_cast<uint64_t>(usage.ru_minflt);
+  result_.majflt += static_cast<uint64_t>(usage.ru_majflt);
+  if (pid == result_.pid) {
+    result_.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    main_gone_ = true;
+  }
+}
+
+void Supervisor::reap() {
+  while (true) {
+    int status = 0;
+    struct rusage usage {};
+    const pid_t pid = ::wait4(-1, &status, WNOHANG, &usage);
+    if (pid > 0) {
+      add(status, usage, pid);
+    } else if (pid == 0 || errno != EINTR) {
+      all_gone_ = pid < 0;
+      return;
+    }
+  }
+}
+
+void Supervisor::end_all() {
+  while (!all_gone_) {
+    kill_children();
+    ::poll(nullptr, 0, kLookMs);
+    reap();
+  }
+}
+
+void Supervisor::read_pipe(UniqueFd& pipe, OutputStream stream) {
+  std::array<char, 64 * 1024> buffer;
+  while (pipe.open()) {
+    const ssize_t n = ::read(pipe.get(), buffer.data(), buffer.size());
+    if (n > 0) {
+      sink_(stream, {buffer.data(), static_cast<size_t>(n)});
+    } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+      pipe.reset();
+    } else if (errno == EAGAIN) {
+      return;
+    }
+    if (session_ != nullptr && n > 0) {
+      return;  // the perf buffers first, before more of the same
+    }
+  }
+}
+
+HostStatus Supervisor::take_signal() {
+  signalfd_siginfo info{};
+  if (::read(signals_.get(), &info, sizeof info) == sizeof info) {
+    const auto signal = static_cast<int>(info.ssi_signo);
+    return tl::unexpected(HostError{fmt::format("recording was stopped by signal {}", signal), 128 + signal});
+  }
+  return {};
+}
+
+HostStatus Supervisor::watch() {
+  Clock::time_point main_end{};
+  while (!all_gone_ || out_.open() || err_.open()) {
+    std::vector<pollfd> polls{{signals_.get(), POLLIN, 0}, {out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}};
+    if (!main_gone_) {
+      polls.push_back({main_.get(), POLLIN, 0});
+    }
+    if (session_ != nullptr) {
+      for (const int fd : session_->descriptors()) {
+        polls.push_back({fd, POLLIN, 0});
+      }
+    }
+    ::poll(polls.data(), polls.size(), main_gone_ ? kLookMs : -1);
+    if (session_ != nullptr) {
+      FL_HOST_TRY(session_->drain());
+    }
+    FL_HOST_TRY(take_signal());
+    read_pipe(out_, OutputStream::kOut);
+    read_pipe(err_, OutputStream::kErr);
+    const bool was_gone = main_gone_;
+    reap();
+    if (main_gone_ && !was_gone) {
+      main_end = Clock::now();
+    }
+    if (main_gone_ && Clock::now() - main_end > kPatience) {
+      return all_gone_ ? host_error("cannot record: somebody else holds the program's standard output open")
+                       : host_error("cannot record: the program left processes running behind");
+    }
+  }
+  return {};
+}
+
+HostResult<LaunchResult> Supervisor::follow(pid_t pid, UniqueFd out, UniqueFd err) {
+  result_.pid = pid;
+  out_ = std::move(out);
+  err_ = std::move(err);
+  ::fcntl(out_.get(), F_SETFL, O_NONBLOCK);
+  ::fcntl(err_.get(), F_SETFL, O_NONBLOCK);
+  main_.reset(static_cast<int>(::syscall(kPidfdOpen, pid, 0)));
+  HostStatus status = main_.open() ? watch() : host_error("cannot watch the program: {}", std::strerror(errno));
+  if (status && session_ != nullptr) {
+    status = session_->drain();
+  }
+  end_all();
+  if (!status) {
+    return tl::unexpected(status.error());
+  }
+  return result_;
+}
+
+}  // namespace fl::emu

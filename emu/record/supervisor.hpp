@@ -1,0 +1,40 @@
+// Supervisor: follows a program that was started until it and all its descendants have ended: empties its pipes and the
+// perf buffers, adds up what wait4 reports, and stops it if we are to stop. Linux: PR_SET_CHILD_SUBREAPER, pidfd_open.
+#pragma once
+
+#include <csignal>
+#include <optional>
+
+#include "emu/record/launcher.hpp"
+
+namespace fl::emu {
+
+class Supervisor {
+ public:
+  // Made before the program starts: from here on orphans among its descendants come to us, and signals wait.
+  Supervisor(PerfSession* session, const OutputSink& sink);
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+  ~Supervisor();
+
+  HostResult<LaunchResult> follow(pid_t pid, UniqueFd out, UniqueFd err);
+
+ private:
+  HostStatus watch();
+  HostStatus take_signal();
+  void read_pipe(UniqueFd& pipe, OutputStream stream);
+  void reap();
+  void add(int status, const struct rusage& usage, pid_t pid);
+  void end_all();
+
+  PerfSession* session_;
+  const OutputSink& sink_;
+  sigset_t old_mask_{};
+  bool was_subreaper_ = false;
+  UniqueFd signals_, main_;
+  UniqueFd out_, err_;
+  bool main_gone_ = false, all_gone_ = false;
+  LaunchResult result_;
+};
+
+}  // namespace fl::emu
