@@ -193,6 +193,20 @@ class Aligner {
 
 }  // namespace
 
+std::optional<Level> parse_level(std::string_view text) {
+  for (const Level level : {Level::kTotal, Level::kPages, Level::kOrder}) {
+    if (text == level_name(level)) {
+      return level;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string_view level_name(Level level) {
+  static constexpr std::array<std::string_view, 3> kNames{"total", "pages", "order"};
+  return kNames[static_cast<size_t>(level)];
+}
+
 std::string_view relation_name(Relation relation) {
   static constexpr std::array<std::string_view, kRelations> kNames{"equal", "other_task", "order",
                                                                    "kind",  "missing",    "extra"};

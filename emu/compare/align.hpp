@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,9 @@
 namespace fl::emu {
 
 enum class Level : uint8_t { kTotal, kPages, kOrder };
+// "total", "pages", "order".
+std::optional<Level> parse_level(std::string_view text);
+std::string_view level_name(Level level);
 
 enum class Relation : uint8_t {
   kEqual,
