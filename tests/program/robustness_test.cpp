@@ -94,7 +94,7 @@ class Batch {
   };
 
   void start(Job job) {
-    const fs::path error_file = scratch() / fmt::format("batch{}.err", started_++ % (2 * kAtOnce));
+    const fs::path error_file = scratch() / fmt::format("batch{}.err", started_++);
     std::vector<std::string> words{FL_FAULTLINE, "run"};
     words.insert(words.end(), job.arguments.begin(), job.arguments.end());
     std::vector<char*> argv;
@@ -128,6 +128,7 @@ class Batch {
                       .max_rss_kib = usage.ru_maxrss,
                       .error = read_text(running.error_file)};
           const Job job = std::move(running.job);
+          fs::remove(running.error_file);
           running_.erase(pid);
           judge_(job, ended);
           return;
