@@ -15,7 +15,8 @@ namespace {
 
 // More leaves or subleaves than any processor has: a bound for one that does not end its lists.
 constexpr uint32_t kMostLeaves = 0x40, kMostSubleaves = 64;
-constexpr uint32_t kExtended = 0x80000000;
+constexpr uint32_t kHypervisor = 0x40000000, kExtended = 0x80000000;
+constexpr uint32_t kUnderHypervisor = 1u << 31;  // leaf 1, ecx
 
 CpuidEntry ask(uint32_t leaf, uint32_t subleaf) {
   CpuidEntry entry{.leaf = leaf, .subleaf = subleaf};
@@ -113,6 +114,10 @@ void read_auxv(NativeCpu& cpu) {
 NativeCpu read_host_cpu() {
   NativeCpu cpu;
   ask_range(0, cpu.cpuid);
+  // A processor without a hypervisor would answer these leaves like its last one. Who the hypervisor is matters: TCG.
+  if ((ask(1, 0).ecx & kUnderHypervisor) != 0) {
+    ask_range(kHypervisor, cpu.cpuid);
+  }
   ask_range(kExtended, cpu.cpuid);
   cpu.brand = brand_of(cpu.cpuid);
   read_auxv(cpu);
