@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "guest/cpu/registers.hpp"
+#include "guest/signal/signal_state.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/task.hpp"
 #include "guest/time/time_source.hpp"
@@ -66,6 +67,7 @@ struct KernelOptions {
   std::string host_name = "faultline";
   // The processor's features for the auxiliary vector: CPUID 1 edx and AT_HWCAP2.
   uint32_t hwcap = 0, hwcap2 = 0;
+  SignalState signal_state;
 };
 
 // What create_init starts.

@@ -15,7 +15,7 @@
 #include <iterator>
 
 #include "emu/cpu/block_counter.hpp"
-#include "emu/cpu/cpuid.hpp"
+#include "emu/cpu/cpu_model.hpp"
 
 namespace fl::emu::bench {
 namespace {
@@ -161,7 +161,7 @@ class Floor {
                                         AT_EGID,   0,
                                         AT_SECURE, 0,
                                         AT_RANDOM, random,
-                                        AT_HWCAP,  default_hwcap(),
+                                        AT_HWCAP,  default_cpu().hwcap,
                                         AT_NULL,   0};
     words.insert(words.end(), auxv.begin(), auxv.end());
     uint32_t sp = (top - static_cast<uint32_t>(words.size() * 4)) & ~15u;
@@ -206,7 +206,7 @@ class Floor {
 
   static int cpuid(uc_engine* /*uc*/, void* self) {
     auto& floor = *static_cast<Floor*>(self);
-    const CpuidResult result = default_cpuid(floor.get(UC_X86_REG_EAX), floor.get(UC_X86_REG_ECX));
+    const CpuidResult result = default_cpu().answer(floor.get(UC_X86_REG_EAX), floor.get(UC_X86_REG_ECX));
     floor.set(UC_X86_REG_EAX, result.eax);
     floor.set(UC_X86_REG_EBX, result.ebx);
     floor.set(UC_X86_REG_ECX, result.ecx);

@@ -14,6 +14,7 @@ namespace {
 struct RawOptions {
   std::string ram = "256M";
   std::string kernel = "6.1-i386";
+  std::string cpu = "default";
   std::string clock = "virtual";
   std::string seed = "0";
   std::string dump;
@@ -50,6 +51,10 @@ void RunParser::declare(CLI::App& run) {
                  "The kernel to imitate: 6.1-i386 (default) or 6.18-compat,\n"
                  "an x86-64 kernel that runs i386 programs")
       ->option_text("PROFILE");
+  run.add_option("--cpu", raw_.cpu,
+                 "The processor that the program sees: default (the same\n"
+                 "everywhere) or host, less what Unicorn does not have")
+      ->option_text("NAME");
   options_.environment.declare(run);
   run.add_option("--root", options_.machine.root, "The directory that is / to the program (default /)")
       ->option_text("DIR");
@@ -102,6 +107,11 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
   if (options_.machine.profile == nullptr) {
     return host_error("cannot imitate the kernel: {}: give 6.1-i386 or 6.18-compat", raw_.kernel);
   }
+  auto cpu = find_cpu(raw_.cpu);
+  if (!cpu) {
+    return tl::unexpected<HostError>(cpu.error());
+  }
+  options_.machine.cpu = std::move(*cpu);
   FL_HOST_TRY(options_.environment.check());
   options_.stats = ReportTarget::from(raw_.stats);
   options_.strace = ReportTarget::from(raw_.strace);

@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "emu/cpu/cpu_model.hpp"
+
 namespace fl::emu {
 
 // Where a kernel puts its flat segments and the three TLS descriptors in the GDT. Linux:
@@ -21,11 +23,6 @@ struct SegmentLayout {
   }
 };
 
-// The answers of the CPUID instruction. See cpuid.hpp.
-struct CpuidLeaf {
-  uint32_t leaf = 0, eax = 0, ebx = 0, ecx = 0, edx = 0;
-};
-
 enum class BlockCounting : uint8_t {
   kBest,  // interposed if that is active, else the hook
   kHook,  // always the hook: slower; to check the other
@@ -33,6 +30,7 @@ enum class BlockCounting : uint8_t {
 
 struct CpuConfig {
   SegmentLayout segments;
+  CpuModel model = default_cpu();
   BlockCounting counting = BlockCounting::kBest;
   // Bytes of the buffer for translated code; when it is full, all of it is dropped and translated again.
   uint32_t code_buffer_bytes = 64u << 20;

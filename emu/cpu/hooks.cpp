@@ -1,5 +1,4 @@
 // The callbacks for exceptions, blocks and hooked instructions. They record or answer, and never run kernel code.
-#include "emu/cpu/cpuid.hpp"
 #include "emu/cpu/unicorn_cpu.hpp"
 
 namespace fl::emu {
@@ -65,11 +64,12 @@ void UnicornCpu::block_hook(uc_engine* /*uc*/, uint64_t /*address*/, uint32_t /*
   }
 }
 
-int UnicornCpu::cpuid_hook(uc_engine* uc, void* /*self*/) {
+int UnicornCpu::cpuid_hook(uc_engine* uc, void* self) {
+  const auto& cpu = *static_cast<UnicornCpu*>(self);
   uint32_t leaf = 0, subleaf = 0;
   uc_reg_read(uc, UC_X86_REG_EAX, &leaf);
   uc_reg_read(uc, UC_X86_REG_ECX, &subleaf);
-  const CpuidResult result = default_cpuid(leaf, subleaf);
+  const CpuidResult result = cpu.config_.model.answer(leaf, subleaf);
   uc_reg_write(uc, UC_X86_REG_EAX, &result.eax);
   uc_reg_write(uc, UC_X86_REG_EBX, &result.ebx);
   uc_reg_write(uc, UC_X86_REG_ECX, &result.ecx);

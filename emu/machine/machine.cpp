@@ -9,7 +9,6 @@
 #include <cstring>
 
 #include "emu/cli/size.hpp"
-#include "emu/cpu/cpuid.hpp"
 #include "emu/dump/dump.hpp"
 #include "guest/process/describe.hpp"
 #include "guest/task.hpp"
@@ -22,8 +21,10 @@ namespace {
 // The kernel gets the processor at least once a tick, to let time go on for a program that makes no system calls.
 constexpr uint64_t kBlocksPerTick = guest::kTickNs / guest::VirtualClock::kNsPerBlock;
 
-CpuConfig cpu_config(const vm::KernelProfile& profile) {
+CpuConfig cpu_config(const MachineOptions& options) {
+  const vm::KernelProfile& profile = *options.profile;
   CpuConfig config;
+  config.model = options.cpu;
   config.segments = profile.first_tls_entry == SegmentLayout::i386().first_tls_entry ? SegmentLayout::i386()
                                                                                      : SegmentLayout::compat();
   return config;
@@ -73,7 +74,7 @@ Machine::Machine(mmu::Ram ram, const MachineOptions& options)
 Machine::~Machine() = default;
 
 HostStatus Machine::boot(const MachineOptions& options) {
-  cpu_ = std::make_unique<UnicornCpu>(mmu_, ram_, cpu_config(*options.profile));
+  cpu_ = std::make_unique<UnicornCpu>(mmu_, ram_, cpu_config(options));
   stop_ = std::make_unique<StopControl>(*cpu_, options.timeout_ms);
   if (options.clock == ClockKind::kHost) {
     clock_ = std::make_unique<guest::HostClock>();
@@ -103,7 +104,9 @@ HostStatus Machine::boot(const MachineOptions& options) {
   kernel.seed = options.seed;
   kernel.aslr = options.aslr;
   kernel.credentials = host_credentials();
-  kernel.hwcap = default_hwcap();
+  kernel.hwcap = options.cpu.hwcap;
+  kernel.hwcap2 = options.cpu.hwcap2;
+  kernel.signal_state = options.cpu.signal_state;
   kernel_ = std::make_unique<guest::Kernel>(guest::KernelPorts{.memory = *memory_,
                                                                .vfs = *vfs_,
                                                                .fpu = *cpu_,

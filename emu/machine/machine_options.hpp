@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "emu/cpu/cpu_model.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/profile.hpp"
 
@@ -20,6 +21,7 @@ enum class ClockKind : uint8_t { kVirtual, kHost };
 struct MachineOptions {
   uint64_t ram_bytes = uint64_t{256} << 20;
   const vm::KernelProfile* profile = &vm::KernelProfile::i386_6_1();
+  CpuModel cpu = default_cpu();
   std::string root = "/";
   std::vector<std::string> writable;  // host directories inside the root
   vm::VerifyLevel verify = vm::VerifyLevel::kOff;

@@ -40,7 +40,7 @@ loaders::ExecRequest exec_request(Kernel& kernel, const Task& task, const InitRe
   exec.egid = task.cred.egid;
   exec.hwcap = options.hwcap;
   exec.hwcap2 = options.hwcap2;
-  exec.min_signal_stack = kMinSignalStack;
+  exec.min_signal_stack = options.signal_state.min_stack;
   kernel.random_bytes(exec.at_random);
   if (options.aslr) {
     exec.aslr_seed = options.seed;

@@ -97,12 +97,11 @@ void fsave_into_fx(const FsaveHeader& header, FxState& state) {
   }
 }
 
-void mark_fx_frame(FxState& state) {
-  constexpr uint64_t kX87AndSse = 3;
+void mark_fx_frame(FxState& state, const SignalState& signal_state) {
   const FxSoftwareBytes bytes{.magic1 = kFxSoftwareMagic,
-                              .extended_size = 512 + 4 + sizeof(FsaveHeader),
-                              .features = kX87AndSse,
-                              .state_size = 512,
+                              .extended_size = signal_state.bytes + kXsaveEndMarkBytes + uint32_t{sizeof(FsaveHeader)},
+                              .features = signal_state.features,
+                              .state_size = signal_state.bytes,
                               .padding = {}};
   store(state, kFxSoftwareOffset, bytes);
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "guest/cpu/registers.hpp"
-#include "guest/signal/frame_layout.hpp"
+#include "guest/signal/signal_state.hpp"
 
 namespace fl::guest {
 
@@ -17,6 +17,6 @@ FsaveHeader fsave_from_fx(const FxState& state);
 // What a handler may have changed in the header goes into the image: it wins over the image's own x87 part.
 void fsave_into_fx(const FsaveHeader& header, FxState& state);
 // Fills the bytes that tell a handler which state follows.
-void mark_fx_frame(FxState& state);
+void mark_fx_frame(FxState& state, const SignalState& signal_state);
 
 }  // namespace fl::guest

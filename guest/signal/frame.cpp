@@ -40,7 +40,7 @@ std::array<uint32_t, 2> mask_words(SignalSet mask) {
 
 struct FramePlace {
   uint32_t frame;
-  uint32_t fpstate;  // the FSAVE header; the FXSAVE image follows, 64-byte aligned
+  uint32_t fpstate;  // the FSAVE header; the FXSAVE or XSAVE image follows, 64-byte aligned
 };
 
 // Linux: get_sigframe.
@@ -60,7 +60,8 @@ Result<FramePlace> place_frame(const Kernel& kernel, const Task& task, const Sig
     sp = action.restorer;  // the legacy way to name a signal stack
     entering = true;
   }
-  const uint32_t fx = (sp - 512) & ~63u;
+  const SignalState& state = kernel.options().signal_state;
+  const uint32_t fx = (sp - state.bytes - (state.xsave() ? kXsaveEndMarkBytes : 0)) & ~63u;
   const uint32_t fpstate = fx - sizeof(FsaveHeader);
   // At the handler's first instruction (esp + 4) is a multiple of 16.
   const uint32_t frame = ((fpstate - frame_size + 4) & ~15u) - 4;
@@ -71,12 +72,34 @@ Result<FramePlace> place_frame(const Kernel& kernel, const Task& task, const Sig
   return FramePlace{frame, fpstate};
 }
 
+// What XSAVE adds behind the FXSAVE image. The processor has no more state, so the components are as after a reset.
+Status write_xsave_components(vm::UserAccess& user, VirtAddr fx, const SignalState& state) {
+  struct Header {
+    uint64_t features;
+    std::array<uint64_t, 7> reserved;
+  };
+  static_assert(sizeof(Header) == kXsaveHeaderBytes);
+  FL_TRY(user.clear(fx + (kFxsaveBytes + kXsaveHeaderBytes), state.bytes - kFxsaveBytes - kXsaveHeaderBytes));
+  return user.put(fx + kFxsaveBytes, Header{SignalState{}.features, {}});
+}
+
+// Linux: copy_fpstate_to_sigframe. With XSAVE the header is cleared first, so its page is the first to fault; then the
+// instruction fails if another page is absent, and all is cleared from the lowest page on.
 Status write_fpstate(Kernel& kernel, vm::UserAccess& user, uint32_t fpstate) {
+  const SignalState& signal_state = kernel.options().signal_state;
+  const VirtAddr fx(fpstate + sizeof(FsaveHeader));
   FxState state = kernel.fpu().save();
   const FsaveHeader header = fsave_from_fx(state);
-  mark_fx_frame(state);
-  FL_TRY(user.write(VirtAddr(fpstate + sizeof(FsaveHeader)), state.bytes));
-  return user.put(VirtAddr(fpstate), header);
+  mark_fx_frame(state, signal_state);
+  if (signal_state.xsave()) {
+    FL_TRY(user.clear(fx + kFxsaveBytes, kXsaveHeaderBytes));
+  }
+  FL_TRY(user.write(fx, state.bytes));
+  if (signal_state.xsave()) {
+    FL_TRY(write_xsave_components(user, fx, signal_state));
+  }
+  FL_TRY(user.put(VirtAddr(fpstate), header));
+  return signal_state.xsave() ? user.put(fx + signal_state.bytes, kXsaveEndMark) : Status{};
 }
 
 uint32_t return_address(const Task& task, const SignalAction& action, uint32_t from_vdso, uint32_t on_stack) {

@@ -2,7 +2,7 @@
 //
 // Linux counterparts: struct sigframe_ia32, rt_sigframe_ia32 (asm/sigframe.h), sigcontext_32, _fpstate_32
 // (uapi/asm/sigcontext.h), ucontext, siginfo (uapi/asm-generic/siginfo.h). The floating-point state stands above the
-// frame: 112 bytes as FSAVE stores them, then 512 as FXSAVE does. The processor has no XSAVE, so nothing follows.
+// frame: 112 bytes as FSAVE stores them, then 512 as FXSAVE does, or a longer image as XSAVE does (SignalState).
 #pragma once
 
 #include <array>
@@ -68,7 +68,12 @@ static_assert(sizeof(FxSoftwareBytes) == 48);
 inline constexpr uint32_t kFxSoftwareOffset = 464;
 inline constexpr uint32_t kFxSoftwareMagic = 0x46505853;  // Linux: FP_XSTATE_MAGIC1
 
-inline constexpr uint32_t kFpState32Size = sizeof(FsaveHeader) + 512;  // struct _fpstate_32
+inline constexpr uint32_t kFxsaveBytes = 512;
+inline constexpr uint32_t kFpState32Size = sizeof(FsaveHeader) + kFxsaveBytes;  // struct _fpstate_32
+// With XSAVE a 64-byte header and the other components follow, and a mark behind the last.
+inline constexpr uint32_t kXsaveHeaderBytes = 64;
+inline constexpr uint32_t kXsaveEndMarkBytes = 4;
+inline constexpr uint32_t kXsaveEndMark = 0x46505845;  // Linux: FP_XSTATE_MAGIC2
 
 // For a handler without SA_SIGINFO.
 struct SigFrame32 {
@@ -96,9 +101,5 @@ static_assert(sizeof(RtSigFrame32) == 268);
 // popl %eax; movl $119, %eax; int $0x80 and movl $173, %eax; int $0x80. Never run; debuggers know a frame by them.
 inline constexpr std::array<uint8_t, 8> kReturnCode{0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80};
 inline constexpr std::array<uint8_t, 8> kRtReturnCode{0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0};
-
-// AT_MINSIGSTKSZ: the largest frame with its floating-point state and paddings. Linux: init_sigframe_size.
-inline constexpr uint32_t kMinSignalStack = (sizeof(SigFrame32) + 15 + kFpState32Size + 63 + 15) / 16 * 16;
-static_assert(kMinSignalStack == 1440);
 
 }  // namespace fl::guest

@@ -2,7 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include "emu/cpu/cpuid.hpp"
+#include "emu/cpu/cpu_model.hpp"
 #include "emu/cpu/monitor_layout.hpp"
 #include "tests/unit/emu/cpu_machine.hpp"
 
@@ -373,15 +373,15 @@ TEST_CASE("cpu: CPUID is the default processor's, not the host's") {
     m.regs.eax = leaf;
     m.regs.ecx = 0;
     CHECK(m.run().kind == Trap::Kind::kSystemCall);
-    const emu::CpuidResult expected = emu::default_cpuid(leaf, 0);
+    const emu::CpuidResult expected = emu::default_cpu().answer(leaf, 0);
     CHECK(m.regs.eax == expected.eax);
     CHECK(m.regs.ebx == expected.ebx);
     CHECK(m.regs.ecx == expected.ecx);
     CHECK(m.regs.edx == expected.edx);
   }
   constexpr uint32_t kSysenter = 1u << 11, kSse2 = 1u << 26, kXsave = 1u << 26, kAvx = 1u << 28, kRdrand = 1u << 30;
-  CHECK((emu::default_hwcap() & (kSysenter | kSse2)) == kSse2);
-  CHECK((emu::default_cpuid(1, 0).ecx & (kXsave | kAvx | kRdrand)) == 0);
+  CHECK((emu::default_cpu().hwcap & (kSysenter | kSse2)) == kSse2);
+  CHECK((emu::default_cpu().answer(1, 0).ecx & (kXsave | kAvx | kRdrand)) == 0);
 }
 
 TEST_CASE("cpu: rdtsc and rdtscp give virtual time") {
