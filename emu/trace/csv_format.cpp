@@ -16,7 +16,11 @@ class CsvFormat final : public TraceFormat {
     out.decimal(event.seq).put(',').decimal(event.time_ns).put(',').decimal(event.pid).put(',').decimal(event.tid);
     out.put(',');
     put_csv_string(out, clip(event.comm, kMaxComm));
-    out.put(',').text(vm::mode_name(fault.mode)).put(',').text(vm::access_name(fault.access)).put(',');
+    out.put(',')
+        .text(vm::mode_name(fault.mode))
+        .put(',')
+        .text(event.access_known ? vm::access_name(fault.access) : std::string_view())
+        .put(',');
     out.hex(fault.addr.value()).put(',').hex(fault.addr.page().value()).put(',').hex(event.ip.value()).put(',');
     put_csv_string(out, clip(event.insn, kMaxInsn));
     out.put(',');
@@ -32,11 +36,20 @@ class CsvFormat final : public TraceFormat {
     } else {
       out.text(",,,,,,");
     }
-    out.text(vm::cause_name(fault.cause)).put(',').put(bit(fault.major())).put(',').put(bit(fault.counted())).put(',');
+    out.text(event.native ? std::string_view() : vm::cause_name(fault.cause))
+        .put(',')
+        .put(bit(fault.major()))
+        .put(',')
+        .put(bit(fault.counted()))
+        .put(',');
     if (event.has_frame()) {
       out.short_hex(fault.pte_after.pfn().value());
     }
-    out.put(',').hex(fault.pte_before.raw()).put(',').hex(fault.pte_after.raw());
+    if (event.native) {
+      out.text(",,");
+    } else {
+      out.put(',').hex(fault.pte_before.raw()).put(',').hex(fault.pte_after.raw());
+    }
     if (event.has_around()) {
       out.put(',').hex(fault.around.from.value()).put(',').hex(fault.around.to.value());
       out.put(',').decimal(fault.around.mapped).put('\n');

@@ -12,8 +12,9 @@ class JsonlFormat final : public TraceFormat {
     out.text(",\"pid\":").decimal(event.pid).text(",\"tid\":").decimal(event.tid).text(",\"comm\":");
     put_json_string(out, clip(event.comm, kMaxComm));
     out.text(",\"mode\":\"").text(vm::mode_name(fault.mode));
-    out.text("\",\"access\":\"").text(vm::access_name(fault.access));
-    out.text("\",\"addr\":\"").hex(fault.addr.value()).text("\",\"page\":\"").hex(fault.addr.page().value());
+    out.text("\",\"access\":");
+    put_name(event.access_known ? vm::access_name(fault.access) : std::string_view(), out);
+    out.text(",\"addr\":\"").hex(fault.addr.value()).text("\",\"page\":\"").hex(fault.addr.page().value());
     out.text("\",\"ip\":\"").hex(event.ip.value()).text("\",\"insn\":");
     if (event.insn.empty()) {
       out.text("null");
@@ -24,8 +25,13 @@ class JsonlFormat final : public TraceFormat {
     put_symbol(event, out);
     out.text(",\"vma\":");
     put_area(event.area, out);
-    out.text(",\"cause\":\"").text(vm::cause_name(fault.cause));
-    out.text("\",\"major\":").text(bool_name(fault.major())).text(",\"counted\":").text(bool_name(fault.counted()));
+    out.text(",\"cause\":");
+    put_name(event.native ? std::string_view() : vm::cause_name(fault.cause), out);
+    out.text(",\"major\":").text(bool_name(fault.major())).text(",\"counted\":").text(bool_name(fault.counted()));
+    if (event.native) {
+      out.text(",\"pfn\":null,\"pte_before\":null,\"pte_after\":null,\"around\":null}\n");
+      return;
+    }
     if (event.has_frame()) {
       out.text(",\"pfn\":\"").short_hex(fault.pte_after.pfn().value()).text("\",\"pte_before\":\"");
     } else {
@@ -41,6 +47,14 @@ class JsonlFormat final : public TraceFormat {
   }
 
  private:
+  // A name of ours, which needs no escapes; null if it is empty.
+  static void put_name(std::string_view name, Cursor& out) {
+    if (name.empty()) {
+      out.text("null");
+    } else {
+      out.put('"').text(name).put('"');
+    }
+  }
   static std::string_view bool_name(bool value) { return value ? "true" : "false"; }
 
   static void put_symbol(const TraceEvent& event, Cursor& out) {

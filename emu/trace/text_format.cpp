@@ -21,8 +21,10 @@ class TextFormat final : public TraceFormat {
     out.put(' ').decimal(event.pid).put('/').decimal(event.tid).put(' ');
     put_time(out, event.time_ns);
     out.text(": page-faults:").put(vm::mode_name(fault.mode)[0]).text(": ").hex(fault.addr.value()).put(' ');
-    padded(out, vm::access_name(fault.access), kAccessWidth);
-    padded(out, vm::cause_name(fault.cause), kCauseWidth);
+    padded(out, event.access_known ? vm::access_name(fault.access) : std::string_view("?"), kAccessWidth);
+    if (!event.native) {
+      padded(out, vm::cause_name(fault.cause), kCauseWidth);
+    }
     out.text(fault.major() ? std::string_view("major ") : fault.counted() ? std::string_view("minor ") : "refused ");
     out.text("ip ").hex(event.ip.value());
     if (!event.sym.empty()) {
@@ -39,10 +41,12 @@ class TextFormat final : public TraceFormat {
       out.text(std::string_view(area.perm.data(), area.perm.size())).put(' ');
       put_plain_string(out, area.name.empty() ? std::string_view("[anon]") : clip(area.name, kMaxName));
       out.put('+').short_hex(area.pgoff);
-    } else {
+    } else if (!event.native) {
       out.text(" no vma");
     }
-    out.text(" pte ").hex(fault.pte_before.raw()).text("->").hex(fault.pte_after.raw());
+    if (!event.native) {
+      out.text(" pte ").hex(fault.pte_before.raw()).text("->").hex(fault.pte_after.raw());
+    }
     if (event.has_frame()) {
       out.text(" pfn ").short_hex(fault.pte_after.pfn().value());
     }

@@ -32,6 +32,9 @@ struct TraceEvent {
   std::string_view sym;   // empty: unknown
   uint32_t sym_offset = 0;
   const TraceArea* area = nullptr;  // null: no mapping at the address
+  // A fault that real Linux took: what only a simulated kernel knows (cause, entries, mapping) is not known.
+  bool native = false;
+  bool access_known = true;
 
   bool has_frame() const { return fault->pte_after.present(); }
   bool has_around() const { return fault->around.mapped != 0; }
