@@ -10,7 +10,6 @@ extern "C" {
 FlBlockGate fl_block_gate = {0, ~uint64_t{0}};
 FlRotateFlags fl_rotate_flags = {0, false};
 FlEngineMarks fl_engine_marks = {0, 0, nullptr};
-uint32_t fl_writable_code_entries = 0;
 // Set by the interposing sources, if they are linked in.
 void* fl_interposed_blocks = nullptr;
 void* fl_interposed_access_check = nullptr;

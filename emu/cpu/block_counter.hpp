@@ -33,10 +33,6 @@ struct FlEngineMarks {
   void* state;  // the engine's private state, once an int instruction was executed (see register_window.hpp)
 };
 extern FlEngineMarks fl_engine_marks;
-
-// Not 0: since its last flush the TLB of the running CPU has got an entry that allows both stores and fetches (see
-// interpose_code_watch.cpp).
-extern uint32_t fl_writable_code_entries;
 }
 
 // What replaces functions of libunicorn in this process.

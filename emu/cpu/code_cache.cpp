@@ -55,7 +55,6 @@ void UnicornCpu::flush_now() {
   statistics_.fills += fills_since_flush_;
   ++statistics_.flushes;
   fills_since_flush_ = 0;
-  writable_code_entries_ = fl_writable_code_entries = 0;
   ++epoch_;
 }
 

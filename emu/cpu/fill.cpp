@@ -76,11 +76,7 @@ bool UnicornCpu::fill(uint64_t va64, mmu::Access access, uc_tlb_entry& entry) {
   }
   uint32_t rights = UC_PROT_READ;
   if (frame.has_code && executable) {
-    rights |= UC_PROT_EXEC;
-    if (store_allowed) {
-      rights |= UC_PROT_WRITE;
-      writable_code_entries_ = fl_writable_code_entries = 1;
-    }
+    rights |= UC_PROT_EXEC | (store_allowed ? uint32_t{UC_PROT_WRITE} : 0u);
   } else if (frame.has_code && access == mmu::Access::kWrite && unwatched_ == pfn) {
     rights |= UC_PROT_WRITE;
   } else if (frame.has_code && access == mmu::Access::kWrite) {

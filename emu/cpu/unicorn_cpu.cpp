@@ -114,7 +114,6 @@ uc_err UnicornCpu::start(uint32_t eip, uint64_t block_limit) {
     fl_block_gate.limit = 0;
   }
   fl_engine_marks = {0, 0, nullptr};
-  fl_writable_code_entries = writable_code_entries_;
   fl_rotate_flags.known = false;
   phase_ = Phase::kRunning;
   const uc_err error = uc_emu_start(uc_, eip, 0, 0, 0);

@@ -195,7 +195,6 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   std::optional<uint32_t> dropped_for_;
   bool flush_pending_ = false;
   uint32_t epoch_ = 1;
-  uint32_t writable_code_entries_ = 0;  // what fl_writable_code_entries is while this CPU runs
   uint64_t fills_since_flush_ = 0;
   uint64_t assumed_entries_ = 0;
   uint64_t growth_threshold_ = 0;
