@@ -62,8 +62,8 @@ struct PerfTaskEvent {
 };
 
 struct PerfRecords {
-  std::vector<PerfSample> samples;
-  std::vector<PerfTaskEvent> tasks;
+  std::vector<PerfSample> samples = {};
+  std::vector<PerfTaskEvent> tasks = {};
 };
 
 // Appends what `bytes`, whole records, say. An error if records were lost or are damaged.

@@ -1,0 +1,181 @@
+// From perf's records to a fault list: order, access kinds, the tree of processes, get_user_pages faults, the choice.
+#include "emu/record/run_list.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+namespace fl::emu {
+namespace {
+
+constexpr uint32_t kRoot = 100;
+
+PerfSample user_fault(uint64_t time, uint32_t addr, uint32_t ip, uint32_t pid = kRoot, uint32_t tid = 0) {
+  return {.time = time, .addr = addr, .ip = ip, .pid = pid, .tid = tid != 0 ? tid : pid};
+}
+PerfSample kernel_fault(uint64_t time, uint32_t addr) {
+  PerfSample sample = user_fault(time, addr, 0);
+  sample.ip = 0xffffffff81000000;
+  sample.kernel = true;
+  return sample;
+}
+PerfSample exception(uint64_t time, uint32_t addr, uint32_t code, uint32_t tid = kRoot) {
+  PerfSample sample = user_fault(time, addr, 0, tid, tid);
+  sample.kind = EventKind::kException;
+  sample.code = code;
+  return sample;
+}
+PerfSample gup(uint64_t time, uint32_t addr, uint32_t flags, uint32_t pid = kRoot) {
+  PerfSample sample = user_fault(time, addr, 0, pid);
+  sample.kind = EventKind::kGup;
+  sample.code = flags;
+  return sample;
+}
+PerfTaskEvent fork_event(uint64_t time, uint32_t parent, uint32_t pid, uint32_t tid) {
+  return {.time = time, .kind = PerfTaskEvent::Kind::kFork, .pid = pid, .tid = tid, .parent_pid = parent};
+}
+
+RunList make(PerfRecords records, RunFacts facts) {
+  facts.root = kRoot;
+  auto list = make_run_list(std::move(records), facts);
+  REQUIRE(list.has_value());
+  return std::move(*list);
+}
+
+}  // namespace
+
+TEST_CASE("run list: faults of several processors' buffers come in the order of time") {
+  const RunList list = make(
+      {.samples = {user_fault(30, 0x3000, 1), user_fault(10, 0x1000, 1), user_fault(20, 0x2000, 1)}}, {.minflt = 3});
+  REQUIRE(list.faults.size() == 3);
+  CHECK(list.faults[0].addr == 0x1000);
+  CHECK(list.faults[0].time_ns == 0);
+  CHECK(list.faults[2].addr == 0x3000);
+  CHECK(list.faults[2].time_ns == 20);
+  CHECK(list.gup_faults == 0);
+}
+
+TEST_CASE("run list: the access comes from the exception before the fault") {
+  const RunList list =
+      make({.samples = {exception(1, 0x1008, 6), user_fault(2, 0x1008, 0x8049000),           // a write
+                        exception(3, 0x2000, 4), user_fault(4, 0x2000, 0x8049004),           // a read
+                        exception(5, 0x8050000, 0x14), user_fault(6, 0x8050000, 0x8050000),  // a fetch, no-execute
+                        exception(7, 0x8051010, 4), user_fault(8, 0x8051010, 0x8051010),     // a fetch without it
+                        exception(9, 0x8052000, 4), user_fault(10, 0x8052000, 0x8051ffe),    // the instruction's rest
+                        exception(11, 0x3000, 6), exception(12, 0x4000, 2), kernel_fault(13, 0x4000),  // 3000: refused
+                        user_fault(14, 0x3000, 0x8049008), exception(15, 0x6000, 6, 999), user_fault(16, 0x6000, 1)}},
+           {.minflt = 8});
+  using enum mmu::Access;
+  const std::vector<std::optional<mmu::Access>> want = {kWrite, kRead,  kFetch,       kFetch,
+                                                        kFetch, kWrite, std::nullopt, std::nullopt};
+  REQUIRE(list.faults.size() == want.size());
+  for (size_t i = 0; i < want.size(); ++i) {
+    INFO(i);
+    CHECK(list.faults[i].access == want[i]);
+  }
+  CHECK(list.faults[5].mode == vm::FaultMode::kKernel);
+  CHECK(list.faults[5].ip == 0);
+}
+
+TEST_CASE("run list: processes have the order of their places, whatever that of their births") {
+  PerfRecords records;
+  records.tasks = {fork_event(1, 50, kRoot, kRoot), fork_event(10, kRoot, 200, 200), fork_event(20, kRoot, 300, 300),
+                   fork_event(30, 300, 400, 400),   fork_event(40, 200, 500, 500),   fork_event(50, 200, 200, 201),
+                   fork_event(60, 9999, 9998, 9998)};
+  records.tasks.push_back({.time = 35, .kind = PerfTaskEvent::Kind::kComm, .pid = 400, .tid = 400, .comm = "deep"});
+  records.samples = {user_fault(70, 0x1000, 1, 400), user_fault(71, 0x2000, 1, 200, 201),
+                     user_fault(72, 0x3000, 1, 500)};
+  const RunList list = make(std::move(records), {.exit_status = 3, .minflt = 3});
+  REQUIRE(list.processes.size() == 5);
+  const std::vector<int32_t> pids = {100, 200, 500, 300, 400}, parents = {-1, 0, 1, 0, 3};
+  for (size_t i = 0; i < pids.size(); ++i) {
+    CHECK(list.processes[i].pid == pids[i]);
+    CHECK(list.processes[i].parent == parents[i]);
+  }
+  CHECK(list.processes[3].child == 1);
+  CHECK(list.processes[4].comm == "deep");
+  CHECK(list.processes[0].exit_status == 3);
+  CHECK(list.processes[1].exit_status == -1);
+  REQUIRE(list.processes[1].tasks.size() == 2);
+  CHECK(list.faults[0].process == 4);
+  CHECK(list.faults[1].process == 1);
+  CHECK(list.faults[1].task == 1);
+  CHECK(list.faults[2].process == 2);
+  CHECK(list.processes[2].minflt == 1);
+}
+
+TEST_CASE("run list: a number that is used again is a new process") {
+  PerfRecords records;
+  records.tasks = {fork_event(10, kRoot, 200, 200), fork_event(30, kRoot, 200, 200)};
+  records.samples = {user_fault(20, 0x1000, 1, 200), user_fault(40, 0x2000, 1, 200)};
+  const RunList list = make(std::move(records), {.minflt = 2});
+  REQUIRE(list.processes.size() == 3);
+  CHECK(list.faults[0].process == 1);
+  CHECK(list.faults[1].process == 2);
+}
+
+TEST_CASE("run list: get_user_pages faults are in the list only if their number is what rusage leaves") {
+  const std::vector<PerfSample> samples = {gup(5, 0xbfffffef, 0x81), user_fault(10, 0x1000, 1),
+                                           gup(7, 0x5000, 0, 4321)};
+  const RunList seen = make({.samples = samples}, {.minflt = 2, .gup_seen = true});
+  CHECK(seen.gup == GupView::kFaults);
+  CHECK(seen.gup_faults == 1);
+  REQUIRE(seen.faults.size() == 2);
+  CHECK(seen.faults[0].mode == vm::FaultMode::kGup);
+  CHECK(seen.faults[0].access == mmu::Access::kWrite);
+  CHECK(seen.faults[0].addr == 0xbfffffef);
+
+  const RunList other = make({.samples = samples}, {.minflt = 5, .gup_seen = true});
+  CHECK(other.gup == GupView::kCount);
+  CHECK(other.gup_faults == 4);
+  CHECK(other.faults.size() == 1);
+
+  const RunList user_only = make({.samples = {user_fault(10, 0x1000, 1)}}, {.minflt = 9, .kernel_seen = false});
+  CHECK(user_only.gup_faults == 0);
+  CHECK(user_only.minflt == 9);
+}
+
+TEST_CASE("run list: a get_user_pages fault that waits for I/O comes twice and counts once, as major") {
+  const RunList list = make({.samples = {gup(5, 0x5000, 0x4), gup(6, 0x5000, 0x24), gup(7, 0x6000, 0x4)}},
+                            {.minflt = 1, .majflt = 1, .gup_seen = true});
+  REQUIRE(list.faults.size() == 2);
+  CHECK(list.gup == GupView::kFaults);
+  CHECK(list.faults[0].major);
+  CHECK_FALSE(list.faults[1].major);
+}
+
+TEST_CASE("run list: a stranger's fault and a 64-bit address are errors") {
+  CHECK_FALSE(make_run_list({.samples = {user_fault(1, 0x1000, 1, 77)}}, {.root = kRoot}));
+  PerfSample wide = user_fault(1, 0, 1);
+  wide.addr = 0x7ffff7dd0000;
+  const auto list = make_run_list({.samples = {wide}}, {.root = kRoot});
+  REQUIRE_FALSE(list);
+  CHECK(list.error().message.find("not an i386 one") != std::string::npos);
+}
+
+TEST_CASE("run list: the most frequent list wins, and the first of equals") {
+  const auto run = [](std::vector<PerfSample> samples) {
+    const auto count = samples.size();
+    return make({.samples = std::move(samples)}, {.minflt = count});
+  };
+  const RunList a = run({user_fault(1, 0x1000, 1), user_fault(2, 0x2000, 1)});
+  const RunList later = run({user_fault(101, 0x1000, 1), user_fault(402, 0x2008, 1)});
+  const RunList other = run({user_fault(1, 0x2000, 1), user_fault(2, 0x1000, 1)});
+  CHECK(same_faults(a, later));
+  CHECK_FALSE(same_faults(a, other));
+  CHECK(most_frequent({other, a, later, a, other}).agreeing == 3);
+  CHECK(most_frequent({other, a, later, a, other}).index == 1);
+  CHECK(most_frequent({other, a}).index == 0);
+  CHECK(most_frequent({other, a}).agreeing == 1);
+  RunList more = a;
+  more.minflt = 3;
+  CHECK_FALSE(same_faults(a, more));
+}
+
+TEST_CASE("run list: two tasks may interleave in another way and still be the same") {
+  PerfRecords one, two;
+  one.tasks = two.tasks = {fork_event(1, kRoot, 200, 200)};
+  one.samples = {user_fault(10, 0x1000, 1), user_fault(11, 0x2000, 1, 200), user_fault(12, 0x3000, 1)};
+  two.samples = {user_fault(10, 0x2000, 1, 200), user_fault(11, 0x1000, 1), user_fault(12, 0x3000, 1)};
+  CHECK(same_faults(make(std::move(one), {.minflt = 3}), make(std::move(two), {.minflt = 3})));
+}
+
+}  // namespace fl::emu
