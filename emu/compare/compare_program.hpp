@@ -2,6 +2,7 @@
 // side.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "emu/base/host_error.hpp"
@@ -18,6 +19,8 @@ struct CompareRequest {
   std::string against;                         // a record's file; empty: record now
   Level level = Level::kOrder;
   bool accept_changed = false;  // compare although the program's file is not the one that was recorded
+  // Called before each run on either side: to put back files that the program changes.
+  std::function<HostStatus()> before_run = {};
 };
 
 // The stored record, or a new one of request.run's program. HostError::status is kExitNoReference where none can be

@@ -35,12 +35,10 @@ std::string set_flag(SuiteEntry& entry, std::string_view flag) {
     entry.needs_ext4 = true;
   } else if (flag == "writes-data") {
     entry.writes_data = true;
-  } else if (flag == "tcg-splits-rmw") {
-    entry.splits_rmw = true;
   } else if (flag.starts_with("only-") && vm::KernelProfile::find(flag.substr(5)) != nullptr) {
     entry.only = flag.substr(5);
   } else {
-    return fmt::format("flag {}: give ext4, writes-data, tcg-splits-rmw or only-PROFILE", flag);
+    return fmt::format("flag {}: give ext4, writes-data or only-PROFILE", flag);
   }
   return {};
 }

@@ -22,7 +22,6 @@ struct SuiteEntry {
   Level level = Level::kOrder;
   bool needs_ext4 = false;
   bool writes_data = false;  // the scratch folder must be writable for it
-  bool splits_rmw = false;   // a reference made by QEMU's TCG counts other faults (rule B1)
   std::string only;          // profile's name; empty: each
   std::string label() const { return flavour + "/" + name; }
 };

@@ -48,6 +48,21 @@ class PageWriter {
   int fd_;
 };
 
+HostStatus copy_page_by_page(const fs::path& from, const fs::path& to, mode_t mode) {
+  std::ifstream in(from, std::ios::binary);
+  if (!in) {
+    return host_error("cannot read: {}", from.string());
+  }
+  PageWriter out(to, mode);
+  std::array<char, kPage> page{};
+  while (in.read(page.data(), page.size()), in.gcount() > 0) {
+    if (!out.write(page.data(), static_cast<size_t>(in.gcount()))) {
+      return cannot_write(to);
+    }
+  }
+  return out.close() ? HostStatus() : cannot_write(to);
+}
+
 }  // namespace
 
 HostResult<std::unique_ptr<SuiteFiles>> SuiteFiles::open(const std::string& path) {
@@ -81,21 +96,32 @@ HostResult<std::string> SuiteFiles::add_program(const fs::path& from, const std:
   const fs::path to = path_ / flavour / name;
   std::error_code error;
   fs::create_directories(to.parent_path(), error);
-  std::ifstream in(from, std::ios::binary);
-  if (!in) {
-    return host_error("cannot read the program: {}", from.string());
+  FL_HOST_TRY(copy_page_by_page(from, to, 0755));
+  return to.string();
+}
+
+HostStatus SuiteFiles::add_inputs(const fs::path& from) {
+  const fs::path to = path_ / "inputs";
+  std::error_code error;
+  fs::remove_all(to, error);
+  fs::create_directory(to, error);
+  if (!fs::is_directory(from, error)) {
+    return {};
   }
-  PageWriter out(to, 0755);
-  std::array<char, kPage> page{};
-  while (in.read(page.data(), page.size()), in.gcount() > 0) {
-    if (!out.write(page.data(), static_cast<size_t>(in.gcount()))) {
-      return cannot_write(to);
+  // 2020-01-01 00:00 UTC: programs print it.
+  constexpr timespec kOld{1577836800, 0};
+  const std::array<timespec, 2> times{kOld, kOld};
+  for (const fs::directory_entry& entry : fs::directory_iterator(from, error)) {
+    const fs::path copy = to / entry.path().filename();
+    if (!entry.is_regular_file(error)) {
+      continue;
+    }
+    FL_HOST_TRY(copy_page_by_page(entry.path(), copy, 0644));
+    if (utimensat(AT_FDCWD, copy.c_str(), times.data(), 0) != 0) {
+      return cannot_write(copy);
     }
   }
-  if (!out.close()) {
-    return cannot_write(to);
-  }
-  return to.string();
+  return {};
 }
 
 HostResult<std::string> SuiteFiles::write_data() {

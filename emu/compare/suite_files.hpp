@@ -28,6 +28,8 @@ class SuiteFiles {
   // Copies the program to FOLDER/flavour/name; its path.
   HostResult<std::string> add_program(const std::filesystem::path& from, const std::string& flavour,
                                       const std::string& name);
+  // Copies the files of a folder, if it is there, to FOLDER/inputs, all of the same old age.
+  HostStatus add_inputs(const std::filesystem::path& from);
   // Writes the data file anew: 300 pages, each of which begins with its number.
   HostResult<std::string> write_data();
 
