@@ -6,7 +6,9 @@
 #include <variant>
 #include <vector>
 
+#include "emu/cli/compare_command.hpp"
 #include "emu/cli/options.hpp"
+#include "emu/cli/record_command.hpp"
 #include "emu/cli/run_command.hpp"
 #include "emu/cli/version.hpp"
 
@@ -15,6 +17,17 @@ namespace {
 int fail(const fl::emu::HostError& error) {
   std::fprintf(stderr, "faultline: %s\n", error.message.c_str());
   return error.status;
+}
+
+fl::emu::HostResult<int> execute(fl::emu::Command command, const std::vector<std::string>& environment) {
+  using namespace fl::emu;
+  if (auto* const compare = std::get_if<CompareOptions>(&command)) {
+    return compare_command(std::move(*compare), environment);
+  }
+  if (const auto* const record = std::get_if<RecordOptions>(&command)) {
+    return record_command(*record, environment);
+  }
+  return run_command(std::move(std::get<RunOptions>(command)), environment);
 }
 
 }  // namespace
@@ -34,6 +47,6 @@ int main(int argc, char** argv) {
   for (char** variable = environ; *variable != nullptr; ++variable) {
     environment.emplace_back(*variable);
   }
-  const auto status = run_command(std::move(std::get<RunOptions>(*command)), environment);
+  const auto status = execute(std::move(*command), environment);
   return status ? *status : fail(status.error());
 }

@@ -36,5 +36,7 @@ class CommandParser {
 };
 
 std::unique_ptr<CommandParser> make_run_parser();
+std::unique_ptr<CommandParser> make_compare_parser();
+std::unique_ptr<CommandParser> make_record_parser();
 
 }  // namespace fl::emu

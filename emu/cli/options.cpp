@@ -17,7 +17,7 @@ constexpr const char* kDescription =
 constexpr const char* kFooter = "faultline COMMAND --help says more.";
 
 // The commands, in the order of --help.
-constexpr std::array kCommands{make_run_parser};
+constexpr std::array kCommands{make_run_parser, make_compare_parser, make_record_parser};
 
 // CLI11's help with a usage line that says where the guest's arguments begin.
 class HelpFormatter : public CLI::Formatter {

@@ -8,6 +8,8 @@
 #include <variant>
 
 #include "emu/base/host_error.hpp"
+#include "emu/cli/record_options.hpp"
+#include "emu/cli/compare_options.hpp"
 #include "emu/cli/run_options.hpp"
 
 namespace fl::emu {
@@ -17,7 +19,7 @@ struct Information {
   std::string text;
 };
 
-using Command = std::variant<RunOptions, Information>;
+using Command = std::variant<RunOptions, CompareOptions, RecordOptions, Information>;
 
 // Reads the arguments after the program's own name. `version` is the text of --version.
 // What follows PROGRAM, or `--`, belongs to the guest.
