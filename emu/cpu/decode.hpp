@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "emu/cpu/modify_access.hpp"
 #include "guest/cpu/registers.hpp"
 #include "mmu/mmu.hpp"
 
@@ -139,6 +140,6 @@ using PageProbe = std::function<bool(VirtAddr page, mmu::Access access)>;
 // nullopt: no operand of the instruction lies in the page.
 std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,
                                       const SegmentBase& segment_base, VirtAddr missed, mmu::Access access,
-                                      const PageProbe& may_access);
+                                      const PageProbe& may_access, ModifyAccess modify = ModifyAccess::kWrite);
 
 }  // namespace fl::emu

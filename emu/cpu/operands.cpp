@@ -110,7 +110,7 @@ MemorySpan evaluate(const MemoryOperand& operand, const guest::Registers& regs, 
 
 std::optional<ExactFault> exact_fault(const Instruction& instruction, const guest::Registers& regs,
                                       const SegmentBase& segment_base, VirtAddr missed, mmu::Access access,
-                                      const PageProbe& may_access) {
+                                      const PageProbe& may_access, ModifyAccess modify) {
   std::optional<MemorySpan> chosen;
   const auto consider = [&](const MemorySpan& span, bool kind_fits) {
     if (!chosen && kind_fits && span.touches_page(missed.page())) {
@@ -141,7 +141,7 @@ std::optional<ExactFault> exact_fault(const Instruction& instruction, const gues
       return source;
     }
   }
-  const bool modifies = chosen->use == OperandUse::kReadWrite;
+  const bool modifies = chosen->use == OperandUse::kReadWrite && modify == ModifyAccess::kWrite;
   const mmu::Access reported = modifies ? mmu::Access::kWrite : access;
   const VirtAddr first_page = chosen->addr.page();
   if (missed.page() == first_page) {

@@ -75,7 +75,7 @@ Trap UnicornCpu::page_fault(guest::Registers& regs) {
     }
     const std::optional<ExactFault> found = exact_fault(
         instruction, regs, [this](uint16_t selector) { return segment_base(selector); }, miss_.page, miss_.access,
-        [this](VirtAddr page, mmu::Access wanted) { return may_access(page, wanted); });
+        [this](VirtAddr page, mmu::Access wanted) { return may_access(page, wanted); }, config_.model.modify);
     if (found && found->limit != ExactFault::Limit::kKept) {
       return fault(regs, found->limit == ExactFault::Limit::kViolatedOnStack ? Vector::kStackSegment
                                                                              : Vector::kGeneralProtection);

@@ -1,0 +1,13 @@
+// How a processor asks for an absent page whose operand an instruction both reads and writes.
+#pragma once
+
+#include <cstdint>
+
+namespace fl::emu {
+
+enum class ModifyAccess : uint8_t {
+  kWrite,          // once, to write: a real processor
+  kReadThenWrite,  // QEMU's TCG, and so the references that were recorded under it
+};
+
+}  // namespace fl::emu
