@@ -100,8 +100,11 @@ class Progress {
       fmt::print(stderr, "\r\x1b[K");
     }
     const bool loud = result.outcome != SuiteResult::Outcome::kEqual;
+    // The verdict stands in the first column already.
+    const size_t colon =
+        result.outcome <= SuiteResult::Outcome::kUndecided ? result.text.find(": ") : std::string::npos;
     fmt::print("{:<14} {:<32} {}\n", loud ? upper(outcome_name(result.outcome)) : outcome_name(result.outcome),
-               result.entry.label(), result.text);
+               result.entry.label(), colon == std::string::npos ? result.text : result.text.substr(colon + 2));
     std::fflush(stdout);
   }
 

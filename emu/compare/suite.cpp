@@ -35,10 +35,12 @@ std::string set_flag(SuiteEntry& entry, std::string_view flag) {
     entry.needs_ext4 = true;
   } else if (flag == "writes-data") {
     entry.writes_data = true;
-  } else if (flag.starts_with("only-") && vm::KernelProfile::find(flag.substr(5)) != nullptr) {
-    entry.only = flag.substr(5);
+  } else if (flag == "only-6.1") {
+    entry.only = vm::KernelProfile::i386_6_1().name;
+  } else if (flag == "only-6.18") {
+    entry.only = vm::KernelProfile::compat_6_18().name;
   } else {
-    return fmt::format("flag {}: give ext4, writes-data or only-PROFILE", flag);
+    return fmt::format("flag {}: give ext4, writes-data, only-6.1 or only-6.18", flag);
   }
   return {};
 }
