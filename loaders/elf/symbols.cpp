@@ -51,6 +51,11 @@ bool names_code_or_data(const ElfSymbolEntry& entry) {
          (type == kSttFunc || type == kSttObject || type == kSttNotype || type == kSttGnuIfunc);
 }
 
+// Marks inside of functions that an assembler left in the table; they hide the function's name. Psabi: local labels.
+bool is_local_label(const ElfSymbolEntry& entry, std::string_view name) {
+  return entry.type() == kSttNotype && entry.bind() == kStbLocal && name.starts_with(".L");
+}
+
 // Which of two symbols at one address is shown: lower is better. Functions and objects before labels, then global
 // before weak before local, then the name with fewer leading underscores; the name itself decides the rest, so that the
 // choice does not depend on the order in the file.
@@ -88,7 +93,8 @@ ElfSymbols ElfSymbols::read(const FileReader& file) {
   std::vector<ElfSymbolEntry> entries;
   for (size_t offset = 0; offset + sizeof(ElfSymbolEntry) <= bytes->size(); offset += sizeof(ElfSymbolEntry)) {
     const auto entry = load_from<ElfSymbolEntry>(*bytes, offset);
-    if (names_code_or_data(entry) && !name_at(*names, entry.st_name).empty()) {
+    const std::string_view name = name_at(*names, entry.st_name);
+    if (names_code_or_data(entry) && !name.empty() && !is_local_label(entry, name)) {
       entries.push_back(entry);
     }
   }

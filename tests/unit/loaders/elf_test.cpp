@@ -313,6 +313,13 @@ TEST_CASE("symbols: of several names for an address, functions and global names 
   CHECK(symbols.lookup(VirtAddr(0x1008))->name == "strong");
 }
 
+TEST_CASE("symbols: an assembler's local label does not hide the function around it") {
+  const Bytes bytes = file_with_symbols({{"memcpy", {0, 0x1000, 0x40, kStbGlobal << 4 | kSttFunc, 0, 1}},
+                                         {".L413", {0, 0x1010, 0, kStbLocal << 4 | kSttNotype, 0, 1}}});
+  const ElfSymbols symbols = ElfSymbols::read(MemoryReader(bytes));
+  CHECK(symbols.lookup(VirtAddr(0x1018))->name == "memcpy");
+}
+
 TEST_CASE("symbols: a small symbol inside a larger one does not hide the rest of it") {
   const uint8_t function = kStbGlobal << 4 | kSttFunc;
   const Bytes bytes = file_with_symbols({{"large", {0, 0x1000, 0x100, function, 0, 1}},
