@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "emu/base/output_file.hpp"
+#include "emu/cpu/program_code.hpp"
 #include "emu/record/record_file.hpp"
 #include "emu/record/record_program.hpp"
 #include "emu/trace/trace_format.hpp"
@@ -161,11 +162,13 @@ std::string record_statistics_json(const NativeRecord& record) {
 HostResult<int> record_command(const RecordOptions& options, std::span<const std::string> host_environment) {
   Files files;
   FL_HOST_TRY(files.open(options));
+  ProgramCode code(options.command[0]);
   const RecordRequest request{.command = options.command,
                               .environment = options.environment.apply(host_environment),
                               .runs = options.runs,
                               .cwd = {},
-                              .stdin_path = options.stdin_path};
+                              .stdin_path = options.stdin_path,
+                              .instruction_access = [&code](uint32_t ip) { return code.access_at(ip); }};
   const auto record = record_program(request);
   if (!record) {
     return tl::unexpected(record.error());

@@ -70,7 +70,7 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
 }
 
 HostError cannot_start(const std::string& program, int error) {
-  if (error == ENOEXEC && is_i386_program(program)) {
+  if (error == ENOEXEC && is_i386_program(program) && !host_runs_i386()) {
     return {fmt::format("cannot record: {}: this host's kernel does not run i386 programs", program), kExitNoReference};
   }
   return {fmt::format("cannot start the program: {}: {}", program, std::strerror(error))};

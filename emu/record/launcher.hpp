@@ -23,7 +23,7 @@ namespace fl::emu {
 struct LaunchSpec {
   std::vector<std::string> command;  // command[0] is the path
   std::vector<std::string> environment;
-  std::string cwd;  // empty: ours
+  std::string cwd = {};  // empty: ours
   std::string stdin_path = "/dev/null";
 };
 

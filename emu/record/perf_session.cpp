@@ -102,15 +102,10 @@ HostStatus PerfSession::open_processor(int cpu, const PerfOptions& options) {
     return tl::unexpected(first.error());
   }
   PerfRing ring;
-  size_t bytes = options.buffer_bytes;
-  int error = ring.map(first->get(), bytes);
-  while (error == EPERM && bytes > kSmallestBuffer) {
-    bytes /= 2;
-    error = ring.map(first->get(), bytes);
-  }
-  if (error != 0) {
+  if (const int error = ring.map(first->get(), options.buffer_bytes); error != 0) {
+    buffer_refused_ = error == EPERM;
     return host_error("cannot record: a perf buffer of {} KiB for each processor: {}: see kernel.perf_event_mlock_kb",
-                      bytes >> 10, std::strerror(error));
+                      options.buffer_bytes >> 10, std::strerror(error));
   }
   rings_.push_back(std::move(ring));
   descriptors_.push_back(first->get());
@@ -180,18 +175,40 @@ HostResult<std::unique_ptr<PerfSession>> PerfSession::open(const PerfOptions& op
   if (chosen.buffer_bytes == 0) {
     chosen.buffer_bytes = choose_buffer(static_cast<size_t>(processors));
   }
-  for (int cpu = 0; cpu < processors; ++cpu) {
-    errno = 0;
-    const size_t before = session->rings_.size();
-    if (auto status = session->open_processor(cpu, chosen); !status) {
-      // A processor that is switched off has no events, and nobody runs on it.
-      if (errno == ENODEV && session->rings_.size() == before) {
-        continue;
-      }
-      return tl::unexpected(status.error());
-    }
+  HostStatus status = session->open_processors(processors, chosen);
+  // All buffers have one size: the limit is for their sum, and any of them may be the one that fills up.
+  while (!status && session->buffer_refused_ && options.buffer_bytes == 0 && chosen.buffer_bytes > kSmallestBuffer) {
+    chosen.buffer_bytes /= 2;
+    session->close_events();
+    status = session->open_processors(processors, chosen);
+  }
+  if (!status) {
+    return tl::unexpected(status.error());
   }
   return session;
+}
+
+HostStatus PerfSession::open_processors(int processors, const PerfOptions& options) {
+  for (int cpu = 0; cpu < processors; ++cpu) {
+    errno = 0;
+    const size_t before = rings_.size();
+    if (auto status = open_processor(cpu, options); !status) {
+      // A processor that is switched off has no events, and nobody runs on it.
+      if (errno == ENODEV && rings_.size() == before) {
+        continue;
+      }
+      return status;
+    }
+  }
+  return {};
+}
+
+void PerfSession::close_events() {
+  rings_.clear();
+  events_.clear();
+  descriptors_.clear();
+  types_.clear();
+  buffer_refused_ = false;
 }
 
 HostStatus PerfSession::drain() {

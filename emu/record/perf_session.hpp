@@ -48,6 +48,8 @@ class PerfSession {
     uint64_t id;
     RawLayout layout;
   };
+  HostStatus open_processors(int processors, const PerfOptions& options);
+  void close_events();
   HostStatus open_processor(int cpu, const PerfOptions& options);
   HostResult<UniqueFd> open_event(perf_event_attr& attr, int pid, int cpu, EventType type);
   HostStatus add(HostResult<UniqueFd> event);
@@ -55,6 +57,7 @@ class PerfSession {
   void find_gup();
 
   bool kernel_ = true;
+  bool buffer_refused_ = false;  // for its size
   std::optional<Tracefs> tracefs_;
   std::vector<Exception> exceptions_;
   std::unique_ptr<KprobeProbe> kprobe_;  // outlives events_

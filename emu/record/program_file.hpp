@@ -11,6 +11,9 @@ namespace fl::emu {
 // An ELF file for EM_386.
 bool is_i386_program(const std::string& path);
 
+// Whether this host's kernel starts i386 programs: tries with one of a few bytes.
+bool host_runs_i386();
+
 // "ext4", "tmpfs", ..., else the magic number; empty if unknown. Linux: statfs(2).
 std::string filesystem_of(const std::string& path);
 

@@ -148,7 +148,8 @@ class Recorder {
                                                       .minflt = result->minflt,
                                                       .majflt = result->majflt,
                                                       .kernel_seen = (*session)->kernel_seen(),
-                                                      .gup_seen = (*session)->gup_seen()});
+                                                      .gup_seen = (*session)->gup_seen(),
+                                                      .instruction_access = request_.instruction_access});
   }
 
   HostStatus before_run() { return request_.before_run ? request_.before_run() : HostStatus(); }

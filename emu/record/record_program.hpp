@@ -9,6 +9,7 @@
 #include "emu/base/host_error.hpp"
 #include "emu/record/native_record.hpp"
 #include "emu/record/perf_session.hpp"
+#include "emu/record/run_list.hpp"
 
 namespace fl::emu {
 
@@ -18,13 +19,15 @@ struct RecordRequest {
   std::vector<std::string> command;      // command[0] is the path of the program
   std::vector<std::string> environment;  // exactly
   uint32_t runs = 5;
-  std::string cwd;  // empty: ours
+  std::string cwd = {};  // empty: ours
   std::string stdin_path = "/dev/null";
   // The first run, which is not recorded, writes the program's output to our standard output and error.
   bool forward_output = true;
   // Called before each run, also the first: to put back files that the program changes.
   std::function<HostStatus()> before_run = {};
   PerfOptions perf = {};
+  // Where error codes cannot be seen: how the instruction at an address of the program uses memory.
+  InstructionAccess instruction_access = {};
 };
 
 // An error has status kExitNoReference where the host cannot give a reference at all: it does not run i386 programs, or

@@ -109,16 +109,18 @@ void sort_by_place(RunList& list) {
   list.processes = std::move(sorted);
 }
 
+// Whether the fault was that of fetching its own instruction.
+bool is_own_fetch(const PerfSample& fault) {
+  const bool rest_on_next_page =
+      (fault.addr & 0xfff) == 0 && fault.ip < fault.addr && fault.addr - fault.ip < kMostInstructionBytes;
+  return !fault.kernel && (fault.addr == fault.ip || rest_on_next_page);
+}
+
 // A processor without no-execute calls a fetch a read.
 mmu::Access access_of(uint32_t error_code, const PerfSample& fault) {
-  if ((error_code & kErrorWrite) != 0) {
-    return mmu::Access::kWrite;
-  }
-  const bool next_page_of_instruction =
-      (fault.addr & 0xfff) == 0 && fault.ip < fault.addr && fault.addr - fault.ip < kMostInstructionBytes;
-  const bool fetch =
-      (error_code & kErrorFetch) != 0 || (!fault.kernel && (fault.addr == fault.ip || next_page_of_instruction));
-  return fetch ? mmu::Access::kFetch : mmu::Access::kRead;
+  return (error_code & kErrorWrite) != 0                          ? mmu::Access::kWrite
+         : (error_code & kErrorFetch) != 0 || is_own_fetch(fault) ? mmu::Access::kFetch
+                                                                  : mmu::Access::kRead;
 }
 
 mmu::Access access_of_flags(uint32_t flags) {
@@ -199,6 +201,10 @@ class ListMaker {
     if (exception != exceptions_.end() && exception->second.addr == sample.addr) {
       fault.access = access_of(exception->second.code, sample);
       exceptions_.erase(exception);
+    } else if (is_own_fetch(sample)) {
+      fault.access = mmu::Access::kFetch;
+    } else if (!sample.kernel && facts_.instruction_access) {
+      fault.access = facts_.instruction_access(fault.ip);
     }
     ++events_;
     push(fault, sample.time);

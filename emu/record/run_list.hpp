@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "emu/record/native_record.hpp"
@@ -19,12 +20,16 @@ struct RunList {
   uint64_t minflt = 0, majflt = 0;  // rusage
 };
 
+// How the instruction at a user's address uses memory, for faults whose error code was not seen; empty: unknown.
+using InstructionAccess = std::function<std::optional<mmu::Access>(uint32_t ip)>;
+
 struct RunFacts {
   int32_t root = 0;  // pid of the program
   int exit_status = 0;
   uint64_t minflt = 0, majflt = 0;
   bool kernel_seen = true;  // the records have kernel-mode faults
   bool gup_seen = false;    // the records have get_user_pages faults
+  InstructionAccess instruction_access = {};
 };
 
 // An error if a fault belongs to nobody, or an address has more than 32 bits: the program is not an i386 one.

@@ -1,5 +1,4 @@
-// Records a native program's page faults in order, from the kernel's own software events. Linux: perf_event_open(2),
-// PERF_COUNT_SW_PAGE_FAULTS_MIN and _MAJ with a sample for each.
+// Records one native run's page faults in order, with the recorder of `faultline record`.
 //
 // get_user_pages faults (execve's argument page, MAP_POPULATE, mlock) raise no such event; they are in rusage only.
 #pragma once
@@ -27,7 +26,8 @@ struct RecordedRun {
 // Why recording is impossible here (kernel.perf_event_paranoid, no permission); empty if it works.
 std::string perf_unavailable();
 
-// Throws std::runtime_error if records were lost.
+// Throws std::runtime_error if it cannot be recorded, or records were lost. The timeout and the signal of `spec` are
+// not obeyed, ASLR is always off.
 RecordedRun record_faults(const RunSpec& spec);
 
 }  // namespace fl::test

@@ -75,6 +75,20 @@ TEST_CASE("run list: the access comes from the exception before the fault") {
   CHECK(list.faults[5].ip == 0);
 }
 
+TEST_CASE("run list: without error codes the instruction says what the access was") {
+  const auto decode = [](uint32_t ip) {
+    return ip == 0x8049004 ? std::optional(mmu::Access::kWrite) : std::optional<mmu::Access>();
+  };
+  const RunList list = make({.samples = {user_fault(1, 0x8049000, 0x8049000), user_fault(2, 0x1000, 0x8049004),
+                                         user_fault(3, 0x2000, 0x8049008), kernel_fault(4, 0x3000)}},
+                            {.minflt = 4, .instruction_access = decode});
+  REQUIRE(list.faults.size() == 4);
+  CHECK(list.faults[0].access == mmu::Access::kFetch);
+  CHECK(list.faults[1].access == mmu::Access::kWrite);
+  CHECK_FALSE(list.faults[2].access.has_value());
+  CHECK_FALSE(list.faults[3].access.has_value());
+}
+
 TEST_CASE("run list: processes have the order of their places, whatever that of their births") {
   PerfRecords records;
   records.tasks = {fork_event(1, 50, kRoot, kRoot), fork_event(10, kRoot, 200, 200), fork_event(20, kRoot, 300, 300),
