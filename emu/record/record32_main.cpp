@@ -1,26 +1,32 @@
 // faultline-record32: the recorder alone, as a static 32-bit program that needs nothing but a kernel. It makes the
 // reference records of i386 kernels.
 //
-//   faultline-record32 [--runs N] [--clear-env] [--env N=V]... [--stdin FILE] --output FILE [--] PROGRAM [ARGS...]
+//   faultline-record32 [--runs N] [--clear-env] [--env N=V]... [--stdin FILE] [--renew COPY=ORIGINAL] --output FILE
+//                      [--] PROGRAM [ARGS...]
 //
+// --renew: before each run COPY is made anew from ORIGINAL, for programs that write to it.
 // Exit status as `faultline record`.
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <charconv>
 #include <cstdio>
+#include <fstream>
 #include <string>
 #include <string_view>
 
 #include "emu/record/record_file.hpp"
 #include "emu/record/record_program.hpp"
+#include "emu/record/unique_fd.hpp"
 
 namespace {
 
 using namespace fl::emu;
 
 constexpr const char* kUsage =
-    "usage: faultline-record32 [--runs N] [--clear-env] [--env N=V]... [--stdin FILE] --output FILE [--] PROGRAM "
-    "[ARGS...]\n";
+    "usage: faultline-record32 [--runs N] [--clear-env] [--env N=V]... [--stdin FILE] [--renew COPY=ORIGINAL] "
+    "--output FILE [--] PROGRAM [ARGS...]\n";
 
 int usage() {
   std::fputs(kUsage, stderr);
@@ -30,6 +36,20 @@ int usage() {
 int fail(const HostError& error) {
   std::fprintf(stderr, "faultline-record32: %s\n", error.message.c_str());
   return error.status;
+}
+
+// In writes of one page, so that the page cache holds single pages, as the suite's files have them.
+HostStatus renew(const std::string& copy, const std::string& original) {
+  std::ifstream in(original, std::ios::binary);
+  ::unlink(copy.c_str());
+  const UniqueFd out(::open(copy.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  std::array<char, 4096> page{};
+  while (in.read(page.data(), page.size()), in.gcount() > 0) {
+    if (::write(out.get(), page.data(), static_cast<size_t>(in.gcount())) != in.gcount()) {
+      return host_error("cannot write {}", copy);
+    }
+  }
+  return in.eof() ? HostStatus() : host_error("cannot read {}", original);
 }
 
 bool parse_runs(std::string_view text, uint32_t& runs) {
@@ -68,6 +88,9 @@ int main(int argc, char** argv) {
       request.environment.push_back(value);
     } else if (option == "--stdin") {
       request.stdin_path = value;
+    } else if (option == "--renew" && value.find('=') != std::string::npos) {
+      const std::string copy = value.substr(0, value.find('=')), original = value.substr(copy.size() + 1);
+      request.before_run = [copy, original] { return renew(copy, original); };
     } else if (option == "--output") {
       output = value;
     } else {
