@@ -88,7 +88,7 @@ Status ArgumentStrings::finish_stack(ExecStack exec_stack) {
   const vm::VmArea* area = mm_->areas().find(last_page);
   const uint32_t size = area->end - area->start;
   if (exec_stack == ExecStack::kEnableX || (exec_stack == ExecStack::kDefault && mm_->read_implies_exec())) {
-    FL_TRY(mm_->mprotect(area->start, size, vm::Prot::kRead | vm::Prot::kWrite | vm::Prot::kExec));
+    FL_TRY(mm_->mprotect(area->start, size, vm::Prot::kRead | vm::Prot::kWrite | vm::Prot::kExec, *task_));
   }
   const uint32_t limit = mm_->limits().stack & ~kPageOffsetMask;
   const VirtAddr base = stack_top_ - std::min(limit, size + kStackExpand);

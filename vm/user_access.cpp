@@ -97,6 +97,7 @@ Status UserAccess::clear(VirtAddr to, uint32_t length) {
 }
 
 Result<std::string> UserAccess::string(VirtAddr from, uint32_t max, Errno too_long) {
+  const uint32_t word = mm_.memory().profile().kernel_pointer_bytes;
   std::string text;
   while (text.size() < max) {
     const auto left = max - static_cast<uint32_t>(text.size());
@@ -104,8 +105,14 @@ Result<std::string> UserAccess::string(VirtAddr from, uint32_t max, Errno too_lo
                   chunk(from + static_cast<uint32_t>(text.size()), left, mmu::Access::kRead));
     const auto* chars = reinterpret_cast<const char*>(part.data());
     const size_t length = strnlen(chars, part.size());
+    const uint32_t end = static_cast<uint32_t>(text.size() + part.size());
     text.append(chars, length);
     if (length < part.size()) {
+      // The word with the NUL may end on the next page; if that cannot be had, Linux goes on by bytes.
+      const uint32_t word_start = static_cast<uint32_t>(text.size()) / word * word;
+      if (word_start + word > end && word_start + word <= max) {
+        static_cast<void>(chunk(from + end, 1, mmu::Access::kRead));
+      }
       return text;
     }
   }

@@ -47,7 +47,8 @@ class UserAccess {
     return value;
   }
   // A NUL-terminated string of fewer than `max` bytes, without the NUL. EFAULT; `too_long` if there is no NUL in `max`
-  // bytes.
+  // bytes. Reads a word of the kernel at a time, from an address of any alignment, and so may touch the page behind the
+  // one with the NUL. Linux: strncpy_from_user.
   Result<std::string> string(VirtAddr from, uint32_t max, Errno too_long = Errno::kENAMETOOLONG);
 
   // The next bytes of user memory that lie in one frame, made accessible: for copying between a file and user memory

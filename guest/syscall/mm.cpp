@@ -81,7 +81,7 @@ Result<uint32_t> sys_munmap(Kernel&, Task& task, const SyscallArgs& args) {
 }
 
 Result<uint32_t> sys_mprotect(Kernel&, Task& task, const SyscallArgs& args) {
-  return as_answer(task.mm->mprotect(args.ptr(0), args[1], args[2]));
+  return as_answer(task.mm->mprotect(args.ptr(0), args[1], args[2], task.faults));
 }
 
 Result<uint32_t> sys_mremap(Kernel&, Task& task, const SyscallArgs& args) {
@@ -96,15 +96,13 @@ Result<uint32_t> sys_mlock(Kernel&, Task& task, const SyscallArgs& args) {
   return as_answer(task.mm->mlock(args.ptr(0), args[1], task.faults));
 }
 
-Result<uint32_t> sys_mlock2(Kernel& kernel, Task& task, const SyscallArgs& args) {
+Result<uint32_t> sys_mlock2(Kernel&, Task& task, const SyscallArgs& args) {
   constexpr uint32_t kOnFault = 1;
   if ((args[2] & ~kOnFault) != 0) {
     return fail(Errno::kEINVAL);
   }
-  if (args[2] == kOnFault) {
-    return sys_ni_syscall(kernel, task, args);  // MLOCK_ONFAULT areas are not modelled
-  }
-  return as_answer(task.mm->mlock(args.ptr(0), args[1], task.faults));
+  const auto pages = args[2] == kOnFault ? vm::LockPages::kOnFault : vm::LockPages::kNow;
+  return as_answer(task.mm->mlock(args.ptr(0), args[1], task.faults, pages));
 }
 
 Result<uint32_t> sys_munlock(Kernel&, Task& task, const SyscallArgs& args) {

@@ -209,16 +209,16 @@ void Mapping::for_each_mapped_range(uint64_t first, uint64_t last, Visit&& visit
   }
 }
 
-void Mapping::truncate(uint64_t bytes) {
-  const uint64_t keep = pages_for(bytes);
+void Mapping::drop_range(uint64_t first, uint64_t last) {
   // Copies of private mappings go too. Linux: unmap_mapping_pages(..., even_cows).
-  for_each_mapped_range(keep, UINT64_MAX,
+  for_each_mapped_range(first, last,
                         [](VmArea& area, VirtAddr from, VirtAddr to) { area.mm->zap_range(area, from, to); });
   std::vector<uint64_t> dropped;
   for (const auto& [number, chunk] : chunks_) {
     for (uint32_t i = 0; i < kChunkPages; ++i) {
-      if (chunk[i] != kNoPage && number * kChunkPages + i >= keep) {
-        dropped.push_back(number * kChunkPages + i);
+      const uint64_t index = number * kChunkPages + i;
+      if (chunk[i] != kNoPage && index >= first && index <= last) {
+        dropped.push_back(index);
       }
     }
   }
@@ -226,6 +226,15 @@ void Mapping::truncate(uint64_t bytes) {
   for (const uint64_t index : dropped) {
     erase(index);
   }
+}
+
+void Mapping::punch_hole(uint64_t first, uint64_t last) {
+  FL_CHECK(is_shmem(), "a hole in a file of a store");
+  drop_range(first, last);
+}
+
+void Mapping::truncate(uint64_t bytes) {
+  drop_range(pages_for(bytes), UINT64_MAX);
   const uint32_t tail = static_cast<uint32_t>(bytes & kPageOffsetMask);
   if (const uint32_t frame = tail == 0 ? kNoPage : find(bytes >> kPageShift); frame != kNoPage) {
     std::memset(memory_.ram().frame(Pfn(frame)) + tail, 0, kPageSize - tail);

@@ -59,6 +59,9 @@ class Mapping {
   // The file has `bytes` bytes from now on: pages beyond are unmapped everywhere and dropped, the last one's tail
   // zeroed. The backing store itself has been cut by the caller. Linux: truncate_pagecache.
   void truncate(uint64_t bytes);
+  // Shared memory only: pages [first, last] are unmapped everywhere and dropped; they read as zeros. Linux:
+  // shmem_fallocate(FALLOC_FL_PUNCH_HOLE).
+  void punch_hole(uint64_t first, uint64_t last);
 
   // A shared writable mapping stored into the page: it must be written back. Linux: folio_mark_dirty.
   void mark_dirty(Pfn pfn);
@@ -81,6 +84,8 @@ class Mapping {
   void insert(uint64_t index, Pfn pfn);
   // Forgets and frees the page; it must be there and unmapped.
   void erase(uint64_t index);
+  // Of pages [first, last], those in memory; all mappings of the range, private copies too, are undone before.
+  void drop_range(uint64_t first, uint64_t last);
   Status write_page(uint64_t index);
   // Calls visit(area, first address, end address) for every area that maps a page of [first, last].
   template <typename Visit>

@@ -63,6 +63,9 @@ Status populate(AddressSpace& mm, VirtAddr start, uint32_t length, FaultCounters
     if (!area->accessible()) {
       return fail(Errno::kEFAULT);
     }
+    if (area->has(VmFlag::kLockOnFault)) {
+      continue;
+    }
     // Private writable memory is written, so that copies are made now. Linux: populate_vma_page_range.
     const bool write = (area->flags & (VmFlag::kWrite | VmFlag::kShared)) == VmFlag::kWrite;
     FL_TRY(touch_range(mm, from, to, write ? mmu::Access::kWrite : mmu::Access::kRead, task));

@@ -84,6 +84,9 @@ struct ProgramLayout {
   VirtAddr arg_start, arg_end, env_start, env_end;
 };
 
+// Whether locking faults the pages in. Linux: MLOCK_ONFAULT.
+enum class LockPages : uint8_t { kNow, kOnFault };
+
 class AddressSpace {
  public:
   // An empty address space. ENOMEM if there is no frame for the directory.
@@ -115,13 +118,14 @@ class AddressSpace {
   // --- system calls; `task` is charged for faults that populate the new pages ---
   Result<VirtAddr> mmap(const MmapRequest& request, FaultCounters& task);
   Status munmap(VirtAddr addr, uint32_t length);
-  Status mprotect(VirtAddr addr, uint32_t length, uint32_t prot);
+  // Copies for a locked area that becomes writable are made, and charged, at once.
+  Status mprotect(VirtAddr addr, uint32_t length, uint32_t prot, FaultCounters& task);
   // The new break, or the old one if the request cannot be met (as the system call answers).
   VirtAddr brk(VirtAddr request, FaultCounters& task);
   Result<VirtAddr> mremap(VirtAddr old_addr, uint32_t old_length, uint32_t new_length, uint32_t flags,
                           VirtAddr new_addr, FaultCounters& task);
   Status madvise(VirtAddr addr, uint32_t length, int advice, FaultCounters& task);
-  Status mlock(VirtAddr addr, uint32_t length, FaultCounters& task);
+  Status mlock(VirtAddr addr, uint32_t length, FaultCounters& task, LockPages pages = LockPages::kNow);
   Status munlock(VirtAddr addr, uint32_t length);
   Status mlockall(uint32_t flags, FaultCounters& task);
   Status munlockall();
@@ -164,7 +168,7 @@ class AddressSpace {
   // Where mmap puts the area, by MAP_FIXED or by search. Linux: get_unmapped_area.
   Result<VirtAddr> choose_address(VirtAddr addr, uint32_t length, uint32_t flags) const;
   // Status of a lock-flag change over a range. Linux: apply_vma_lock_flags.
-  Status set_lock_flag(VirtAddr addr, uint64_t length, uint32_t lock_flag);
+  Status set_lock_flags(VirtAddr addr, uint64_t length, uint32_t lock_flags);
   Result<VirtAddr> move_area(VmArea& area, VirtAddr old_addr, uint32_t old_length, VirtAddr new_addr,
                              uint32_t new_length, uint32_t flags, FaultCounters& task);
   Status grow_stack(VmArea& area, VirtAddr va);

@@ -2,7 +2,8 @@
 //
 // DONTNEED drops pages; RANDOM and its like are flags of the area, so they split and merge areas; POPULATE_* faults
 // pages in. FREE, COLD and PAGEOUT only tell reclaim what to take first: while nothing reclaims anonymous pages,
-// leaving them alone is all that they mean. Not modelled (EINVAL): REMOVE, HWPOISON, SOFT_OFFLINE, COLLAPSE.
+// leaving them alone is all that they mean. Not modelled (EINVAL): REMOVE of host files, HWPOISON, SOFT_OFFLINE,
+// COLLAPSE.
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
 #include "vm/fault/handle_fault.hpp"
@@ -21,6 +22,7 @@ enum Advice : int {
   kWillNeed = 3,
   kDontNeed = 4,
   kFree = 8,
+  kRemove = 9,
   kDontFork = 10,
   kDoFork = 11,
   kMergeable = 12,
@@ -39,7 +41,7 @@ enum Advice : int {
 };
 
 bool known(int advice) {
-  return (advice >= kNormal && advice <= kDontNeed) || advice == kFree ||
+  return (advice >= kNormal && advice <= kDontNeed) || advice == kFree || advice == kRemove ||
          (advice >= kDontFork && advice <= kDontNeedLocked);
 }
 
@@ -90,6 +92,15 @@ Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end,
         return fail(Errno::kEINVAL);
       }
       mm.zap_range(area, start, end);
+      return {};
+    case kRemove:
+      if (area.has(VmFlag::kLocked) || area.file == nullptr || !area.file->mapping->is_shmem()) {
+        return fail(Errno::kEINVAL);
+      }
+      if ((area.flags & (VmFlag::kShared | VmFlag::kWrite)) != (VmFlag::kShared | VmFlag::kWrite)) {
+        return fail(Errno::kEACCES);
+      }
+      area.file->mapping->punch_hole(area.page_index(start), area.page_index(end - 1));
       return {};
     case kFree:
       return area.anonymous() && !area.has(VmFlag::kLocked) ? Status() : Status(fail(Errno::kEINVAL));

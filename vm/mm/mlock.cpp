@@ -31,7 +31,7 @@ bool AddressSpace::may_lock(uint32_t bytes) const {
   return (uint64_t{use_.locked_vm} << kPageShift) + bytes <= limits_.memlock;
 }
 
-Status AddressSpace::set_lock_flag(VirtAddr addr, uint64_t length, uint32_t lock_flag) {
+Status AddressSpace::set_lock_flags(VirtAddr addr, uint64_t length, uint32_t lock_flags) {
   if (length == 0) {
     return {};
   }
@@ -46,7 +46,7 @@ Status AddressSpace::set_lock_flag(VirtAddr addr, uint64_t length, uint32_t lock
       return fail(Errno::kENOMEM);
     }
     const uint64_t stop = std::min<uint64_t>(area->end.value(), end);
-    const uint32_t flags = (area->flags & ~uint32_t{VmFlag::kLocked}) | lock_flag;
+    const uint32_t flags = (area->flags & ~kVmLockFlags) | lock_flags;
     // Special areas are never locked. Linux: mlock_fixup.
     if (flags != area->flags && !area->has(VmFlag::kPfnMap | VmFlag::kDontExpand)) {
       FL_TRY_ASSIGN(area,
@@ -60,7 +60,7 @@ Status AddressSpace::set_lock_flag(VirtAddr addr, uint64_t length, uint32_t lock
   return {};
 }
 
-Status AddressSpace::mlock(VirtAddr addr, uint32_t length, FaultCounters& task) {
+Status AddressSpace::mlock(VirtAddr addr, uint32_t length, FaultCounters& task, LockPages pages) {
   const MmCall call(*this);
   if (limits_.memlock == 0 && !may_map_low_) {
     return fail(Errno::kEPERM);
@@ -85,7 +85,8 @@ Status AddressSpace::mlock(VirtAddr addr, uint32_t length, FaultCounters& task) 
       return fail(Errno::kENOMEM);
     }
   }
-  FL_TRY(set_lock_flag(range.start, range.bytes, VmFlag::kLocked));
+  const uint32_t flags = pages == LockPages::kOnFault ? kVmLockFlags : uint32_t{VmFlag::kLocked};
+  FL_TRY(set_lock_flags(range.start, range.bytes, flags));
   if (const Status done = populate(*this, range.start, static_cast<uint32_t>(range.bytes), task); !done) {
     // Linux: __mlock_posix_error_return.
     return fail(done.error() == Errno::kEFAULT   ? Errno::kENOMEM
@@ -98,7 +99,7 @@ Status AddressSpace::mlock(VirtAddr addr, uint32_t length, FaultCounters& task) 
 Status AddressSpace::munlock(VirtAddr addr, uint32_t length) {
   const MmCall call(*this);
   const PageRange range = whole_pages(addr, length);
-  return set_lock_flag(range.start, range.bytes, 0);
+  return set_lock_flags(range.start, range.bytes, 0);
 }
 
 Status AddressSpace::mlockall(uint32_t flags, FaultCounters& task) {
@@ -113,14 +114,15 @@ Status AddressSpace::mlockall(uint32_t flags, FaultCounters& task) {
   if ((flags & kMclCurrent) != 0 && limits_.memlock != kUnlimited && !may_map_low_ && all > limits_.memlock) {
     return fail(Errno::kENOMEM);
   }
-  default_flags_ = (flags & kMclFuture) != 0 ? uint32_t{VmFlag::kLocked} : 0u;
+  const uint32_t lock_flags = (flags & kMclOnFault) != 0 ? kVmLockFlags : uint32_t{VmFlag::kLocked};
+  default_flags_ = (flags & kMclFuture) != 0 ? lock_flags : 0u;
   if ((flags & kMclCurrent) == 0) {
     return {};
   }
   AreaEditor editor(*this);
   for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {
     if (!area->has(VmFlag::kPfnMap | VmFlag::kDontExpand)) {
-      editor.set_flags(area, area->flags | VmFlag::kLocked);
+      editor.set_flags(area, (area->flags & ~kVmLockFlags) | lock_flags);
       area = editor.merge(area);
     }
   }
@@ -138,7 +140,7 @@ Status AddressSpace::munlockall() {
   default_flags_ = 0;
   AreaEditor editor(*this);
   for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {
-    editor.set_flags(area, area->flags & ~uint32_t{VmFlag::kLocked});
+    editor.set_flags(area, area->flags & ~kVmLockFlags);
     area = editor.merge(area);
   }
   return {};

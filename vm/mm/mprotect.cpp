@@ -4,6 +4,7 @@
 // its entry, so that no fault follows; zero pages, file pages and pages once shared by fork are not (rules, section J).
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
+#include "vm/fault/handle_fault.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
@@ -44,7 +45,7 @@ void change_protection(AddressSpace& mm, const VmArea& area) {
 
 }  // namespace
 
-Status AddressSpace::mprotect(VirtAddr addr, uint32_t length, uint32_t prot) {
+Status AddressSpace::mprotect(VirtAddr addr, uint32_t length, uint32_t prot, FaultCounters& task) {
   const MmCall call(*this);
   const uint32_t grows = prot & (Prot::kGrowsDown | Prot::kGrowsUp);
   prot &= ~grows;
@@ -109,10 +110,16 @@ Status AddressSpace::mprotect(VirtAddr addr, uint32_t length, uint32_t prot) {
           flags |= VmFlag::kAccount;
         }
       }
+      constexpr uint32_t kCopied = VmFlag::kWrite | VmFlag::kShared | VmFlag::kLocked;
+      const bool copy_now = (area->flags & kCopied) == VmFlag::kLocked && (flags & VmFlag::kWrite) != 0;
       FL_TRY_ASSIGN(area, editor.isolate(area, at, stop));
       editor.set_flags(area, flags);
       change_protection(*this, *area);
       area = editor.merge(area);
+      if (copy_now) {
+        // A failure is no reason to fail: the accesses will try again.
+        static_cast<void>(populate(*this, at, stop - at, task));
+      }
     }
     at = stop;
     area = areas_.find(at);

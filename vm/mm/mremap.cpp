@@ -63,7 +63,7 @@ Result<VirtAddr> AddressSpace::move_area(VmArea& area, VirtAddr old_addr, uint32
     if ((flags & MremapFlag::kDontUnmap) != 0) {
       if (VmArea* left = areas_.lookup(old_addr); left != nullptr && old_length == left->pages() << kPageShift) {
         left->anon_vma = 0;
-        editor.set_flags(left, left->flags & ~uint32_t{VmFlag::kLocked});
+        editor.set_flags(left, left->flags & ~kVmLockFlags);
         editor.merge(left);
       }
     } else {

@@ -36,6 +36,7 @@ struct VmFlag {
     kRandRead = 0x10000,
     kDontCopy = 0x20000,
     kDontExpand = 0x40000,
+    kLockOnFault = 0x80000,
     kAccount = 0x100000,
     kNoReserve = 0x200000,
     kWipeOnFork = 0x2000000,
@@ -45,6 +46,8 @@ struct VmFlag {
     kMergeable = 0x80000000,
   };
 };
+// Linux: VM_LOCKED_MASK.
+inline constexpr uint32_t kVmLockFlags = VmFlag::kLocked | VmFlag::kLockOnFault;
 inline constexpr uint32_t kVmAccessFlags = VmFlag::kRead | VmFlag::kWrite | VmFlag::kExec;
 
 // An open file as a mapping sees it. One for each open file description, because Linux merges two mappings only if they

@@ -270,7 +270,7 @@ TEST_CASE("shared memory: read through a read-only area, pages become writable b
   Machine machine;
   const VirtAddr at = machine.map(0x10000000, 8, kRead, kAnonShared);
   CHECK(machine.reads(at, 8) == 8);
-  REQUIRE(machine.mm().mprotect(at, bytes_of(8), kRw));
+  REQUIRE(machine.mm().mprotect(at, bytes_of(8), kRw, machine.task));
   CHECK(machine.writes(at, 8) == 0);
   CHECK(machine.problems().empty());
 }
@@ -284,10 +284,10 @@ TEST_CASE("mprotect: exclusive anonymous pages become writable at once, zero pag
   const VirtAddr mapped = machine.map(0x10010000, 8, kRead, MapFlag::kPrivate, file.file);
   machine.reads(mapped, 8);
   for (const uint32_t prot : {kRead, 0u}) {
-    REQUIRE(machine.mm().mprotect(anon, bytes_of(8), prot));
-    REQUIRE(machine.mm().mprotect(anon, bytes_of(8), kRw));
+    REQUIRE(machine.mm().mprotect(anon, bytes_of(8), prot, machine.task));
+    REQUIRE(machine.mm().mprotect(anon, bytes_of(8), kRw, machine.task));
   }
-  REQUIRE(machine.mm().mprotect(mapped, bytes_of(8), kRw));
+  REQUIRE(machine.mm().mprotect(mapped, bytes_of(8), kRw, machine.task));
   CHECK(machine.writes(anon, 4) == 0);
   CHECK(machine.writes(anon + bytes_of(4), 4) == 4);
   CHECK(machine.writes(mapped, 8) == 8);
@@ -307,7 +307,7 @@ TEST_CASE("populate: MAP_POPULATE faults as get_user_pages does, area by kind") 
   };
   CHECK(populated(kRw, kAnonPrivate, false) == std::tuple(32u, 0u, 0u));
   CHECK(populated(kRead, kAnonPrivate, false) == std::tuple(32u, 0u, 0u));
-  REQUIRE(machine.mm().mprotect(VirtAddr(0x10000000), bytes_of(32), kRw));
+  REQUIRE(machine.mm().mprotect(VirtAddr(0x10000000), bytes_of(32), kRw, machine.task));
   CHECK(machine.writes(VirtAddr(0x10000000), 32) == 32);
   CHECK(populated(kRw, MapFlag::kPrivate, true) == std::tuple(32u, 0u, 0u));
   CHECK(populated(kRead, MapFlag::kPrivate, true) == std::tuple(2u, 0u, 0u));
@@ -354,7 +354,7 @@ TEST_CASE("stack: keeps 256 pages from an accessible mapping below, and RLIMIT_A
   machine.mm().set_limits({.stack = kUnlimited});
   CHECK(machine.touch(below + bytes_of(1) + kStackGuardGap - 1, Access::kRead).refused == FaultResult::kMapErr);
   CHECK_FALSE(machine.touch(below + bytes_of(1) + kStackGuardGap, Access::kRead).refused);
-  REQUIRE(machine.mm().mprotect(below, bytes_of(1), 0));
+  REQUIRE(machine.mm().mprotect(below, bytes_of(1), 0, machine.task));
   CHECK_FALSE(machine.touch(below + bytes_of(9), Access::kRead).refused);
   machine.mm().set_limits({.stack = kUnlimited, .address_space = bytes_of(machine.mm().use().total_vm)});
   CHECK(machine.touch(below + bytes_of(8), Access::kRead).refused == FaultResult::kMapErr);
@@ -370,7 +370,7 @@ TEST_CASE("special mapping: each page one fault, a missing one SIGBUS, and a wri
   CHECK(machine.load(at) == 0x42);
   CHECK(machine.touch(at + bytes_of(1), Access::kRead).refused == FaultResult::kBusErr);
   CHECK(machine.touch(at, Access::kWrite).refused == FaultResult::kAccErr);
-  REQUIRE(machine.mm().mprotect(at, bytes_of(1), kRw | kExec));
+  REQUIRE(machine.mm().mprotect(at, bytes_of(1), kRw | kExec, machine.task));
   machine.store(at, 7);
   CHECK(machine.ram().frame(vdso.frames[0])[0] == std::byte{0x42});
   CHECK(machine.load(at) == 7);

@@ -88,7 +88,7 @@ TEST_CASE("mmap: a shared mapping of a file opened for reading can never become 
   read_only->writable = false;
   const VirtAddr at = machine.map(0, 2, kRead, MapFlag::kShared, read_only);
   CHECK(permissions(*machine.mm().areas().lookup(at)) == "r--s");
-  CHECK(error(machine.mm().mprotect(at, bytes_of(1), kRw)) == Errno::kEACCES);
+  CHECK(error(machine.mm().mprotect(at, bytes_of(1), kRw, machine.task)) == Errno::kEACCES);
 }
 
 TEST_CASE("mmap: RLIMIT_AS bounds all mappings, RLIMIT_DATA private writable ones, and replacing costs nothing") {
@@ -100,7 +100,7 @@ TEST_CASE("mmap: RLIMIT_AS bounds all mappings, RLIMIT_DATA private writable one
   machine.map_anon(0x20000000, 4, kRead);
   CHECK(error(machine.mmap(0, 1, kRead, kAnonPrivate)) == Errno::kENOMEM);
   machine.mm().set_limits({.data = bytes_of(4)});
-  CHECK(error(machine.mm().mprotect(VirtAddr(0x20000000), bytes_of(1), kRw)) == Errno::kENOMEM);
+  CHECK(error(machine.mm().mprotect(VirtAddr(0x20000000), bytes_of(1), kRw, machine.task)) == Errno::kENOMEM);
   CHECK(machine.mm().use().total_vm == 8);
   CHECK(machine.mm().use().data_vm == 4);
 }
@@ -111,7 +111,7 @@ TEST_CASE("mmap: PROT_READ implies PROT_EXEC where the personality says so") {
   machine.map_anon(0x10000000, 1, kRead);
   machine.map_anon(0x10010000, 1, kWrite);
   CHECK(machine.maps() == Maps{"10000-10001 r-xp", "10010-10011 -w-p"});
-  REQUIRE(machine.mm().mprotect(VirtAddr(0x10010000), bytes_of(1), kRw));
+  REQUIRE(machine.mm().mprotect(VirtAddr(0x10010000), bytes_of(1), kRw, machine.task));
   CHECK(machine.maps() == Maps{"10000-10001 r-xp", "10010-10011 rwxp"});
 }
 
@@ -196,10 +196,10 @@ TEST_CASE("munmap: an unaligned address, no length and a range beyond user space
 TEST_CASE("mprotect: splits, and merges again when the rights are equal again") {
   Machine machine;
   const VirtAddr at = machine.map_anon(0x10000000, 6);
-  REQUIRE(machine.mm().mprotect(at + bytes_of(2), bytes_of(2), kRead));
+  REQUIRE(machine.mm().mprotect(at + bytes_of(2), bytes_of(2), kRead, machine.task));
   CHECK(machine.maps() == Maps{"10000-10002 rw-p", "10002-10004 r--p", "10004-10006 rw-p"});
   CHECK(machine.touch(at + bytes_of(2), mmu::Access::kWrite).refused == FaultResult::kAccErr);
-  REQUIRE(machine.mm().mprotect(at + bytes_of(2), bytes_of(2), kRw));
+  REQUIRE(machine.mm().mprotect(at + bytes_of(2), bytes_of(2), kRw, machine.task));
   CHECK(machine.maps() == Maps{"10000-10006 rw-p"});
 }
 
@@ -207,10 +207,10 @@ TEST_CASE("mprotect: a write right that is taken away is taken from the TLB too"
   Machine machine;
   const VirtAddr at = machine.map_anon(0x10000000, 1);
   machine.writes(at, 1);
-  REQUIRE(machine.mm().mprotect(at, bytes_of(1), kRead));
+  REQUIRE(machine.mm().mprotect(at, bytes_of(1), kRead, machine.task));
   CHECK(machine.stale_translations().empty());
   CHECK_FALSE(machine.pte(at).writable());
-  REQUIRE(machine.mm().mprotect(at, bytes_of(1), 0));
+  REQUIRE(machine.mm().mprotect(at, bytes_of(1), 0, machine.task));
   CHECK(machine.pte(at).protnone());
   CHECK(machine.touch(at, mmu::Access::kRead).refused == FaultResult::kAccErr);
   CHECK(machine.problems().empty());
@@ -221,21 +221,21 @@ TEST_CASE("mprotect: errors, and what was changed before them") {
   const VirtAddr at = machine.map_anon(0x10000000, 2);
   machine.map_anon(0x10004000, 2);
   AddressSpace& mm = machine.mm();
-  CHECK(error(mm.mprotect(at + 1, bytes_of(1), kRead)) == Errno::kEINVAL);
-  CHECK(error(mm.mprotect(at, 0, 0xff)) == Errno{});
-  CHECK(error(mm.mprotect(at, bytes_of(1), 0x10)) == Errno::kEINVAL);
-  CHECK(error(mm.mprotect(at, bytes_of(1), kRead | Prot::kGrowsDown | Prot::kGrowsUp)) == Errno::kEINVAL);
-  CHECK(error(mm.mprotect(at, bytes_of(1), kRead | Prot::kGrowsDown)) == Errno::kEINVAL);
-  CHECK(error(mm.mprotect(VirtAddr(0x10002000), bytes_of(1), kRead)) == Errno::kENOMEM);
-  CHECK(error(mm.mprotect(VirtAddr(0xFFFFF000), bytes_of(1), 0x10)) == Errno::kENOMEM);
-  CHECK(error(mm.mprotect(at, bytes_of(5), kRead)) == Errno::kENOMEM);
+  CHECK(error(mm.mprotect(at + 1, bytes_of(1), kRead, machine.task)) == Errno::kEINVAL);
+  CHECK(error(mm.mprotect(at, 0, 0xff, machine.task)) == Errno{});
+  CHECK(error(mm.mprotect(at, bytes_of(1), 0x10, machine.task)) == Errno::kEINVAL);
+  CHECK(error(mm.mprotect(at, bytes_of(1), kRead | Prot::kGrowsDown | Prot::kGrowsUp, machine.task)) == Errno::kEINVAL);
+  CHECK(error(mm.mprotect(at, bytes_of(1), kRead | Prot::kGrowsDown, machine.task)) == Errno::kEINVAL);
+  CHECK(error(mm.mprotect(VirtAddr(0x10002000), bytes_of(1), kRead, machine.task)) == Errno::kENOMEM);
+  CHECK(error(mm.mprotect(VirtAddr(0xFFFFF000), bytes_of(1), 0x10, machine.task)) == Errno::kENOMEM);
+  CHECK(error(mm.mprotect(at, bytes_of(5), kRead, machine.task)) == Errno::kENOMEM);
   CHECK(machine.maps() == Maps{"10000-10002 r--p", "10004-10006 rw-p"});
 }
 
 TEST_CASE("mprotect: PROT_GROWSDOWN starts at the stack's lowest page") {
   Machine machine;
   REQUIRE(machine.mm().map_stack(VirtAddr(0x20000000), bytes_of(4), VmFlag::kRead | VmFlag::kWrite));
-  REQUIRE(machine.mm().mprotect(VirtAddr(0x1FFFF000), bytes_of(1), kRw | kExec | Prot::kGrowsDown));
+  REQUIRE(machine.mm().mprotect(VirtAddr(0x1FFFF000), bytes_of(1), kRw | kExec | Prot::kGrowsDown, machine.task));
   CHECK(machine.maps() == Maps{"1fffc-20000 rwxp"});
 }
 

@@ -32,7 +32,7 @@ struct Busy {
     machine.writes(shmem, 2);
     none = machine.map_anon(0x10050000, 2);
     machine.writes(none, 2);
-    REQUIRE(machine.mm().mprotect(none, bytes_of(2), 0));
+    REQUIRE(machine.mm().mprotect(none, bytes_of(2), 0, machine.task));
     REQUIRE(verify(machine.memory()).empty());
   }
   ~Busy() {
@@ -251,7 +251,7 @@ TEST_CASE("verify 4: entries that allow what their areas forbid are noticed") {
     CHECK(has(busy.complaint(4), "outside every area"));
   }
   SECTION("a private area that could write to its file") {
-    REQUIRE(busy.machine.mm().mprotect(busy.text, bytes_of(8), kRw));
+    REQUIRE(busy.machine.mm().mprotect(busy.text, bytes_of(8), kRw, busy.machine.task));
     busy.entry(busy.text) = busy.entry(busy.text).with(Pte::kWritable);
     CHECK(has(busy.complaint(4), "private"));
   }

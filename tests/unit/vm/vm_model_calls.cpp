@@ -95,7 +95,7 @@ void ModelDriver::do_mprotect() {
       page->second.prot = prot;
     }
   }
-  expect(machine_.mm().mprotect(at(first), bytes_of(length), prot), error, "mprotect");
+  expect(machine_.mm().mprotect(at(first), bytes_of(length), prot, machine_.task), error, "mprotect");
 }
 
 void ModelDriver::do_mremap() {
