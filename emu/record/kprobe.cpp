@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 
 namespace fl::emu {
@@ -22,7 +23,12 @@ constexpr const char* kGroup = "faultline";
 HostResult<std::unique_ptr<KprobeProbe>> KprobeProbe::create(const Tracefs& tracefs) {
   const std::string event = fmt::format("gup_{}", ::getpid());
   std::unique_ptr<KprobeProbe> probe(new KprobeProbe(tracefs, fmt::format("{}/{}", kGroup, event)));
-  if (const int error = tracefs.change_probes(fmt::format("p:{} handle_mm_fault {}", probe->name_, kArguments))) {
+  const std::string line = fmt::format("p:{} handle_mm_fault {}", probe->name_, kArguments);
+  int error = tracefs.change_probes(line);
+  if (error == EEXIST && tracefs.change_probes("-:" + probe->name_) == 0) {
+    error = tracefs.change_probes(line);  // a recorder that was killed left it, and had our number
+  }
+  if (error != 0) {
     probe->name_.clear();
     return host_error("cannot make a kprobe on handle_mm_fault: {}", std::strerror(error));
   }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 
@@ -72,12 +73,33 @@ HostStatus describe_program(const std::string& path, NativeRecord& record) {
   return {};
 }
 
+// Signals that would end us wait until launch() looks at them, or until a session's traces in the kernel (a kprobe)
+// are gone.
+class SignalsWait {
+ public:
+  SignalsWait() {
+    sigset_t mask;
+    sigemptyset(&mask);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+      sigaddset(&mask, signal);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &mask, &before_);
+  }
+  SignalsWait(const SignalsWait&) = delete;
+  SignalsWait& operator=(const SignalsWait&) = delete;
+  ~SignalsWait() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
 class Recorder {
  public:
   explicit Recorder(const RecordRequest& request)
       : request_(request), launch_{request.command, request.environment, request.cwd, request.stdin_path} {}
 
   HostResult<NativeRecord> record() {
+    const SignalsWait wait;
     // Whether recording is allowed is said before the program runs for the first time.
     if (auto session = PerfSession::open(request_.perf); !session) {
       return tl::unexpected(session.error());

@@ -133,6 +133,35 @@ TEST_CASE("options: help names every option and version gives the given text") {
   CHECK(parse_run({"run", "./p", "--help"}).command == Strings{"./p", "--help"});
 }
 
+TEST_CASE("options: record has its own options and its own status for what cannot be used") {
+  const auto command = parse({"record", "--runs", "7", "--env", "A=1", "--clear-env", "--trace=t.csv", "--stats",
+                              "s.json", "--output", "r.json", "--stdin", "in", "--", "./p", "--runs"});
+  REQUIRE(command.has_value());
+  const auto& options = std::get<RecordOptions>(*command);
+  CHECK(options.runs == 7);
+  CHECK(options.environment.set == Strings{"A=1"});
+  CHECK(options.environment.clear);
+  CHECK(options.trace_path == "t.csv");
+  CHECK(options.stats_path == "s.json");
+  CHECK(options.output_path == "r.json");
+  CHECK(options.stdin_path == "in");
+  CHECK(options.command == Strings{"./p", "--runs"});
+  CHECK(std::get<RecordOptions>(*parse({"record", "./p"})).runs == 5);
+  for (const Strings& bad : {Strings{"record"},
+                             {"record", "--runs", "0", "p"},
+                             {"record", "--runs", "x", "p"},
+                             {"record", "--runs", "1001", "p"},
+                             {"record", "--env", "A", "p"},
+                             {"record", "--ram", "4G", "p"},
+                             {"record", ""}}) {
+    const auto refused = parse(bad);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().status == kExitUsage);
+  }
+  CHECK(parse({"run"}).error().status == kExitHostError);
+  CHECK(std::get<Information>(parse({"record", "--help"}).value()).text.find("Exit status: 0") != std::string::npos);
+}
+
 TEST_CASE("options: a dump request is a list of maps, pagetable and walk") {
   using Kind = DumpRequest::Kind;
   CHECK(parse_dump_spec("maps,pagetable:7,walk:0x8049123").value() ==
