@@ -2,7 +2,8 @@
 # check_layers.sh ROOT: fails if a source file includes what its layer must not know, one line for each breach.
 #
 #   mmu -> vm -> loaders -> guest -> emu      a folder includes itself and what stands to its left
-#   tests/unit/<layer>                        as that layer; tests/fuzz as guest; tests/program only tests/
+#   emu/record                                of emu only itself and emu/base: it is built without the rest
+#   tests/unit/<layer>                        as that layer; tests/fuzz as guest; tests/program only tests/ and emu/record
 #   Unicorn                                   only emu/cpu and emu/bench
 #   C++ files                                 write an include of ours from the repository root, never relative
 #
@@ -55,6 +56,9 @@ done
 
     if (target ~ /^unicorn(\/|\.h$)/ && file !~ /^emu\/(cpu|bench)\//) { breach("includes Unicorn; only emu/cpu and emu/bench may"); next }
     if (target ~ /(^|\/)\.\.?\//) { breach("relative include " target "; write it from the repository root"); next }
+
+    if (file ~ /^emu\/record\// && target ~ /^emu\// && target !~ /^emu\/(record|base)\//) { breach("emu/record must not include " target); next }
+    if (file ~ /^tests\/program\// && target ~ /^emu\/record\//) next
 
     top = target; slash = sub(/\/.*/, "", top)
     if (slash && top in rank) {

@@ -25,7 +25,8 @@ clean_tree() {
   put emu/cpu/cpu.cpp '#include <unicorn/unicorn.h>' '#include "guest/kernel.hpp"'
   put emu/bench/floor.cpp '#include <unicorn/unicorn.h>'
   put tests/unit/vm/space_test.cpp '#include "vm/space.hpp"' '#include "tests/unit/vm/fixture.hpp"'
-  put tests/program/run_test.cpp '#include "tests/program/runner.hpp"'
+  put tests/program/run_test.cpp '#include "tests/program/runner.hpp"' '#include "emu/record/record_file.hpp"'
+  put emu/record/launcher.cpp '#include "emu/base/host_error.hpp"' '#include "vm/fault/fault_record.hpp"'
   put tests/guest_programs/hello.c '#include "common.h"' '#include <stdio.h>'
 }
 
@@ -66,6 +67,7 @@ breach check_layers.sh "Unicorn in guest" guest/a.cpp '#include <unicorn/unicorn
 breach check_layers.sh "Unicorn in emu outside cpu" emu/machine.cpp '#include "unicorn/unicorn.h"'
 breach check_layers.sh "a unit test of vm that includes guest" tests/unit/vm/a_test.cpp '#include "guest/task.hpp"'
 breach check_layers.sh "a program test that includes a layer" tests/program/a_test.cpp '#include "mmu/ram.hpp"'
+breach check_layers.sh "a recorder that includes the processor" emu/record/a.cpp '#include "emu/cpu/decode.hpp"'
 breach check_layers.sh "a layer that includes tests" vm/a.cpp '#include "tests/unit/vm/fixture.hpp"'
 
 mapfile -t filler < <(seq 1 500 | sed 's|^|// |')
