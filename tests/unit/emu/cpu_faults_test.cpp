@@ -100,6 +100,22 @@ TEST_CASE("cpu: a read-modify-write of an absent page is one write fault") {
   CHECK(m.faults[0].error_code == kUserWrite);
 }
 
+TEST_CASE("cpu: a processor like TCG reads an absent operand before it asks to write it") {
+  emu::CpuConfig config;
+  config.model.modify = emu::ModifyAccess::kReadThenWrite;
+  CpuMachine m(config);
+  m.regs.ebx = kData.value() + 0xffe;
+  m.code(kCode, Bytes{0x01, 0x0b} + kInt80);  // add [ebx], ecx, across two pages
+  CHECK(m.run_filling().kind == Trap::Kind::kSystemCall);
+  REQUIRE(m.faults.size() == 4);
+  CHECK(m.faults[0].addr == kData + 0xffe);
+  CHECK(m.faults[0].access == Access::kRead);
+  CHECK(m.faults[1].addr == kData + 0x1000);
+  CHECK(m.faults[1].access == Access::kRead);
+  CHECK(m.faults[2].access == Access::kWrite);
+  CHECK(m.faults[3].access == Access::kWrite);
+}
+
 TEST_CASE("cpu: loads, compares and stores keep their own kind") {
   struct Form {
     Bytes bytes;
