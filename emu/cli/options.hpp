@@ -8,8 +8,8 @@
 #include <variant>
 
 #include "emu/base/host_error.hpp"
-#include "emu/cli/record_options.hpp"
 #include "emu/cli/compare_options.hpp"
+#include "emu/cli/record_options.hpp"
 #include "emu/cli/run_options.hpp"
 
 namespace fl::emu {
