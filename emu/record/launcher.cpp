@@ -62,6 +62,7 @@ __attribute__((no_sanitize("address"))) int child_main(void* argument) {
 
 std::vector<char*> pointers(std::vector<std::string>& strings) {
   std::vector<char*> result;
+  result.reserve(strings.size() + 1);
   for (std::string& text : strings) {
     result.push_back(text.data());
   }
@@ -102,10 +103,8 @@ HostResult<LaunchResult> launch(const LaunchSpec& spec, PerfSession* session, co
                    in.get(),    (*out)[1].get(), (*err)[1].get()};
   Supervisor supervisor(session, sink);
   // Touched by its construction, so that the child takes no faults for it.
-  constexpr size_t kStackBytes = 64u << 10, kAlignment = 64;
-  std::vector<char> stack(kStackBytes, 1);
-  const auto top = (reinterpret_cast<uintptr_t>(stack.data()) + kStackBytes) & ~uintptr_t{kAlignment - 1};
-  const pid_t pid = ::clone(child_main, reinterpret_cast<void*>(top), CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
+  std::vector<char> stack(64u << 10, 1);
+  const pid_t pid = ::clone(child_main, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
   if (pid < 0) {
     return host_error("cannot start the program: clone: {}", std::strerror(errno));
   }

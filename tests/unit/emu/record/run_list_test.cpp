@@ -189,7 +189,8 @@ TEST_CASE("run list: two tasks may interleave in another way and still be the sa
   one.tasks = two.tasks = {fork_event(1, kRoot, 200, 200)};
   one.samples = {user_fault(10, 0x1000, 1), user_fault(11, 0x2000, 1, 200), user_fault(12, 0x3000, 1)};
   two.samples = {user_fault(10, 0x2000, 1, 200), user_fault(11, 0x1000, 1), user_fault(12, 0x3000, 1)};
-  CHECK(same_faults(make(std::move(one), {.minflt = 3}), make(std::move(two), {.minflt = 3})));
+  const RunList first = make(std::move(one), {.minflt = 3}), second = make(std::move(two), {.minflt = 3});
+  CHECK(same_faults(first, second));
 }
 
 }  // namespace fl::emu
