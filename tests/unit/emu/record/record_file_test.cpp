@@ -1,8 +1,10 @@
 // The record file: what is written is read back, and nothing that is damaged is believed or brings us down.
 #include "emu/record/record_file.hpp"
 
+#include <unistd.h>
+
 #include <catch2/catch_test_macros.hpp>
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -171,18 +173,25 @@ TEST_CASE("record file: a file that is none is refused") {
 }
 
 TEST_CASE("record file: half a million faults take less than two seconds each way") {
+  // Of processor time: others may use the machine, too. AddressSanitizer takes several times as much.
+#if defined(__SANITIZE_ADDRESS__)
+  constexpr double kMostSeconds = 20;
+#else
+  constexpr double kMostSeconds = 2;
+#endif
   const NativeRecord record = example(500'000);
-  const std::filesystem::path path = std::filesystem::temp_directory_path() / "faultline_record_test.json";
-  const auto began = std::chrono::steady_clock::now();
+  const std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("faultline_record_test_" + std::to_string(::getpid()));
+  const std::clock_t began = std::clock();
   REQUIRE(write_record(path.string(), record));
-  const auto written = std::chrono::steady_clock::now();
+  const std::clock_t written = std::clock();
   const auto back = read_record(path.string());
-  const auto read = std::chrono::steady_clock::now();
+  const std::clock_t read = std::clock();
   std::filesystem::remove(path);
   REQUIRE(back.has_value());
   CHECK(back->faults.size() == record.faults.size());
-  CHECK(written - began < std::chrono::seconds(2));
-  CHECK(read - written < std::chrono::seconds(2));
+  CHECK(static_cast<double>(written - began) / CLOCKS_PER_SEC < kMostSeconds);
+  CHECK(static_cast<double>(read - written) / CLOCKS_PER_SEC < kMostSeconds);
 }
 
 }  // namespace fl::emu
