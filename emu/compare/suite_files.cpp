@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 
@@ -77,6 +78,9 @@ HostResult<std::unique_ptr<SuiteFiles>> SuiteFiles::open(const std::string& path
         "cannot use the suite's folder: {}: it is not a folder that only you can write to: give --scratch", path);
   }
   const int lock = ::open((path + "/.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    fmt::print(stderr, "faultline: waiting: another suite is running in {}\n", path);
+  }
   if (lock < 0 || flock(lock, LOCK_EX) != 0) {
     return host_error("cannot lock the suite's folder: {}: {}", path, std::strerror(errno));
   }
