@@ -53,7 +53,7 @@ while IFS="$tab" read -r record command; do
   bb mkdir -p "/records/${record%/*}"
   cd "$scratch" || stop "no $scratch"
   # shellcheck disable=SC2086
-  if ! /sbin/record --runs 5 --clear-env --env A=1 --renew "$scratch/data=/pristine-data" \
+  if ! bb timeout -s KILL 120 /sbin/record --runs 5 --clear-env --env A=1 --renew "$scratch/data=/pristine-data" \
     --output "/records/$record" -- $command </dev/null >/log 2>&1; then
     failures=$((failures + 1))
     echo "@bad $record: $(bb tail -n 1 /log)"
