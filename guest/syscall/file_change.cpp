@@ -18,11 +18,12 @@ struct Named {
   std::string path;
   At at;
 };
-Result<Named> named(Task& task, int32_t dirfd, VirtAddr from) {
-  FL_TRY_ASSIGN(std::string path, user_path(task, from));
-  FL_TRY_ASSIGN(At at, at_directory(task, dirfd, path));
-  return Named{std::move(path), std::move(at)};
+Result<Named> at_name(Task& task, int32_t dirfd, Result<std::string> path) {
+  FL_TRY_ASSIGN(std::string text, std::move(path));
+  FL_TRY_ASSIGN(At at, at_directory(task, dirfd, text));
+  return Named{std::move(text), std::move(at)};
 }
+Result<Named> named(Task& task, int32_t dirfd, VirtAddr from) { return at_name(task, dirfd, user_path(task, from)); }
 
 Result<uint32_t> mkdir_at(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr name, uint32_t mode) {
   constexpr uint32_t kModes = 01777;
@@ -35,33 +36,45 @@ Result<uint32_t> remove_at(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr n
   return zero_or(kernel.vfs().remove(where.at, where.path, kind));
 }
 
+// Two paths, as the kernel's compiler reads them: the second argument first. Errors are told in their own order.
+struct TwoPaths {
+  Result<std::string> first, second;
+};
+TwoPaths user_paths(Task& task, VirtAddr first, VirtAddr second) {
+  Result<std::string> second_text = user_path(task, second);
+  return {user_path(task, first), std::move(second_text)};
+}
+
 Result<uint32_t> rename_at(Kernel& kernel, Task& task, int32_t from_fd, VirtAddr from, int32_t to_fd, VirtAddr to,
                            uint32_t flags) {
+  TwoPaths paths = user_paths(task, from, to);
   if ((flags & ~(kRenameNoReplace | kRenameExchange)) != 0 || flags == (kRenameNoReplace | kRenameExchange)) {
     return fail(Errno::kEINVAL);
   }
-  FL_TRY_ASSIGN(const Named source, named(task, from_fd, from));
-  FL_TRY_ASSIGN(const Named target, named(task, to_fd, to));
+  FL_TRY_ASSIGN(const Named source, at_name(task, from_fd, std::move(paths.first)));
+  FL_TRY_ASSIGN(const Named target, at_name(task, to_fd, std::move(paths.second)));
   return zero_or(kernel.vfs().rename(source.at, source.path, target.at, target.path, flags));
 }
 
 Result<uint32_t> link_at(Kernel& kernel, Task& task, int32_t from_fd, VirtAddr from, int32_t to_fd, VirtAddr to,
                          uint32_t flags) {
+  TwoPaths paths = user_paths(task, from, to);
   if ((flags & ~uint32_t{AtFlag::kSymlinkFollow | AtFlag::kEmptyPath}) != 0) {
     return fail(Errno::kEINVAL);
   }
-  FL_TRY_ASSIGN(const Named source, named(task, from_fd, from));
-  FL_TRY_ASSIGN(const Named target, named(task, to_fd, to));
+  FL_TRY_ASSIGN(const Named source, at_name(task, from_fd, std::move(paths.first)));
+  FL_TRY_ASSIGN(const Named target, at_name(task, to_fd, std::move(paths.second)));
   return zero_or(kernel.vfs().link(source.at, source.path, target.at, target.path,
                                    follow_unless((flags & AtFlag::kSymlinkFollow) == 0)));
 }
 
 Result<uint32_t> symlink_at(Kernel& kernel, Task& task, VirtAddr target, int32_t dirfd, VirtAddr name) {
-  FL_TRY_ASSIGN(const std::string text, user_path(task, target));
+  TwoPaths paths = user_paths(task, target, name);
+  FL_TRY_ASSIGN(const std::string text, std::move(paths.first));
   if (text.empty()) {
     return fail(Errno::kENOENT);
   }
-  FL_TRY_ASSIGN(const Named where, named(task, dirfd, name));
+  FL_TRY_ASSIGN(const Named where, at_name(task, dirfd, std::move(paths.second)));
   return zero_or(kernel.vfs().symlink(where.at, where.path, text));
 }
 

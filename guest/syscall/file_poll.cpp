@@ -174,14 +174,15 @@ struct FdSets {
 // A time argument: none is for ever.
 using Timeout = std::optional<uint64_t>;
 
-// Linux gives what is left of the time back where the time stood. Linux: poll_select_finish.
+// Linux gives what is left of the time back where the time stood, except of a time of 0; that it cannot be stored is no
+// error. Linux: poll_select_finish.
 template <typename Time>
-Status put_time_left(Kernel& kernel, Task& task, VirtAddr to, Timeout deadline) {
-  if (!deadline) {
-    return {};
+void put_time_left(Kernel& kernel, Task& task, VirtAddr to, Timeout asked, Timeout deadline) {
+  if (!deadline || asked == 0) {
+    return;
   }
   const uint64_t now = kernel.time().now_ns();
-  return task.user().put(to, Time::from_ns(*deadline > now ? *deadline - now : 0));
+  static_cast<void>(task.user().put(to, Time::from_ns(*deadline > now ? *deadline - now : 0)));
 }
 
 Result<uint32_t> select_call(Kernel& kernel, Task& task, const SyscallArgs& args, Timeout timeout_ns) {
@@ -266,7 +267,12 @@ template <typename Timespec>
 Result<uint32_t> ppoll(Kernel& kernel, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(const auto timeout, timeout_argument<Timespec>(task, args.ptr(2)));
   FL_TRY(install_mask(task, args.ptr(3), args[4]));
-  return poll_call(kernel, task, args.ptr(0), args[1], timeout);
+  const Timeout deadline = deadline_of(kernel, task, timeout);
+  const auto ready = poll_call(kernel, task, args.ptr(0), args[1], timeout);
+  if (ready) {
+    put_time_left<Timespec>(kernel, task, args.ptr(2), timeout, deadline);
+  }
+  return ready;
 }
 
 // n, in, out, ex, timeout, pointer to {mask, size}.
@@ -284,7 +290,7 @@ Result<uint32_t> pselect6(Kernel& kernel, Task& task, const SyscallArgs& args) {
   const Timeout deadline = deadline_of(kernel, task, timeout);
   const auto ready = select_call(kernel, task, args, timeout);
   if (ready) {
-    FL_TRY(put_time_left<Timespec>(kernel, task, args.ptr(4), deadline));
+    put_time_left<Timespec>(kernel, task, args.ptr(4), timeout, deadline);
   }
   return ready;
 }
@@ -307,7 +313,7 @@ Result<uint32_t> sys_newselect(Kernel& kernel, Task& task, const SyscallArgs& ar
   const Timeout deadline = deadline_of(kernel, task, timeout);
   const auto ready = select_call(kernel, task, args, timeout);
   if (ready) {
-    FL_TRY(put_time_left<Timeval32>(kernel, task, args.ptr(4), deadline));
+    put_time_left<Timeval32>(kernel, task, args.ptr(4), timeout, deadline);
   }
   return ready;
 }

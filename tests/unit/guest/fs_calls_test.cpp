@@ -88,6 +88,28 @@ TEST_CASE("fs calls: paths are read before anything else is looked at") {
   CHECK(machine.call(Nr::kOpen, {pages, 0}) == FsKernel::error(Errno::kENAMETOOLONG));
 }
 
+TEST_CASE("fs calls: of two paths both are read before the flags are looked at, the second first") {
+  FsKernel machine;
+  const uint32_t pages = machine.fresh(4);
+  machine.new_faults();
+  CHECK(machine.call(Nr::kRenameat2, {0, pages, 0, pages + 2 * 4096, 99}) == FsKernel::error(Errno::kEINVAL));
+  CHECK(machine.new_faults() == 2);
+  // The first path's error is told although the second was read before it.
+  CHECK(machine.call(Nr::kRenameat2, {77, machine.string("x"), 0, kBadPointer, 0}) == FsKernel::error(Errno::kEBADF));
+}
+
+TEST_CASE("fs calls: select leaves a time of 0 alone, and forgives a time that cannot be stored") {
+  FsKernel machine;
+  const uint32_t time = machine.fresh(1);
+  machine.new_faults();
+  CHECK(machine.call(Nr::kNewselect, {0, 0, 0, 0, time}) == 0);
+  CHECK(machine.new_faults() == 1);  // read; not written
+  const std::array<uint32_t, 2> microsecond = {0, 1};
+  REQUIRE(machine.task->user().put(VirtAddr(time), microsecond));
+  REQUIRE(machine.task->mm->mprotect(VirtAddr(time), kPageSize, vm::Prot::kRead, machine.task->faults));
+  CHECK(machine.call(Nr::kNewselect, {0, 0, 0, 0, time}) == 0);
+}
+
 TEST_CASE("fs calls: the stat structures hold what the host says") {
   FsKernel machine;
   struct stat host {};
