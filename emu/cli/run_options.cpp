@@ -53,8 +53,9 @@ void RunParser::declare(CLI::App& run) {
       ->option_text("PROFILE");
   run.add_option("--cpu", raw_.cpu,
                  "The processor that the program sees: default (the same\n"
-                 "everywhere) or host, less what Unicorn does not have")
-      ->option_text("NAME");
+                 "everywhere), host, or that of a recording; less what Unicorn\n"
+                 "does not have")
+      ->option_text("CPU");
   options_.environment.declare(run);
   run.add_option("--root", options_.machine.root, "The directory that is / to the program (default /)")
       ->option_text("DIR");

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "emu/record/record_file.hpp"
+
 namespace fl::emu {
 namespace {
 
@@ -128,7 +130,13 @@ HostResult<CpuModel> find_cpu(const std::string& name_or_file) {
     model.name = "host";
     return model;
   }
-  return host_error("cannot imitate the processor: {}: give default or host", name_or_file);
+  auto record = read_record(name_or_file);
+  if (!record) {
+    return host_error(
+        "cannot imitate the processor: {}: give default, host or a file that `faultline record` wrote: {}",
+        name_or_file, record.error().message);
+  }
+  return cpu_model_of(record->cpu);
 }
 
 }  // namespace fl::emu

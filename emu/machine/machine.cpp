@@ -36,6 +36,10 @@ guest::Credentials host_credentials() {
   cred.euid = cred.fsuid = geteuid();
   cred.gid = cred.sgid = getgid();
   cred.egid = cred.fsgid = getegid();
+  std::vector<gid_t> groups(static_cast<size_t>(std::max(getgroups(0, nullptr), 0)));
+  if (getgroups(static_cast<int>(groups.size()), groups.data()) >= 0) {
+    cred.groups.assign(groups.begin(), groups.end());
+  }
   return cred;
 }
 

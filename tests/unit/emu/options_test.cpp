@@ -98,6 +98,7 @@ TEST_CASE("options: what cannot be used is refused with the value and what to do
   CHECK(error_of({"run", "--ram", "4K", "./p"}).find("4K: give 1M to 4G") != std::string::npos);
   CHECK(error_of({"run", "--ram=8G", "./p"}).find("8G") != std::string::npos);
   CHECK(error_of({"run", "--kernel", "2.4", "./p"}).find("2.4: give 6.1-i386 or 6.18-compat") != std::string::npos);
+  CHECK(error_of({"run", "--cpu", "/no/record", "./p"}).find("/no/record: give default, host or") != std::string::npos);
   CHECK(error_of({"run", "--env", "A", "./p"}).find("give NAME=VALUE") != std::string::npos);
   CHECK(error_of({"run", "--env", "=A", "./p"}).find("give NAME=VALUE") != std::string::npos);
   CHECK(error_of({"run", "--verify", "3", "./p"}).find("give 0, 1 or 2") != std::string::npos);
