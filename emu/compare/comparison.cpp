@@ -46,11 +46,13 @@ std::vector<MappingCount> count_mappings(const Comparison& comparison) {
     sum.ours += count.ours;
   }
   std::vector<std::pair<uint32_t, MappingCount>> sorted;
+  sorted.reserve(counts.size());
   for (auto& [label, entry] : counts) {
     sorted.push_back({entry.first, {label, entry.second}});
   }
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<MappingCount> result;
+  result.reserve(sorted.size());
   for (auto& [at, count] : sorted) {
     result.push_back(std::move(count));
   }
