@@ -21,8 +21,8 @@ int fail(const fl::emu::HostError& error) {
 
 fl::emu::HostResult<int> execute(fl::emu::Command command, const std::vector<std::string>& environment) {
   using namespace fl::emu;
-  if (auto* const compare = std::get_if<CompareOptions>(&command)) {
-    return compare_command(std::move(*compare), environment);
+  if (const auto* const compare = std::get_if<CompareOptions>(&command)) {
+    return compare_command(*compare, environment);
   }
   if (const auto* const record = std::get_if<RecordOptions>(&command)) {
     return record_command(*record, environment);

@@ -163,7 +163,7 @@ HostResult<int> compare_suite(const CompareOptions& options) {
 
 }  // namespace
 
-HostResult<int> compare_command(CompareOptions options, std::span<const std::string> host_environment) {
+HostResult<int> compare_command(const CompareOptions& options, std::span<const std::string> host_environment) {
   auto status = set_up_logging("");
   auto result = !status                      ? HostResult<int>(tl::unexpected<HostError>(status.error()))
                 : options.suite.path.empty() ? compare_one(options, host_environment)
