@@ -6,8 +6,10 @@
 namespace fl::emu {
 
 enum class ModifyAccess : uint8_t {
-  kWrite,          // once, to write: a real processor
-  kReadThenWrite,  // QEMU's TCG, and so the references that were recorded under it
+  kWrite,  // once, to write: a real processor
+  // QEMU's TCG, and so the references that were recorded under it. Its other habits are the engine's too: pusha stores
+  // from the lowest address upwards, rep cmps reads its second operand first.
+  kReadThenWrite,
 };
 
 }  // namespace fl::emu

@@ -132,16 +132,17 @@ std::optional<ExactFault> exact_fault(const Instruction& instruction, const gues
     return ExactFault{chosen->addr, access,
                       chosen->on_stack ? ExactFault::Limit::kViolatedOnStack : ExactFault::Limit::kViolated};
   }
-  if (chosen->element != 0) {
+  const bool like_tcg = modify == ModifyAccess::kReadThenWrite;
+  if (chosen->element != 0 && !like_tcg) {
     return first_failing_push(*chosen, may_access);
   }
-  if (instruction.repeated_compare && access == mmu::Access::kRead) {
+  if (instruction.repeated_compare && !like_tcg && access == mmu::Access::kRead) {
     // Measured: cmps reads es:[edi] first, as the engine does, but rep cmps reads [esi] first.
     if (const auto source = first_miss(spans[0].addr, spans[0].size, access, may_access)) {
       return source;
     }
   }
-  const bool modifies = chosen->use == OperandUse::kReadWrite && modify == ModifyAccess::kWrite;
+  const bool modifies = chosen->use == OperandUse::kReadWrite && !like_tcg;
   const mmu::Access reported = modifies ? mmu::Access::kWrite : access;
   const VirtAddr first_page = chosen->addr.page();
   if (missed.page() == first_page) {
