@@ -1,6 +1,7 @@
 /* C3: images by hand. BSS_TAIL: the last file page ends in bss, cleared by exec (one kernel write fault); BSS_PAGES:
  * whole pages of bss behind it, anonymous; neither: data that fills its page,
- * or no data at all. */
+ * or no data at all. The .file line keeps the name of a temporary file out of the program, which must be the recorded one. */
+	.file "bss_layout.S"
 	.globl _start
 	.text
 _start:
