@@ -1,5 +1,5 @@
 #!/bin/bash
-# reference.sh BUILD [--suite FILE] [--out DIR] [--filter TEXT]: records what a real i386 Linux does.
+# reference.sh BUILD [--suite FILE] [--out DIR] [--filter TEXT] [--accel tcg|kvm]: records what a real i386 Linux does.
 #
 # Boots Debian's linux-image-686 (no PAE, 3G/1G) in qemu-system-i386 with the guest programs and the 32-bit recorder that
 # are below BUILD, runs every line of the suite, and puts the records below DIR (tests/records/6.1-i386). No network
@@ -9,7 +9,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null
 . "$here/../../dev"
 
-build=${1:?usage: reference.sh BUILD [--suite FILE] [--out DIR] [--filter TEXT]}
+build=${1:?usage: reference.sh BUILD [--suite FILE] [--out DIR] [--filter TEXT] [--accel tcg|kvm]}
 shift
 suite=tests/exactness.tsv out=tests/records/6.1-i386 filter="" accel=tcg
 while [ $# -gt 0 ]; do
