@@ -1,6 +1,8 @@
 // One entry after the other: copy, reference, run, compare.
 #include "emu/compare/suite_run.hpp"
 
+#include <sys/utsname.h>
+
 #include <array>
 #include <filesystem>
 #include <span>
@@ -29,6 +31,21 @@ std::string replace_placeholders(std::string text, std::span<const Placeholder> 
     }
   }
   return text;
+}
+
+// "6.18" of "6.18.44-amd64".
+std::string_view series(std::string_view release) {
+  const size_t dot = release.find('.');
+  return release.substr(0, release.find_first_not_of("0123456789", dot == std::string_view::npos ? dot : dot + 1));
+}
+
+// The release of the host's kernel, if the profile that would be compared with it imitates another series.
+std::string unlike_any_profile() {
+  utsname name{};
+  uname(&name);
+  NativeRecord host;
+  host.kernel.machine = name.machine;
+  return series(name.release) == series(fitting_profile(host).release) ? "" : name.release;
 }
 
 class SuiteRunner {
@@ -79,6 +96,9 @@ class SuiteRunner {
     }
     if (entry.needs_ext4 && request_.against.empty() && !files_.is_ext4()) {
       return skip("it needs ext4 at {}", files_.path().string());
+    }
+    if (request_.against.empty() && request_.profile == nullptr && !unlike_any_profile().empty()) {
+      return skip("no profile imitates Linux {}: give --kernel to compare anyway", unlike_any_profile());
     }
     const auto path = files_.add_program(program, entry.flavour, entry.program);
     if (!path) {
