@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "emu/base/output_file.hpp"
+#include "emu/base/printable.hpp"
 #include "emu/cpu/program_code.hpp"
 #include "emu/record/record_file.hpp"
 #include "emu/record/record_program.hpp"
@@ -99,15 +100,6 @@ std::array<uint64_t, vm::kFaultModes> count_modes(const NativeRecord& record) {
   }
   counts[static_cast<size_t>(vm::FaultMode::kGup)] = record.gup_faults;
   return counts;
-}
-
-// Names come from programs and may be any bytes.
-std::string printable(const std::string& name) {
-  std::string text;
-  for (const char c : name) {
-    text += static_cast<uint8_t>(c) < 0x20 || c == 0x7f ? '?' : c;
-  }
-  return text;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "emu/base/printable.hpp"
 #include "emu/report/statistics.hpp"
 #include "mmu/base/addr.hpp"
 
@@ -14,15 +15,6 @@ constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
 std::string mebibytes(uint64_t frames) {
   return fmt::format("{:.1f} MiB", static_cast<double>(frames * kPageSize) / (1 << 20));
-}
-
-// Names come from files and may be any bytes.
-std::string printable(const std::string& name) {
-  std::string text;
-  for (const char c : name) {
-    text += static_cast<uint8_t>(c) < 0x20 || c == 0x7f ? '?' : c;
-  }
-  return text;
 }
 
 }  // namespace
