@@ -37,6 +37,16 @@ tl::unexpected<HostError> host_error(fmt::format_string<Args...> format, Args&&.
 
 }  // namespace fl::emu
 
+// FL_HOST_TRY_SET(target, expr): evaluates a HostResult, returns its error, if any, and stores its value.
+#define FL_HOST_TRY_SET(target, expr)                                                  \
+  do {                                                                                 \
+    auto&& fl_host_result_ = (expr);                                                   \
+    if (!fl_host_result_.has_value()) {                                                \
+      return tl::unexpected<::fl::emu::HostError>(std::move(fl_host_result_).error()); \
+    }                                                                                  \
+    (target) = *std::move(fl_host_result_);                                            \
+  } while (false)
+
 // FL_HOST_TRY(expr): evaluates a HostStatus and returns its error, if any.
 #define FL_HOST_TRY(expr)                                                              \
   do {                                                                                 \

@@ -4,7 +4,36 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "emu/cli/size.hpp"
+#include "emu/record/record_program.hpp"
+#include "mmu/base/addr.hpp"
+
 namespace fl::emu {
+
+HostResult<uint64_t> read_ram(const std::string& text) {
+  const auto ram = parse_size(text);
+  if (!ram || *ram < kMinRamBytes || *ram > kMaxRamBytes) {
+    return host_error("cannot use the RAM size: {}: give {} to {}", text, format_size(kMinRamBytes),
+                      format_size(kMaxRamBytes));
+  }
+  return *ram & ~uint64_t{kPageOffsetMask};
+}
+
+HostResult<const vm::KernelProfile*> read_profile(const std::string& text) {
+  const vm::KernelProfile* profile = vm::KernelProfile::find(text);
+  if (profile == nullptr) {
+    return host_error("cannot imitate the kernel: {}: give 6.1-i386 or 6.18-compat", text);
+  }
+  return profile;
+}
+
+HostResult<uint32_t> read_runs(const std::string& text) {
+  const auto runs = parse_number(text);
+  if (!runs || *runs < 1 || *runs > kMostRuns) {
+    return host_error("cannot make so many runs: {}: give 1 to {}", text, kMostRuns);
+  }
+  return static_cast<uint32_t>(*runs);
+}
 
 void EnvironmentOptions::declare(CLI::App& app) {
   app.add_option("--env", set, "Set a variable of the program's environment (repeatable)")

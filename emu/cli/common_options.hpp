@@ -1,4 +1,5 @@
-// What the options of several commands have in common: the program's environment, and where a report goes.
+// What the options of several commands have in common: values that each reads alike, the program's environment, and
+// where a report goes.
 #pragma once
 
 #include <cstdint>
@@ -7,12 +8,23 @@
 #include <vector>
 
 #include "emu/base/host_error.hpp"
+#include "vm/profile.hpp"
 
 namespace CLI {
 class App;
 }
 
 namespace fl::emu {
+
+// Least and most RAM: what the kernel needs to boot and to run a small program, and what 32-bit entries without PAE
+// reach.
+inline constexpr uint64_t kMinRamBytes = uint64_t{1} << 20;
+inline constexpr uint64_t kMaxRamBytes = uint64_t{4} << 30;
+
+// The values of options, from their texts; an error says what can be given.
+HostResult<uint64_t> read_ram(const std::string& text);                      // --ram: bytes, whole pages
+HostResult<const vm::KernelProfile*> read_profile(const std::string& text);  // --kernel: never null
+HostResult<uint32_t> read_runs(const std::string& text);                     // --runs
 
 // --env, --clear-env.
 struct EnvironmentOptions {

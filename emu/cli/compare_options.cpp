@@ -4,8 +4,6 @@
 #include <CLI/CLI.hpp>
 
 #include "emu/cli/command_parser.hpp"
-#include "emu/cli/run_options.hpp"
-#include "emu/cli/size.hpp"
 #include "emu/compare/suite_files.hpp"
 
 namespace fl::emu {
@@ -37,7 +35,7 @@ class CompareParser final : public CommandParser {
                 "Exit status: 0 equal, 1 different, 2 for an error, 3 if "
                 "there is no reference to compare with: the host\n"
                 "cannot run i386 programs, or does not show its faults.",
-            .usage_status = 2};
+            .usage_status = kExitUsage};
   }
   void declare(CLI::App& app) override;
   HostResult<Command> interpret(std::vector<std::string> program) override;
@@ -116,29 +114,16 @@ HostResult<Command> CompareParser::interpret(std::vector<std::string> program) {
     return host_error("cannot compare: there is no PROGRAM: see faultline compare --help");
   }
   request.run.command = std::move(program);
-  const auto ram = parse_size(raw_.ram);
-  if (!ram || *ram < kMinRamBytes || *ram > kMaxRamBytes) {
-    return host_error("cannot use the RAM size: {}: give {} to {}", raw_.ram, format_size(kMinRamBytes),
-                      format_size(kMaxRamBytes));
-  }
-  request.run.machine.ram_bytes = *ram & ~uint64_t{kPageOffsetMask};
+  FL_HOST_TRY_SET(request.run.machine.ram_bytes, read_ram(raw_.ram));
   if (!raw_.kernel.empty()) {
-    request.profile = vm::KernelProfile::find(raw_.kernel);
-    if (request.profile == nullptr) {
-      return host_error("cannot imitate the kernel: {}: give 6.1-i386 or 6.18-compat", raw_.kernel);
-    }
+    FL_HOST_TRY_SET(request.profile, read_profile(raw_.kernel));
   }
   const auto level = parse_level(raw_.level);
   if (!level) {
     return host_error("cannot compare at level: {}: give total, pages or order", raw_.level);
   }
   request.level = *level;
-  const auto runs = parse_number(raw_.runs);
-  constexpr uint64_t kMostRuns = 1000;
-  if (!runs || *runs == 0 || *runs > kMostRuns) {
-    return host_error("cannot make so many runs: {}: give 1 to {}", raw_.runs, kMostRuns);
-  }
-  request.runs = static_cast<unsigned>(*runs);
+  FL_HOST_TRY_SET(request.runs, read_runs(raw_.runs));
   FL_HOST_TRY(options_.environment.check());
   options_.detail = raw_.all ? Detail::kAll : Detail::kFirst;
   return std::move(options_);

@@ -4,8 +4,6 @@
 #include <CLI/CLI.hpp>
 
 #include "emu/cli/command_parser.hpp"
-#include "emu/cli/size.hpp"
-#include "emu/record/record_program.hpp"
 
 namespace fl::emu {
 namespace {
@@ -48,12 +46,8 @@ class RecordParser final : public CommandParser {
     if (program.empty()) {
       return host_error("cannot record: there is no PROGRAM: see faultline record --help");
     }
-    const auto runs = parse_number(runs_);
-    if (!runs || *runs < 1 || *runs > kMostRuns) {
-      return host_error("cannot make that many runs: {}: give 1 to {}", runs_, kMostRuns);
-    }
+    FL_HOST_TRY_SET(options_.runs, read_runs(runs_));
     FL_HOST_TRY(options_.environment.check());
-    options_.runs = static_cast<uint32_t>(*runs);
     options_.command = std::move(program);
     return std::move(options_);
   }

@@ -98,16 +98,8 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
     return host_error("cannot run: there is no PROGRAM: see faultline run --help");
   }
   options_.command = std::move(program);
-  const auto ram = parse_size(raw_.ram);
-  if (!ram || *ram < kMinRamBytes || *ram > kMaxRamBytes) {
-    return host_error("cannot use the RAM size: {}: give {} to {}", raw_.ram, format_size(kMinRamBytes),
-                      format_size(kMaxRamBytes));
-  }
-  options_.machine.ram_bytes = *ram & ~uint64_t{kPageOffsetMask};
-  options_.machine.profile = vm::KernelProfile::find(raw_.kernel);
-  if (options_.machine.profile == nullptr) {
-    return host_error("cannot imitate the kernel: {}: give 6.1-i386 or 6.18-compat", raw_.kernel);
-  }
+  FL_HOST_TRY_SET(options_.machine.ram_bytes, read_ram(raw_.ram));
+  FL_HOST_TRY_SET(options_.machine.profile, read_profile(raw_.kernel));
   auto cpu = find_cpu(raw_.cpu);
   if (!cpu) {
     return tl::unexpected<HostError>(cpu.error());

@@ -13,11 +13,6 @@
 
 namespace fl::emu {
 
-// Least and most RAM: what the kernel needs to boot and to run a small program, and what 32-bit entries without PAE
-// reach.
-inline constexpr uint64_t kMinRamBytes = uint64_t{1} << 20;
-inline constexpr uint64_t kMaxRamBytes = uint64_t{4} << 30;
-
 struct RunOptions {
   std::vector<std::string> command;  // PROGRAM, ARGS...
   MachineOptions machine;
