@@ -97,8 +97,8 @@ class SuiteRunner {
     if (entry.needs_ext4 && request_.against.empty() && !files_.is_ext4()) {
       return skip("it needs ext4 at {}", files_.path().string());
     }
-    if (request_.against.empty() && request_.profile == nullptr && !unlike_any_profile().empty()) {
-      return skip("no profile imitates Linux {}: give --kernel to compare anyway", unlike_any_profile());
+    if (request_.against.empty() && request_.profile == nullptr && !unlike_any_profile_.empty()) {
+      return skip("no profile imitates Linux {}: give --kernel to compare anyway", unlike_any_profile_);
     }
     const auto path = files_.add_program(program, entry.flavour, entry.program);
     if (!path) {
@@ -168,6 +168,7 @@ class SuiteRunner {
 
   const SuiteRequest& request_;
   SuiteFiles& files_;
+  const std::string unlike_any_profile_ = unlike_any_profile();
   bool skipped_ = false;
 };
 
