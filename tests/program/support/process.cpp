@@ -18,6 +18,8 @@
 #include <system_error>
 #include <utility>
 
+#include "emu/record/unique_fd.hpp"
+
 namespace fl::test {
 namespace {
 
@@ -25,29 +27,7 @@ using Clock = std::chrono::steady_clock;
 
 [[noreturn]] void fail(const char* what, int error) { throw std::system_error(error, std::generic_category(), what); }
 
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-  Fd(Fd&& other) noexcept : fd_(other.release()) {}
-  Fd& operator=(Fd&& other) noexcept {
-    reset(other.release());
-    return *this;
-  }
-  ~Fd() { reset(); }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-  void reset(int fd = -1) {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-    fd_ = fd;
-  }
-
- private:
-  int fd_;
-};
+using Fd = emu::UniqueFd;
 
 struct Pipe {
   Fd read, write;
