@@ -28,11 +28,11 @@ Result<std::unique_ptr<VdsoImage>> VdsoImage::create(vm::MemorySystem& memory) {
   const VdsoBinary binary = vdso_image(profile);
   std::unique_ptr<VdsoImage> image(new VdsoImage(memory));
   for (size_t offset = 0; offset < binary.bytes.size(); offset += kPageSize) {
-    FL_TRY_ASSIGN(const Pfn frame, memory.pages().alloc(0, vm::Fill::kNone));
+    FL_TRY_ASSIGN(const Pfn frame, memory.pages().alloc_pages(vm::kGfpKernel));
     image->vdso_.frames.push_back(frame);
     std::memcpy(memory.ram().frame(frame), binary.bytes.data() + offset, kPageSize);
   }
-  FL_TRY_ASSIGN(const Pfn clock_frame, memory.pages().alloc(0, vm::Fill::kZero));
+  FL_TRY_ASSIGN(const Pfn clock_frame, memory.pages().alloc_pages(vm::kGfpKernel | vm::kGfpZero));
   // The page with the clock data is the first; frame 0 stands for a page that does not exist.
   image->vvar_.frames.push_back(clock_frame);
   image->vvar_.frames.resize(profile.vvar_pages - profile.vclock_pages);
@@ -47,7 +47,7 @@ VdsoImage::~VdsoImage() {
   for (const std::vector<Pfn>* frames : {&vdso_.frames, &vvar_.frames}) {
     for (const Pfn frame : *frames) {
       if (frame != Pfn()) {
-        memory_.pages().free(frame, 0);
+        memory_.pages().free_pages(frame);
       }
     }
   }

@@ -59,7 +59,7 @@ void unmap_page(VmArea& area, mmu::Pte old) {
   } else if (page.refcount > 1) {
     --page.refcount;
   } else {
-    memory.pages().free(old.pfn(), 0);
+    memory.pages().free_pages(old.pfn());
   }
 }
 

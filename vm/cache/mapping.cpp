@@ -62,7 +62,7 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
     return Pfn(frame);
   }
   if (is_shmem()) {
-    FL_TRY_ASSIGN(const Pfn pfn, memory_.pages().alloc(0, Fill::kZero));
+    FL_TRY_ASSIGN(const Pfn pfn, memory_.pages().alloc_pages(kGfpHighUserMovable | kGfpZero));
     insert(index, pfn);
     return pfn;
   }
@@ -73,7 +73,7 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
       static_cast<uint32_t>(std::min<uint64_t>({std::max(ahead, 1u), kReadAheadPages, size_pages - index}));
   uint32_t count = 0;
   while (count < wanted && (count == 0 || find(index + count) == kNoPage)) {
-    const auto frame = memory_.pages().alloc(0, Fill::kNone);
+    const auto frame = memory_.pages().alloc_pages(kGfpHighUserMovable);
     if (!frame) {
       break;
     }
@@ -86,7 +86,7 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
   }
   if (const auto read = store_->read_pages(index, std::span(buffers.data(), count)); !read) {
     for (uint32_t i = 0; i < count; ++i) {
-      memory_.pages().free(frames[i], 0);
+      memory_.pages().free_pages(frames[i]);
     }
     return fail(read.error());
   }

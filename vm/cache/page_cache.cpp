@@ -77,7 +77,7 @@ void PageCache::remove(Pfn pfn) {
   }
   page.clear(PageFlag::kCache | PageFlag::kShmem | PageFlag::kDirty);
   --cached_;
-  pages_.free(pfn, 0);
+  pages_.free_pages(pfn);
 }
 
 bool PageCache::reclaim() {

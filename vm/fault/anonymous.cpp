@@ -14,7 +14,7 @@ FaultResult do_anonymous_page(VmFault& fault) {
     *fault.pte = mmu::Pte(fault.memory().zero_page(), protection | mmu::Pte::kSpecial);
     return fault.done(FaultCause::kAnonZero);
   }
-  const auto pfn = fault.memory().pages().alloc(0, Fill::kZero);
+  const auto pfn = fault.memory().pages().alloc_pages(kGfpHighUserMovable | kGfpZero);
   if (!pfn) {
     return fault_result(pfn.error(), fault.record);
   }
@@ -36,7 +36,7 @@ FaultResult do_special_page(VmFault& fault) {
     return fault.done(FaultCause::kVdso);
   }
   // The area was made writable (a debugger's breakpoint): a private copy. Linux: do_cow_fault.
-  const auto copy = fault.memory().pages().alloc(0, Fill::kNone);
+  const auto copy = fault.memory().pages().alloc_pages(kGfpHighUserMovable);
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }

@@ -89,13 +89,13 @@ FaultResult do_read_fault(VmFault& fault) {
 
 FaultResult do_cow_fault(VmFault& fault) {
   // The copy's frame first: taking it may drop the cached page, not the other way round.
-  const auto copy = fault.memory().pages().alloc(0, Fill::kNone);
+  const auto copy = fault.memory().pages().alloc_pages(kGfpHighUserMovable);
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }
   const auto page = fault.area.file->mapping->get(fault.area.page_index(fault.addr));
   if (!page) {
-    fault.memory().pages().free(*copy, 0);
+    fault.memory().pages().free_pages(*copy);
     return fault_result(page.error(), fault.record);
   }
   std::memcpy(fault.frame(*copy), fault.frame(*page), kPageSize);

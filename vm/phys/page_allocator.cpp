@@ -17,7 +17,7 @@ void PageAllocator::add_free_range(Pfn first, uint32_t frames) {
   buddy_.add_range(first, frames);
 }
 
-Result<Pfn> PageAllocator::alloc(uint32_t order, Fill fill) {
+Result<Pfn> PageAllocator::alloc_pages(Gfp gfp, uint32_t order) {
   if (fail_countdown_ != 0 && --fail_countdown_ == 0) {
     return fail(Errno::kENOMEM);
   }
@@ -33,7 +33,7 @@ Result<Pfn> PageAllocator::alloc(uint32_t order, Fill fill) {
     Page& page = mem_map_[first + i];
     FL_CHECK(page.refcount == 0 && page.mapcount == 0, "frame {:#x} was free with refcount {}, mapcount {}",
              (first + i).value(), page.refcount, page.mapcount);
-    if (fill == Fill::kZero && !page.has(PageFlag::kZeroed)) {
+    if (gfp.has(kGfpZero) && !page.has(PageFlag::kZeroed)) {
       std::memset(ram_.frame(first + i), 0, kPageSize);
     }
     page.flags = PageFlag::kKernel;
@@ -44,7 +44,7 @@ Result<Pfn> PageAllocator::alloc(uint32_t order, Fill fill) {
   return first;
 }
 
-void PageAllocator::free(Pfn first, uint32_t order) {
+void PageAllocator::free_pages(Pfn first, uint32_t order) {
   // A free frame has no references, wherever in its block it stands, so a second free shows here.
   FL_CHECK(mem_map_[first].refcount == 1, "freeing frame {:#x} with refcount {}", first.value(),
            mem_map_[first].refcount);
@@ -60,7 +60,7 @@ void PageAllocator::free(Pfn first, uint32_t order) {
 }
 
 Result<Pfn> PageAllocator::alloc_table() {
-  FL_TRY_ASSIGN(const Pfn pfn, alloc(0, Fill::kZero));
+  FL_TRY_ASSIGN(const Pfn pfn, alloc_pages(kGfpKernel | kGfpZero));
   mem_map_[pfn].flags = PageFlag::kTable;
   ++table_frames_;
   return pfn;
@@ -68,7 +68,7 @@ Result<Pfn> PageAllocator::alloc_table() {
 
 void PageAllocator::free_table(Pfn pfn) {
   --table_frames_;
-  free(pfn, 0);
+  free_pages(pfn);
 }
 
 }  // namespace fl::vm

@@ -10,6 +10,7 @@
 #include "mmu/ram.hpp"
 #include "mmu/tlb_port.hpp"
 #include "vm/phys/buddy.hpp"
+#include "vm/phys/gfp.hpp"
 #include "vm/phys/mem_map.hpp"
 
 namespace fl::vm {
@@ -22,8 +23,6 @@ class Reclaimer {
   virtual bool reclaim() = 0;
 };
 
-enum class Fill : uint8_t { kNone, kZero };
-
 class PageAllocator : public mmu::FrameSource {
  public:
   PageAllocator(const mmu::Ram& ram, MemMap& mem_map, mmu::TlbPort& tlb);
@@ -33,10 +32,10 @@ class PageAllocator : public mmu::FrameSource {
   void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
 
   // 2^order adjacent frames, reference count of the first 1; reclaims if need be. They count as the kernel's own
-  // (kKernel) until they become something else. ENOMEM.
-  Result<Pfn> alloc(uint32_t order, Fill fill);
+  // (kKernel) until they become something else. Of `gfp` only kGfpZero has a meaning yet. ENOMEM.
+  Result<Pfn> alloc_pages(Gfp gfp, uint32_t order = 0);
   // Gives a block back; its first frame's reference is the last one.
-  void free(Pfn first, uint32_t order);
+  void free_pages(Pfn first, uint32_t order = 0);
 
   // FrameSource.
   Result<Pfn> alloc_table() override;

@@ -146,60 +146,60 @@ TEST_CASE("buddy: after random allocations and frees in any order the blocks are
 
 TEST_CASE("page allocator: a frame that was used is zeroed when zeros are asked for, and only then") {
   Machine machine;
-  const Pfn frame = *machine.pages().alloc(0, Fill::kNone);
+  const Pfn frame = *machine.pages().alloc_pages(kGfpUser);
   machine.ram().frame(frame)[100] = std::byte{1};
-  machine.pages().free(frame, 0);
-  REQUIRE(*machine.pages().alloc(0, Fill::kNone) == frame);
+  machine.pages().free_pages(frame);
+  REQUIRE(*machine.pages().alloc_pages(kGfpUser) == frame);
   CHECK(machine.ram().frame(frame)[100] == std::byte{1});
-  machine.pages().free(frame, 0);
-  REQUIRE(*machine.pages().alloc(0, Fill::kZero) == frame);
+  machine.pages().free_pages(frame);
+  REQUIRE(*machine.pages().alloc_pages(kGfpUser | kGfpZero) == frame);
   CHECK(machine.ram().frame(frame)[100] == std::byte{0});
 }
 
 TEST_CASE("page allocator: every frame of a larger block is zeroed") {
   Machine machine;
-  const Pfn block = *machine.pages().alloc(3, Fill::kNone);
+  const Pfn block = *machine.pages().alloc_pages(kGfpUser, 3);
   for (uint32_t i = 0; i < 8; ++i) {
     machine.ram().frame(block + i)[i] = std::byte{9};
   }
-  machine.pages().free(block, 3);
-  const Pfn again = *machine.pages().alloc(3, Fill::kZero);
+  machine.pages().free_pages(block, 3);
+  const Pfn again = *machine.pages().alloc_pages(kGfpUser | kGfpZero, 3);
   REQUIRE(again == block);
   for (uint32_t i = 0; i < 8; ++i) {
     CHECK(machine.ram().frame(again + i)[i] == std::byte{0});
   }
-  machine.pages().free(again, 3);
+  machine.pages().free_pages(again, 3);
   CHECK(machine.problems().empty());
 }
 
 TEST_CASE("page allocator: a freed frame's translated code is dropped") {
   Machine machine;
-  const Pfn block = *machine.pages().alloc(1, Fill::kNone);
+  const Pfn block = *machine.pages().alloc_pages(kGfpUser, 1);
   machine.tlb.changed.clear();
-  machine.pages().free(block, 1);
+  machine.pages().free_pages(block, 1);
   CHECK(machine.tlb.changed == std::vector<Pfn>{block, block + 1});
 }
 
 TEST_CASE("page allocator: the n-th allocation fails when told to, once") {
   Machine machine;
   machine.pages().fail_allocation(2);
-  CHECK(machine.pages().alloc(0, Fill::kNone));
-  CHECK(machine.pages().alloc(0, Fill::kNone).error() == Errno::kENOMEM);
-  CHECK(machine.pages().alloc(0, Fill::kNone));
+  CHECK(machine.pages().alloc_pages(kGfpUser));
+  CHECK(machine.pages().alloc_pages(kGfpUser).error() == Errno::kENOMEM);
+  CHECK(machine.pages().alloc_pages(kGfpUser));
 }
 
 TEST_CASE("page allocator: when all frames are taken the answer is ENOMEM, and counters are exact") {
   Machine machine(64);
   PageAllocator& pages = machine.pages();
   std::vector<Pfn> taken;
-  while (auto frame = pages.alloc(0, Fill::kZero)) {
+  while (auto frame = pages.alloc_pages(kGfpUser | kGfpZero)) {
     taken.push_back(*frame);
   }
   CHECK(pages.free_frames() == 0);
   CHECK(pages.peak_used() == pages.managed_frames());
   CHECK(machine.problems().empty());
   for (const Pfn frame : taken) {
-    pages.free(frame, 0);
+    pages.free_pages(frame);
   }
   CHECK(pages.free_frames() == taken.size());
   CHECK(machine.problems().empty());
@@ -212,30 +212,30 @@ TEST_CASE("page allocator: cached pages are dropped, oldest first, before the an
     REQUIRE(file.mapping().get(index));
   }
   while (machine.pages().free_frames() > 0) {
-    REQUIRE(machine.pages().alloc(0, Fill::kNone));
+    REQUIRE(machine.pages().alloc_pages(kGfpUser));
   }
-  REQUIRE(machine.pages().alloc(0, Fill::kNone));
+  REQUIRE(machine.pages().alloc_pages(kGfpUser));
   CHECK(file.mapping().find(7) == kNoPage);
   CHECK(file.mapping().find(2) != kNoPage);
-  REQUIRE(machine.pages().alloc(0, Fill::kNone));
+  REQUIRE(machine.pages().alloc_pages(kGfpUser));
   CHECK(file.mapping().find(2) == kNoPage);
-  REQUIRE(machine.pages().alloc(0, Fill::kNone));
+  REQUIRE(machine.pages().alloc_pages(kGfpUser));
   CHECK(file.mapping().cached_pages() == 0);
-  CHECK(machine.pages().alloc(0, Fill::kNone).error() == Errno::kENOMEM);
+  CHECK(machine.pages().alloc_pages(kGfpUser).error() == Errno::kENOMEM);
 }
 
 TEST_CASE("page allocator: freeing a frame twice is an internal error, also inside a merged block") {
   Machine machine;
-  const Pfn block = *machine.pages().alloc(0, Fill::kNone);
+  const Pfn block = *machine.pages().alloc_pages(kGfpUser);
   CHECK(fl::test::message_of_death([&] {
-          machine.pages().free(block, 0);
-          machine.pages().free(block, 0);
+          machine.pages().free_pages(block);
+          machine.pages().free_pages(block);
         }).find("refcount 0") != std::string::npos);
-  const Pfn other = *machine.pages().alloc(0, Fill::kNone);
+  const Pfn other = *machine.pages().alloc_pages(kGfpUser);
   CHECK(fl::test::message_of_death([&] {
-          machine.pages().free(block, 0);
-          machine.pages().free(other, 0);
-          machine.pages().free(std::max(block, other), 0);
+          machine.pages().free_pages(block);
+          machine.pages().free_pages(other);
+          machine.pages().free_pages(std::max(block, other));
         }).find("refcount 0") != std::string::npos);
 }
 
@@ -243,8 +243,8 @@ TEST_CASE("page allocator: freeing a mapped or reserved frame is an internal err
   Machine machine;
   machine.writes(machine.map_anon(0x10000000, 1), 1);
   CHECK_FALSE(
-      fl::test::message_of_death([&] { machine.pages().free(machine.pte(VirtAddr(0x10000000)).pfn(), 0); }).empty());
-  CHECK_FALSE(fl::test::message_of_death([&] { machine.pages().free(machine.memory().zero_page(), 0); }).empty());
+      fl::test::message_of_death([&] { machine.pages().free_pages(machine.pte(VirtAddr(0x10000000)).pfn()); }).empty());
+  CHECK_FALSE(fl::test::message_of_death([&] { machine.pages().free_pages(machine.memory().zero_page()); }).empty());
 }
 
 TEST_CASE("boot: a machine too small for its tables is refused") {

@@ -363,7 +363,7 @@ TEST_CASE("stack: keeps 256 pages from an accessible mapping below, and RLIMIT_A
 
 TEST_CASE("special mapping: each page one fault, a missing one SIGBUS, and a writable one is copied") {
   Machine machine;
-  SpecialMapping vdso{.name = "[vdso]", .frames = {*machine.pages().alloc(0, Fill::kZero), Pfn()}};
+  SpecialMapping vdso{.name = "[vdso]", .frames = {*machine.pages().alloc_pages(kGfpUser | kGfpZero), Pfn()}};
   machine.ram().frame(vdso.frames[0])[0] = std::byte{0x42};
   const uint32_t flags = VmFlag::kRead | VmFlag::kExec | VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec;
   const VirtAddr at = *machine.mm().map_special(VirtAddr(0x10000000), vdso, flags);

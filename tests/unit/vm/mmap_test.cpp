@@ -282,7 +282,7 @@ TEST_CASE("loaders' calls: a fixed anonymous area replaces, a special mapping do
   CHECK(machine.maps() == Maps{"10000-10001 r--p", "10001-10003 rw-p", "10003-10004 r--p"});
   CHECK(error(mm.map_anonymous_fixed(VirtAddr(0x10001001), 1, 0)) == Errno::kEINVAL);
   CHECK(error(mm.map_anonymous_fixed(VirtAddr(0xBFFFF000), 8192, 0)) == Errno::kENOMEM);
-  SpecialMapping special{.name = "[vdso]", .frames = {*machine.pages().alloc(0, Fill::kZero), Pfn()}};
+  SpecialMapping special{.name = "[vdso]", .frames = {*machine.pages().alloc_pages(kGfpUser | kGfpZero), Pfn()}};
   CHECK(error(mm.map_special(VirtAddr(0x10003000), special, VmFlag::kRead)) == Errno::kEEXIST);
   CHECK(mm.map_special(VirtAddr(0), special, VmFlag::kRead) == VirtAddr(0xB7FFE000));
   CHECK(error(mm.map_stack(VirtAddr(0x10004000), bytes_of(1), VmFlag::kRead)) == Errno::kENOMEM);

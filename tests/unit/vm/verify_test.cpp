@@ -144,11 +144,11 @@ TEST_CASE("verify 2: two free halves that were not merged are noticed") {
   // Two adjacent blocks of order 0, freed by hand: the first is made to look like a larger one while its buddy comes
   // back.
   PageAllocator& pages = machine.pages();
-  const Pfn first = *pages.alloc(1, Fill::kNone);
+  const Pfn first = *pages.alloc_pages(kGfpUser, 1);
   machine.memory().page(first + 1).refcount = 1;
-  pages.free(first, 0);
+  pages.free_pages(first);
   machine.memory().page(first).private_ = 1;
-  pages.free(first + 1, 0);
+  pages.free_pages(first + 1);
   machine.memory().page(first).private_ = 0;
   const auto lines = verify(machine.memory());
   REQUIRE(lines.size() == 1);
