@@ -27,7 +27,7 @@ void count_mapped(AddressSpace& mm, const Page& page) {
 
 void map_new_anon_page(AddressSpace& mm, Pfn pfn) {
   Page& page = mm.memory().page(pfn);
-  page.flags = PageFlag::kAnon | PageFlag::kAnonExclusive;
+  page.become(PageFlag::kAnon | PageFlag::kAnonExclusive);
   page.mapcount = 1;
   count_mapped(mm, page);
 }

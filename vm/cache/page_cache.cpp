@@ -62,7 +62,7 @@ void PageCache::unlink(Page& page) {
 
 void PageCache::add(Pfn pfn, uint32_t mapping_id, uint32_t index) {
   Page& page = mem_map_[pfn];
-  page.flags = PageFlag::kCache;
+  page.become(PageFlag::kCache);
   page.mapping = mapping_id;
   page.index = index;
   ++cached_;

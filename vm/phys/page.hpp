@@ -23,8 +23,20 @@ struct PageFlag {
     kInactive = 1u << 8,       // on the list of cached pages that may be dropped
     kKernel = 1u << 9,         // allocated, and none of these: the kernel's own (the vDSO)
     kZeroed = 1u << 10,        // never used since boot: still zero
+    kHead = 1u << 11,          // first of a compound page; its order is in MemMap::compound_order
+    kTail = 1u << 12,          // another page of a compound page; private_ names its head
+    kSlab = 1u << 13,          // holds objects of a KmemCache
+    kPcp = 1u << 14,           // free, on a per-CPU list; private_ is its order
   };
 };
+
+// The top bits of the flags say where the page is: they are set at boot and never change. Linux: ZONES_PGSHIFT,
+// NODES_PGSHIFT.
+inline constexpr uint32_t kZonePgShift = 26;
+inline constexpr uint32_t kZonePgMask = 3;
+inline constexpr uint32_t kNodePgShift = 28;
+inline constexpr uint32_t kMaxNodes = 16;
+inline constexpr uint32_t kPlaceBits = ~0u << kZonePgShift;
 
 // Names no page: end of a list, no mapping.
 inline constexpr uint32_t kNoPage = 0xffffffffu;
@@ -42,6 +54,14 @@ struct Page {
   bool has(uint32_t bits) const { return (flags & bits) != 0; }
   void set(uint32_t bits) { flags |= bits; }
   void clear(uint32_t bits) { flags &= ~bits; }
+  // Takes these flags and drops all others. Where the page is stays.
+  void become(uint32_t bits) { flags = (flags & kPlaceBits) | bits; }
+  // Linux: page_zonenum, page_to_nid.
+  uint32_t zone() const { return (flags >> kZonePgShift) & kZonePgMask; }
+  uint32_t node() const { return flags >> kNodePgShift; }
+  void set_place(uint32_t node, uint32_t zone) {
+    flags = (flags & ~kPlaceBits) | zone << kZonePgShift | node << kNodePgShift;
+  }
 };
 static_assert(sizeof(Page) == 32);
 

@@ -36,7 +36,7 @@ Result<Pfn> PageAllocator::alloc_pages(Gfp gfp, uint32_t order) {
     if (gfp.has(kGfpZero) && !page.has(PageFlag::kZeroed)) {
       std::memset(ram_.frame(first + i), 0, kPageSize);
     }
-    page.flags = PageFlag::kKernel;
+    page.become(PageFlag::kKernel);
     page.private_ = 0;
   }
   mem_map_[first].refcount = 1;
@@ -52,7 +52,7 @@ void PageAllocator::free_pages(Pfn first, uint32_t order) {
     Page& page = mem_map_[first + i];
     FL_CHECK(page.mapcount == 0 && !page.has(PageFlag::kReserved | PageFlag::kCache),
              "freeing frame {:#x} with mapcount {}, flags {:#x}", (first + i).value(), page.mapcount, page.flags);
-    page.flags = 0;
+    page.become(0);
     page.refcount = 0;
     tlb_.code_changed(first + i);
   }
@@ -61,7 +61,7 @@ void PageAllocator::free_pages(Pfn first, uint32_t order) {
 
 Result<Pfn> PageAllocator::alloc_table() {
   FL_TRY_ASSIGN(const Pfn pfn, alloc_pages(kGfpKernel | kGfpZero));
-  mem_map_[pfn].flags = PageFlag::kTable;
+  mem_map_[pfn].become(PageFlag::kTable);
   ++table_frames_;
   return pfn;
 }

@@ -91,7 +91,7 @@ TEST_CASE("verify 1: a frame in two states or in none is noticed") {
     CHECK(has(busy.complaint(1, 6), "is in 2 states"));
   }
   SECTION("in none") {
-    busy.page(busy.anon).flags = 0;
+    busy.page(busy.anon).become(0);
     const auto lines = verify(busy.machine.memory());
     CHECK(std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
       return has(line, "invariant 1:") && has(line, "is in 0 states");
