@@ -56,6 +56,17 @@ void UnicornCpu::flush_now() {
   ++statistics_.flushes;
   fills_since_flush_ = 0;
   ++epoch_;
+  kept_translations_.clear();
+}
+
+std::vector<mmu::CachedTranslation> UnicornCpu::cached_translations() const {
+  std::vector<mmu::CachedTranslation> translations;
+  if (!flush_pending_) {
+    for (const auto& [page, entry] : kept_translations_) {
+      translations.push_back({page, entry});
+    }
+  }
+  return translations;
 }
 
 void UnicornCpu::maybe_grow() {

@@ -34,6 +34,8 @@ struct CpuConfig {
   BlockCounting counting = BlockCounting::kBest;
   // Bytes of the buffer for translated code; when it is full, all of it is dropped and translated again.
   uint32_t code_buffer_bytes = 64u << 20;
+  // Keeps every translation that is handed out, for cached_translations(). Slow.
+  bool keep_translations = false;
 };
 
 }  // namespace fl::emu

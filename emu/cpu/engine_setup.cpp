@@ -95,7 +95,7 @@ void UnicornCpu::add_hooks() {
     uc_hook hook;
     must(uc_hook_add(uc_, &hook, UC_HOOK_INSN, callback, this, 1, 0, instruction), "instruction hook");
   };
-  add(UC_HOOK_TLB_FILL, reinterpret_cast<void*>(&fill_hook));
+  add(UC_HOOK_TLB_FILL, reinterpret_cast<void*>(config_.keep_translations ? &keeping_fill_hook : &fill_hook));
   add(UC_HOOK_INTR, reinterpret_cast<void*>(&interrupt_hook));
   if (count_by_hook_) {
     add(UC_HOOK_BLOCK, reinterpret_cast<void*>(&block_hook));

@@ -39,6 +39,17 @@ bool UnicornCpu::fill_hook(uc_engine* /*uc*/, uint64_t va, uc_mem_type type, uc_
   return static_cast<UnicornCpu*>(self)->fill(va, access_of(type), *entry);
 }
 
+// For cached_translations(): the entry was just seen by translate(), which sets no more than its A and D bits.
+bool UnicornCpu::keeping_fill_hook(uc_engine* /*uc*/, uint64_t va, uc_mem_type type, uc_tlb_entry* entry, void* self) {
+  auto& cpu = *static_cast<UnicornCpu*>(self);
+  const bool answered = cpu.fill(va, access_of(type), *entry);
+  if (answered && cpu.phase_ == Phase::kRunning && va < mmu::kPageOffset) {
+    const VirtAddr page = VirtAddr(static_cast<uint32_t>(va)).page();
+    cpu.kept_translations_[page] = cpu.mmu_->translate(page, access_of(type), mmu::Privilege::kUser).pte;
+  }
+  return answered;
+}
+
 bool UnicornCpu::refuse(VirtAddr page, mmu::Access access, bool kernel) {
   // The first miss of a run is the fault; the engine may ask again on its way out.
   if (stop_ == Stop::kNone) {

@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -68,13 +69,14 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   void flush() override { flush_pending_ = true; }
   void code_changed(Pfn pfn) override;
 
+  std::vector<mmu::CachedTranslation> cached_translations() const override;
+  bool has_code(Pfn pfn) const override { return frames_[pfn.value()].has_code; }
+
   // guest::FpuPort.
   guest::FxState save() override;
   void restore(const guest::FxState& state) override;
   void reset() override;
 
-  // Whether translated code of this frame may exist (invariant 16).
-  bool has_code(Pfn pfn) const { return frames_[pfn.value()].has_code; }
   const CpuStatistics& statistics() const { return statistics_; }
   Decoder& decoder() { return decoder_; }
 
@@ -112,6 +114,7 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   uint32_t segment_base(uint16_t selector) const;
   // fill.cpp
   static bool fill_hook(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* entry, void* self);
+  static bool keeping_fill_hook(uc_engine*, uint64_t va, uc_mem_type type, uc_tlb_entry* entry, void* self);
   bool fill(uint64_t va, mmu::Access access, uc_tlb_entry& entry);
   bool fill_kernel(uint64_t va, mmu::Access access, uc_tlb_entry& entry);
   bool refuse(VirtAddr page, mmu::Access access, bool kernel);
@@ -194,6 +197,7 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   std::optional<Pfn> unwatched_;
   std::optional<uint32_t> dropped_for_;
   bool flush_pending_ = false;
+  std::map<VirtAddr, mmu::Pte> kept_translations_;  // if config_.keep_translations
   uint32_t epoch_ = 1;
   uint64_t fills_since_flush_ = 0;
   uint64_t assumed_entries_ = 0;

@@ -25,6 +25,7 @@ CpuConfig cpu_config(const MachineOptions& options) {
   const vm::KernelProfile& profile = *options.profile;
   CpuConfig config;
   config.model = options.cpu;
+  config.keep_translations = options.verify != vm::VerifyLevel::kOff;
   config.segments = profile.first_tls_entry == SegmentLayout::i386().first_tls_entry ? SegmentLayout::i386()
                                                                                      : SegmentLayout::compat();
   return config;

@@ -22,6 +22,8 @@ enum class Invariant : int {
   kInactiveList = 11,
   kCounters = 12,
   kTables = 13,
+  kTranslations = 15,
+  kFreeCode = 16,
 };
 
 class Violations {

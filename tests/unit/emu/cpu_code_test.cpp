@@ -311,3 +311,22 @@ TEST_CASE("cpu: interposition is what this build was configured for, and says so
   CHECK(active.code_watch == configured);
   CHECK((emu::describe_interposition().find("blocks") != std::string::npos) == configured);
 }
+
+TEST_CASE("cpu: a processor that is told to keeps the translations it handed out, until a flush is asked for") {
+  emu::CpuConfig config;
+  config.keep_translations = true;
+  CpuMachine m(config);
+  m.map(kData, Rights::kReadWrite);
+  m.code(kCode, Bytes{0x89, 0x1d} + le32(kData) + Bytes{0x58} + kInt80);  // mov [kData], ebx; pop eax
+  m.regs.esp -= 4;
+  REQUIRE(m.run().kind == Trap::Kind::kSystemCall);
+  std::vector<std::pair<VirtAddr, uint32_t>> pages;
+  for (const mmu::CachedTranslation& cached : m.cpu.cached_translations()) {
+    CHECK(cached.entry == m.pte(cached.page));
+    pages.emplace_back(cached.page, cached.entry.raw() & mmu::Pte::kDirty);
+  }
+  CHECK(pages ==
+        std::vector<std::pair<VirtAddr, uint32_t>>{{kCode, 0}, {kData, mmu::Pte::kDirty}, {kStackTop - kPageSize, 0}});
+  m.cpu.flush();
+  CHECK(m.cpu.cached_translations().empty());
+}

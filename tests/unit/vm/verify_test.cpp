@@ -450,4 +450,45 @@ TEST_CASE(
   busy.machine.memory().set_verify_level(VerifyLevel::kOff);
 }
 
+TEST_CASE("verify 15: a translation that outlived its entry's rights is noticed") {
+  Busy busy;
+  busy.machine.store(busy.anon, 1);
+  REQUIRE(busy.machine.problems().empty());
+  SECTION("the entry lost its W bit") {
+    busy.entry(busy.anon) = busy.entry(busy.anon).without(Pte::kWritable);
+    CHECK(has(busy.complaint(15), "allows no stores"));
+  }
+  SECTION("the entry lost its A bit") {
+    busy.entry(busy.anon) = busy.entry(busy.anon).without(Pte::kAccessed);
+    CHECK(has(busy.complaint(15), "has no A bit"));
+  }
+  SECTION("the entry maps another frame") {
+    busy.machine.tlb.cached[busy.anon.vpn()] = busy.entry(busy.zero);
+    CHECK(has(busy.complaint(15), "maps another frame"));
+  }
+  SECTION("the page is gone") {
+    const auto old = busy.machine.tlb.cached;
+    REQUIRE(busy.machine.mm().munmap(busy.anon, bytes_of(4)));
+    CHECK(busy.machine.problems().empty());
+    busy.machine.tlb.cached = old;  // as if the flush had been forgotten
+    CHECK(has(busy.complaint(15), "is gone"));
+  }
+  SECTION("an entry that gained rights needs no flush") {
+    busy.machine.load(busy.text + bytes_of(1));
+    busy.machine.tlb.cached[busy.anon.vpn()] = busy.entry(busy.anon).without(Pte::kWritable);
+    CHECK(busy.machine.problems().empty());
+  }
+}
+
+TEST_CASE("verify 16: translated code of a frame that is free is noticed") {
+  Busy busy;
+  const Pfn frame = busy.machine.pte(busy.anon).pfn();
+  busy.machine.tlb.code.insert(frame);
+  REQUIRE(busy.machine.problems().empty());
+  REQUIRE(busy.machine.mm().munmap(busy.anon, bytes_of(4)));
+  CHECK(busy.machine.problems().empty());
+  busy.machine.tlb.code.insert(frame);  // as if code_changed had been forgotten
+  CHECK(has(busy.complaint(16), "its translated code may still run"));
+}
+
 }  // namespace fl::vm::test
