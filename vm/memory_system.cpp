@@ -42,7 +42,9 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
     page.refcount = 1;
   }
   pages_.add_free_range(first_free, ram.frames() - first_free.value());
-  pages_.set_reclaimer(&cache_);
+  slab_ = std::make_unique<SlabAllocator>(ram_, mem_map_, pages_, SlabDebug::kOff);
+  reclaimer_ = std::make_unique<MemoryReclaimer>(cache_, *slab_);
+  pages_.set_reclaimer(reclaimer_.get());
 }
 
 MemorySystem::~MemorySystem() = default;

@@ -17,10 +17,22 @@
 #include "vm/phys/mem_map.hpp"
 #include "vm/phys/page_allocator.hpp"
 #include "vm/profile.hpp"
+#include "vm/slab/slab_allocator.hpp"
 
 namespace fl::vm {
 
 class AddressSpace;
+
+// What is given back when RAM is full, cheapest first: free slabs, then cached pages.
+class MemoryReclaimer : public Reclaimer {
+ public:
+  MemoryReclaimer(PageCache& cache, SlabAllocator& slab) : cache_(cache), slab_(slab) {}
+  bool reclaim() override { return slab_.reclaim() || cache_.reclaim(); }
+
+ private:
+  PageCache& cache_;
+  SlabAllocator& slab_;
+};
 
 // How much the invariant walkers check. Each level includes the one before.
 enum class VerifyLevel : uint8_t { kOff, kMmCalls, kFaults };
@@ -43,6 +55,8 @@ class MemorySystem {
   MemMap& mem_map() { return mem_map_; }
   Page& page(Pfn pfn) { return mem_map_[pfn]; }
   PageAllocator& pages() { return pages_; }
+  // Kernel objects and kmalloc.
+  SlabAllocator& slab() { return *slab_; }
   PageCache& cache() { return cache_; }
   // The frame of zeros that all untouched anonymous memory reads. Linux: ZERO_PAGE(0).
   Pfn zero_page() const { return zero_page_; }
@@ -73,7 +87,10 @@ class MemorySystem {
   mmu::KernelMap kernel_map_;
   MemMap mem_map_;
   PageAllocator pages_;
+  // Made when there are free pages to make it of.
+  std::unique_ptr<SlabAllocator> slab_;
   PageCache cache_;
+  std::unique_ptr<MemoryReclaimer> reclaimer_;
   Pfn zero_page_;
   FaultObserver* observer_ = nullptr;
   FaultCounters faults_;

@@ -10,7 +10,7 @@ namespace {
 
 // The flags that say what a frame is used for. A free frame has none of them; only a block's head has kBuddy.
 constexpr uint32_t kUses =
-    PageFlag::kReserved | PageFlag::kTable | PageFlag::kAnon | PageFlag::kCache | PageFlag::kKernel;
+    PageFlag::kReserved | PageFlag::kTable | PageFlag::kAnon | PageFlag::kCache | PageFlag::kKernel | PageFlag::kSlab;
 
 void check_state(uint32_t frame, const Page& page, const FrameUse& use, Violations& out) {
   const int states = std::popcount(page.flags & kUses) + (use.free ? 1 : 0);
@@ -28,9 +28,11 @@ void check_counts(uint32_t frame, const Page& page, const FrameUse& use, Violati
     out.add(Invariant::kMapCount, "frame {:#x}: mapcount {}, but {} entries map it", frame, page.mapcount, use.maps);
   }
   // One reference for each entry, for the page cache, and for a boot-time, kernel or page-table user.
-  const uint32_t owners =
-      use.maps + (page.has(PageFlag::kCache | PageFlag::kReserved | PageFlag::kKernel | PageFlag::kTable) ? 1u : 0u);
-  const bool block_tail = page.has(PageFlag::kKernel) && page.refcount == 0;  // the head has the reference
+  constexpr uint32_t kOwned =
+      PageFlag::kCache | PageFlag::kReserved | PageFlag::kKernel | PageFlag::kSlab | PageFlag::kTable;
+  const uint32_t owners = use.maps + (page.has(kOwned) ? 1u : 0u);
+  const bool block_tail =
+      page.has(PageFlag::kKernel | PageFlag::kSlab) && page.refcount == 0;  // the head has the reference
   if (page.refcount != static_cast<int32_t>(owners) && !block_tail) {
     out.add(Invariant::kRefCount, "frame {:#x}: refcount {}, but it has {} users (flags {:#x})", frame, page.refcount,
             owners, page.flags);
