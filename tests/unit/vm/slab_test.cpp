@@ -8,49 +8,10 @@
 #include <vector>
 
 #include "tests/unit/vm/dies.hpp"
-#include "tests/unit/vm/vm_machine.hpp"
-#include "vm/slab/object_cache.hpp"
-#include "vm/slab/slab_allocator.hpp"
+#include "tests/unit/vm/slab_kernel.hpp"
 
 namespace fl::vm::test {
 namespace {
-
-// A page allocator over all frames but the first few, and a slab allocator on it.
-struct Kernel {
-  mmu::Ram ram;
-  RecordingTlb tlb;
-  MemMap map{ram, Pfn(1)};
-  PageAllocator pages{ram, map, tlb};
-  SlabAllocator slab;
-
-  explicit Kernel(uint32_t frames = 2048, SlabDebug debug = SlabDebug::kOff)
-      : ram(*mmu::Ram::create(frames)), slab(ram, map, ready(), debug) {
-    pages.set_reclaimer(&slab);
-  }
-  PageAllocator& ready() {
-    const uint32_t first = 1 + MemMap::frames_needed(ram.frames());
-    pages.add_free_range(Pfn(first), ram.frames() - first);
-    return pages;
-  }
-  KmemCache& cache(uint32_t size, SlabFlags flags = {}, KmemCache::Constructor ctor = nullptr, uint32_t align = 0) {
-    KmemCache* made = slab.kmem_cache_create("test", size, align, flags, ctor);
-    REQUIRE(made != nullptr);
-    return *made;
-  }
-  std::vector<std::byte*> take(KmemCache& from, uint32_t count) {
-    std::vector<std::byte*> objects;
-    for (uint32_t i = 0; i < count; ++i) {
-      objects.push_back(static_cast<std::byte*>(slab.kmem_cache_alloc(from, kGfpKernel)));
-      REQUIRE(objects.back() != nullptr);
-    }
-    return objects;
-  }
-  void give(KmemCache& to, const std::vector<std::byte*>& objects) {
-    for (std::byte* object : objects) {
-      slab.kmem_cache_free(to, object);
-    }
-  }
-};
 
 uint32_t offset_in_page(const void* object) {
   return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(object) % kPageSize);
@@ -452,79 +413,6 @@ TEST_CASE("slab: random operations agree with a naive model") {
     }
     CHECK(kernel.slab.unreclaimable_pages() < 32);
   }
-}
-
-// --- typed ---
-
-namespace {
-struct Counted {
-  static inline int alive = 0;
-  int value;
-  explicit Counted(int v) : value(v) { ++alive; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  ~Counted() { --alive; }
-};
-struct Throws {
-  Throws() { throw std::bad_alloc(); }
-};
-}  // namespace
-
-TEST_CASE("slab: ObjectCache constructs and destroys in simulated RAM") {
-  Kernel kernel;
-  ObjectCache<Counted> cache(kernel.slab, "counted");
-  const Result<Counted*> object = cache.create(5);
-  REQUIRE(object);
-  CHECK((*object)->value == 5);
-  CHECK(reinterpret_cast<std::byte*>(*object) > kernel.ram.data());
-  CHECK(reinterpret_cast<std::byte*>(*object) < kernel.ram.data() + kernel.ram.bytes());
-  CHECK(Counted::alive == 1);
-  {
-    const auto owned = cache.make(6);
-    REQUIRE(owned);
-    CHECK((*owned)->value == 6);
-    CHECK(kernel.slab.info(cache.cache()).used_objs == 2);
-  }
-  cache.destroy(*object);
-  CHECK(Counted::alive == 0);
-  CHECK(kernel.slab.info(cache.cache()).used_objs == 0);
-}
-
-TEST_CASE("slab: an object whose constructor finds no memory is ENOMEM, and its place is free again") {
-  Kernel kernel;
-  ObjectCache<Throws> cache(kernel.slab, "throws");
-  CHECK(cache.create().error() == Errno::kENOMEM);
-  CHECK(kernel.slab.info(cache.cache()).used_objs == 0);
-  SharedObjectCache<Throws> shared(kernel.slab, "throws_shared");
-  CHECK(make_shared_object(shared).error() == Errno::kENOMEM);
-  CHECK(kernel.slab.info(shared.cache()).used_objs == 0);
-}
-
-TEST_CASE("slab: a shared object and its counts are one slab object") {
-  Kernel kernel;
-  SharedObjectCache<Counted> cache(kernel.slab, "shared");
-  CHECK(cache.cache().object_size >= sizeof(Counted) + 16);
-  auto first = make_shared_object(cache, 9);
-  REQUIRE(first);
-  CHECK((*first)->value == 9);
-  std::weak_ptr<Counted> weak = *first;
-  first->reset();
-  CHECK(Counted::alive == 0);
-  CHECK(kernel.slab.info(cache.cache()).used_objs == 1);
-  weak.reset();
-  CHECK(kernel.slab.info(cache.cache()).used_objs == 0);
-}
-
-TEST_CASE("slab: out of memory is ENOMEM for typed objects") {
-  Kernel kernel(64);
-  ObjectCache<Counted> cache(kernel.slab, "counted");
-  SharedObjectCache<Counted> shared(kernel.slab, "shared");
-  while (kernel.pages.alloc_pages(kGfpKernel)) {
-  }
-  CHECK(cache.create(1).error() == Errno::kENOMEM);
-  CHECK(cache.make(1).error() == Errno::kENOMEM);
-  CHECK(make_shared_object(shared, 1).error() == Errno::kENOMEM);
-  CHECK(Counted::alive == 0);
 }
 
 }  // namespace fl::vm::test
