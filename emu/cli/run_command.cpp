@@ -19,13 +19,26 @@
 namespace fl::emu {
 namespace {
 
+// What SIGUSR1 prints when nothing was asked for.
+std::vector<DumpRequest> default_dumps() {
+  std::vector<DumpRequest> requests;
+  for (const std::string_view name : {"meminfo", "buddyinfo"}) {
+    if (const vm::MemoryReport* const report = vm::find_memory_report(name)) {
+      requests.push_back({.kind = DumpRequest::Kind::kReport, .report = report});
+    }
+  }
+  return requests;
+}
+
 // What listens during a run and speaks after it.
 struct Reports {
-  explicit Reports(const RunOptions& options) : dumps(options.dumps) {}
+  explicit Reports(const RunOptions& options)
+      : dumps(options.dumps), signal_dumps(options.dumps.empty() ? default_dumps() : options.dumps) {}
 
   ObserverList observers;
   ProcessCollector processes;
   DumpCollector dumps;
+  DumpCollector signal_dumps;  // what SIGUSR1 prints
   std::unique_ptr<Strace> strace;
   std::unique_ptr<OutputFile> stats_file;
   std::unique_ptr<FaultTracer> tracer;
@@ -115,7 +128,7 @@ HostStatus write_reports(const RunOptions& options, Machine& machine, Reports& r
   if (reports.strace != nullptr) {
     note(reports.strace->finish());
   }
-  fmt::print(stderr, "{}", reports.dumps.finish());
+  fmt::print(stderr, "{}", reports.dumps.finish(machine.memory()));
   if (reports.stats_file != nullptr) {
     const RunStatistics statistics = collect(machine, reports.processes);
     reports.stats_file->append(options.stats.kind == ReportTarget::Kind::kFile ? statistics_json(statistics)
@@ -132,6 +145,13 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
   Reports reports(options);
   FL_HOST_TRY(open_reports(options, reports));
   options.machine.observer = reports.observers.empty() ? nullptr : &reports.observers;
+  Machine* running = nullptr;
+  options.machine.on_report = [&] {
+    if (running != nullptr) {
+      fmt::print(stderr, "{}", reports.signal_dumps.now(running->kernel(), running->memory()));
+      std::fflush(stderr);
+    }
+  };
   auto created = Machine::create(options.machine);
   if (!created) {
     return tl::unexpected<HostError>(created.error());
@@ -149,6 +169,7 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
   FL_HOST_TRY(machine.start(
       {.path = options.command[0], .argv = options.command, .env = options.environment.apply(host_environment)}));
   begin_reports(reports);
+  running = &machine;
   const guest::Outcome outcome = machine.run();
   FL_HOST_TRY(write_reports(options, machine, reports));
   switch (outcome.kind) {

@@ -23,6 +23,17 @@ struct RawOptions {
   std::vector<std::string> stats, strace;  // one for each time given; empty text: no =FILE
 };
 
+// "buddyinfo, iomem, ... or zoneinfo".
+std::string dump_report_names() {
+  std::string names;
+  const auto reports = vm::memory_reports();
+  for (const vm::MemoryReport& report : reports) {
+    names += names.empty() ? "" : &report == &reports.back() ? " or " : ", ";
+    names += report.name;
+  }
+  return names;
+}
+
 class RunParser final : public CommandParser {
  public:
   Texts texts() const override {
@@ -88,8 +99,11 @@ void RunParser::declare(CLI::App& run) {
   run.add_flag("--aslr", options_.machine.aslr, "Place stack, heap and mappings at random (from --seed)");
   run.add_option("--timeout", raw_.timeout, "Stop after this much real time, with status 124")->option_text("SECONDS");
   run.add_option("--dump", raw_.dump,
-                 "At exit print on stderr: maps[:PID], pagetable[:PID], walk:ADDR,\n"
-                 "or several of them separated by commas")
+                 "At exit, and when SIGUSR1 comes, print on stderr: maps[:PID],\n"
+                 "pagetable[:PID], walk:ADDR, or of the machine's memory:\n" +
+                     dump_report_names() +
+                     ";\n"
+                     "several of them separated by commas")
       ->option_text("WHAT");
 }
 
@@ -162,8 +176,12 @@ HostResult<std::vector<DumpRequest>> parse_dump_spec(std::string_view spec) {
     } else if (kind == "walk" && fits) {
       request.kind = DumpRequest::Kind::kWalk;
       request.addr = VirtAddr(static_cast<uint32_t>(value));
+    } else if (const vm::MemoryReport* const report = vm::find_memory_report(kind); report != nullptr && !has_value) {
+      request.kind = DumpRequest::Kind::kReport;
+      request.report = report;
     } else {
-      return host_error("cannot dump: {}: give maps[:PID], pagetable[:PID] or walk:ADDR", item);
+      return host_error("cannot dump: {}: give maps[:PID], pagetable[:PID], walk:ADDR or one of {}", item,
+                        dump_report_names());
     }
     requests.push_back(request);
     if (comma == std::string_view::npos) {

@@ -1,5 +1,5 @@
-// DumpCollector: makes the --dump texts of each process when it ends, while its memory is still there; they are printed
-// after the program's own output.
+// DumpCollector: makes the --dump texts: those of a process when it ends, while its memory is still there, those of the
+// machine when all is over. They are printed after the program's own output; on SIGUSR1 as things are at that moment.
 #pragma once
 
 #include <optional>
@@ -8,15 +8,17 @@
 
 #include "guest/kernel.hpp"
 #include "mmu/base/addr.hpp"
+#include "vm/info/report.hpp"
 
 namespace fl::emu {
 
 // One item of --dump.
 struct DumpRequest {
-  enum class Kind : uint8_t { kMaps, kPageTable, kWalk };
+  enum class Kind : uint8_t { kMaps, kPageTable, kWalk, kReport };
   Kind kind = Kind::kMaps;
-  std::optional<uint32_t> pid{};  // maps, pagetable: none = every process
-  VirtAddr addr{};                // walk
+  std::optional<uint32_t> pid{};             // maps, pagetable: none = every process
+  VirtAddr addr{};                           // walk
+  const vm::MemoryReport* report = nullptr;  // of the whole machine
   bool operator==(const DumpRequest&) const = default;
 };
 
@@ -31,8 +33,11 @@ class DumpCollector final : public guest::KernelObserver {
   // Also for processes that are alive when a run is stopped. Threads are described with their process.
   void add(const guest::Task& task);
 
-  // All of it, and a line for each process that was asked for and never seen. Call it once, at the end.
-  std::string finish();
+  // All of it, the machine's reports, and a line for each process that was asked for and never seen. Call it once, at
+  // the end.
+  std::string finish(vm::MemorySystem& memory);
+  // The same of processes that are alive now, and the machine as it is. Changes nothing.
+  std::string now(const guest::Kernel& kernel, vm::MemorySystem& memory) const;
 
  private:
   struct Item {

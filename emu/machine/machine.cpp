@@ -81,6 +81,7 @@ Machine::~Machine() = default;
 HostStatus Machine::boot(const MachineOptions& options) {
   cpu_ = std::make_unique<UnicornCpu>(mmu_, ram_, cpu_config(options));
   stop_ = std::make_unique<StopControl>(*cpu_, options.timeout_ms);
+  on_report_ = options.on_report;
   if (options.clock == ClockKind::kHost) {
     clock_ = std::make_unique<guest::HostClock>();
   } else {
@@ -98,7 +99,7 @@ HostStatus Machine::boot(const MachineOptions& options) {
 
   guest::VfsOptions files;
   files.host = {.root = options.root, .writable = options.writable};
-  files.stop = [this] { return stop_->requested(); };
+  files.stop = [this] { return serve_signals(); };
   auto vfs = guest::Vfs::create(*memory_, std::move(files));
   if (!vfs) {
     return host_error("cannot show files to the program: {}", vfs.error());
@@ -146,12 +147,19 @@ uint64_t Machine::block_limit() const {
   return std::clamp<uint64_t>(left / guest::VirtualClock::kNsPerBlock, 1, kBlocksPerTick);
 }
 
+bool Machine::serve_signals() {
+  if (stop_->take_report_request() && on_report_) {
+    on_report_();
+  }
+  return stop_->requested();
+}
+
 guest::Outcome Machine::run() {
   while (guest::Task* task = kernel_->schedule()) {
     current_ = task;
     const guest::Trap trap = cpu_->run(task->regs, task->tls, block_limit());
     kernel_->on_trap(*task, trap);
-    if (trap.kind == guest::Trap::Kind::kInterrupted && stop_->requested()) [[unlikely]] {
+    if (trap.kind == guest::Trap::Kind::kInterrupted && serve_signals()) [[unlikely]] {
       return {.kind = guest::Outcome::Kind::kStopped, .wait_status = 0, .report = {}};
     }
   }

@@ -55,6 +55,8 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   Machine(mmu::Ram ram, const MachineOptions& options);
   HostStatus boot(const MachineOptions& options);
   uint64_t block_limit() const;
+  // Answers SIGUSR1, if it came. True: the machine is to stop.
+  bool serve_signals();
 
   // TraceContext
   const guest::Task* current_task() const override;
@@ -71,6 +73,7 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   std::unique_ptr<vm::MemorySystem> memory_;
   std::unique_ptr<guest::Vfs> vfs_;
   std::unique_ptr<guest::Kernel> kernel_;
+  std::function<void()> on_report_;
   guest::Task* current_ = nullptr;
   CheckDumper dumper_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ struct MachineOptions {
   uint64_t seed = 0;
   bool aslr = false;
   std::optional<uint64_t> timeout_ms;
+  // Called when SIGUSR1 came: between two instructions, or while a system call waits in the host. Empty: it is ignored.
+  std::function<void()> on_report;
   // Must outlive the machine; null: nobody listens.
   guest::KernelObserver* observer = nullptr;
 };

@@ -55,7 +55,11 @@ StopControl::~StopControl() {
 
 void StopControl::handle(int signal) {
   const int saved_errno = errno;
-  if (StopControl* control = active_control.load()) {
+  StopControl* const control = active_control.load();
+  if (control != nullptr && signal == SIGUSR1) {
+    control->report_.store(true);
+    control->cpu_.request_stop();
+  } else if (control != nullptr) {
     switch (signal) {
       case SIGINT:
         control->request(StopReason::kInterrupt);

@@ -1,9 +1,9 @@
 // StopControl: ends a run from outside: Ctrl-C, SIGTERM, --timeout, or an error of an output file.
 //
-// While it lives, SIGINT, SIGTERM and SIGALRM set a flag and stop the CPU at its next block; afterwards the host's
-// handlers are as before. Handlers are installed without SA_RESTART and an interval timer keeps interrupting, so that a
-// wait in a host system call that began a moment too late ends too. One at a time in a process: signal handlers have no
-// argument.
+// While it lives, SIGINT, SIGTERM and SIGALRM set a flag and stop the CPU at its next block; SIGUSR1 sets another, for
+// a run that shall tell about itself and go on. Afterwards the host's handlers are as before. Handlers are installed
+// without SA_RESTART and an interval timer keeps interrupting, so that a wait in a host system call that began a moment
+// too late ends too. One at a time in a process: signal handlers have no argument.
 #pragma once
 
 #include <signal.h>
@@ -33,15 +33,18 @@ class StopControl {
   // For the kernel: true once the machine is to stop.
   const std::atomic<bool>& flag() const { return flag_; }
   StopReason reason() const { return reason_.load(); }
+  // Whether SIGUSR1 came since the last call.
+  bool take_report_request() { return report_.load(std::memory_order_relaxed) && report_.exchange(false); }
 
  private:
   static void handle(int signal);
-  static constexpr std::array<int, 3> kSignals{SIGINT, SIGTERM, SIGALRM};
+  static constexpr std::array<int, 4> kSignals{SIGINT, SIGTERM, SIGALRM, SIGUSR1};
 
   UnicornCpu& cpu_;
   std::atomic<bool> flag_{false};
+  std::atomic<bool> report_{false};
   std::atomic<StopReason> reason_{StopReason::kNone};
-  std::array<struct sigaction, 3> old_{};
+  std::array<struct sigaction, kSignals.size()> old_{};
 };
 
 // What the program exits with: 130, 143, 124 or 125.

@@ -44,6 +44,22 @@ Result<uint32_t> TextFile::read(IoBuffer& to, uint64_t& at) {
   return moved;
 }
 
+Result<uint32_t> TextFile::write(IoBuffer& from, uint64_t& at) {
+  if (!store_) {
+    return fail(Errno::kEIO);
+  }
+  // Settings are numbers; Linux too looks at one page only, and takes the rest as read.
+  std::string text(std::min<uint32_t>(from.left(), kPageSize - 1), '\0');
+  const uint32_t length = from.left();
+  text.resize(from.take(std::as_writable_bytes(std::span(text))));
+  if (text.empty() && length != 0) {
+    return fail(Errno::kEFAULT);
+  }
+  FL_TRY(store_(text, at));
+  at += length;
+  return length;
+}
+
 Result<uint64_t> TextFile::seek(int64_t offset, uint32_t whence) {
   // Linux: seq_lseek knows no end.
   if (whence != Whence::kSet && whence != Whence::kCurrent) {
@@ -53,11 +69,11 @@ Result<uint64_t> TextFile::seek(int64_t offset, uint32_t whence) {
   return pos;
 }
 
-Result<FsStat> TextFile::statfs() { return synthetic_statfs(kProcMagic); }
+Result<FsStat> TextFile::statfs() { return synthetic_statfs(magic_); }
 
 ListDirectory::ListDirectory(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat,
-                             std::vector<Item> items)
-    : OpenFile(flags, std::move(path)), stat_(stat), items_(std::move(items)) {
+                             std::vector<Item> items, uint64_t magic)
+    : OpenFile(flags, std::move(path)), stat_(stat), items_(std::move(items)), magic_(magic) {
   items_.insert(items_.begin(), {Item{".", stat.ino, FileMode::kDirectory}, Item{"..", 1, FileMode::kDirectory}});
 }
 
@@ -82,6 +98,6 @@ Status ListDirectory::list(DirectorySink& sink) {
   return {};
 }
 
-Result<FsStat> ListDirectory::statfs() { return synthetic_statfs(kProcMagic); }
+Result<FsStat> ListDirectory::statfs() { return synthetic_statfs(magic_); }
 
 }  // namespace fl::guest

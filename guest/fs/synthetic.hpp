@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "guest/fs/open_file.hpp"
@@ -13,6 +14,12 @@ namespace fl::guest {
 
 // What a file system made up by the kernel tells about one of its nodes.
 FileStat synthetic_stat(DeviceNumber device, uint64_t ino, uint32_t mode, const FileTime& time);
+
+// statfs of such a file system; `magic` as in linux/magic.h.
+FsStat synthetic_statfs(uint64_t magic);
+inline constexpr uint64_t kProcMagic = 0x9fa0;
+inline constexpr uint64_t kSysfsMagic = 0x62656572;
+inline constexpr uint64_t kTmpfsMagic = 0x01021994;
 
 // How much one read gives. Linux: a seq_file whose show() is called for each record fills one page; single_open gives
 // all.
@@ -26,12 +33,23 @@ class TextFile final : public OpenFile {
   // Makes the whole text; called when a read starts at position 0.
   using Generate = std::function<Result<std::string>()>;
   TextFile(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat, Generate generate, ReadSize size,
-           Splice splice)
-      : OpenFile(flags, std::move(path)), stat_(stat), generate_(std::move(generate)), size_(size), splice_(splice) {}
+           Splice splice, uint64_t magic = kProcMagic)
+      : OpenFile(flags, std::move(path)),
+        stat_(stat),
+        generate_(std::move(generate)),
+        size_(size),
+        splice_(splice),
+        magic_(magic) {}
+
+  // What a write does with its bytes; called once for each write(2). `at` is the file position before it.
+  using Store = std::function<Status(std::string_view text, uint64_t at)>;
+  void set_store(Store store) { store_ = std::move(store); }
 
   Result<FileStat> stat() override { return stat_; }
   bool seekable() const override { return true; }
   Result<uint32_t> read(IoBuffer& to, uint64_t& at) override;
+  // EIO for a file that takes none. Linux: proc_sys_write, proc_reg_write.
+  Result<uint32_t> write(IoBuffer& from, uint64_t& at) override;
   Result<uint64_t> seek(int64_t offset, uint32_t whence) override;
   Result<FsStat> statfs() override;
   bool can_splice_read() const override { return splice_ == Splice::kYes; }
@@ -39,8 +57,10 @@ class TextFile final : public OpenFile {
  private:
   FileStat stat_;
   Generate generate_;
+  Store store_;
   ReadSize size_;
   Splice splice_;
+  uint64_t magic_;
   std::string text_;
   bool generated_ = false;
 };
@@ -53,7 +73,8 @@ class ListDirectory final : public OpenFile {
     uint32_t mode = 0;
   };
   // `items` without "." and "..".
-  ListDirectory(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat, std::vector<Item> items);
+  ListDirectory(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat, std::vector<Item> items,
+                uint64_t magic = kProcMagic);
 
   Result<FileStat> stat() override { return stat_; }
   bool is_directory() const override { return true; }
@@ -66,11 +87,7 @@ class ListDirectory final : public OpenFile {
  private:
   FileStat stat_;
   std::vector<Item> items_;
+  uint64_t magic_;
 };
-
-// statfs of such a file system; `magic` as in linux/magic.h.
-FsStat synthetic_statfs(uint64_t magic);
-inline constexpr uint64_t kProcMagic = 0x9fa0;
-inline constexpr uint64_t kTmpfsMagic = 0x01021994;
 
 }  // namespace fl::guest

@@ -67,6 +67,28 @@ TEST_CASE("run: a signal to faultline ends the run with trace and statistics com
   }
 }
 
+TEST_CASE("run: SIGUSR1 prints the dumps and the guest goes on", "[run]") {
+  for (const bool asked : {true, false}) {
+    DYNAMIC_SECTION(asked ? "what --dump names" : "the default") {
+      RunSpec spec = guest("musl", "spin");
+      spec.signal = SIGUSR1;
+      spec.signal_after = std::chrono::milliseconds(500);
+      std::vector<std::string> options = {"--timeout", "2"};
+      if (asked) {
+        options.insert(options.end(), {"--dump", "maps,meminfo"});
+      }
+      const FaultlineResult result = run_faultline(spec, {.extra = options});
+      CHECK(result.run.exit_status == 124);
+      size_t times = 0;
+      for (size_t at = 0; (at = result.run.error.find("meminfo:\nMemTotal:", at)) != std::string::npos; ++at) {
+        ++times;
+      }
+      // Once for the signal, and if it was asked for once more at the end.
+      CHECK(times == (asked ? 2 : 1));
+    }
+  }
+}
+
 TEST_CASE("run: the same command gives the same trace and statistics, byte for byte", "[run]") {
   for (const char* name : {"hello", "anon", "kernel_access", "self_modifying", "segv_count"}) {
     DYNAMIC_SECTION(name) {

@@ -87,11 +87,24 @@ Result<ProcFs::Node> ProcFs::root() const {
 Result<ProcFs::Node> ProcFs::system_node(const std::string& path) const {
   Node node;
   if (const SystemFile* const file = find_system_file(path)) {
-    node.mode = FileMode::kRegular | 0444;
+    node.mode = FileMode::kRegular | file->mode;
     node.ino = kSystemInodes + file->index;
+    node.root = path.starts_with("sys/") ? RootOverride::kNo : RootOverride::kYes;
     node.generate = [this, file]() -> Result<std::string> {
-      return kernel_ != nullptr ? Result<std::string>(file->generate(*kernel_)) : fail(Errno::kENOENT);
+      if (kernel_ == nullptr) {
+        return fail(Errno::kENOENT);
+      }
+      if (file->report != nullptr) {
+        return file->report->text(kernel_->memory());
+      }
+      return file->generate != nullptr ? Result<std::string>(file->generate(*kernel_)) : fail(Errno::kEIO);
     };
+    if (file->store != nullptr) {
+      node.store = [this, file](std::string_view text, uint64_t at) -> Status {
+        // As sysctl_writes_strict = 1 has it: a later write of one open changes nothing.
+        return at != 0 ? Status{} : kernel_ != nullptr ? file->store(*kernel_, text) : fail(Errno::kENOENT);
+      };
+    }
     return node;
   }
   const std::vector<std::string> names = system_entries(path);
@@ -208,6 +221,13 @@ Result<ProcFs::Node> ProcFs::fd_node(uint32_t pid, std::string_view rest) const 
   return node;
 }
 
+Status ProcFs::permission(const Caller& caller, const Node& node, uint32_t wanted) const {
+  const Task* const asks = kernel_ != nullptr ? kernel_->find_task(caller.tid) : nullptr;
+  static const Credentials kRoot;
+  const Credentials& cred = asks != nullptr ? asks->cred : kRoot;
+  return mode_allows(stat_of(node), cred, wanted, node.root) ? Status{} : fail(Errno::kEACCES);
+}
+
 FileStat ProcFs::stat_of(const Node& node) const {
   FileTime now;
   if (kernel_ != nullptr) {
@@ -267,12 +287,25 @@ Result<std::shared_ptr<OpenFile>> ProcFs::open(const Caller& caller, const std::
       if ((request.flags & OpenFlag::kDirectory) != 0) {
         return fail(Errno::kENOTDIR);
       }
-      if ((request.flags & OpenFlag::kAccessMode) != OpenFlag::kReadOnly) {
-        return fail(Errno::kEACCES);
-      }
-      return std::make_shared<TextFile>(status, request.path, stat_of(*node), node->generate, node->read_size,
-                                        node->splice);
+      return open_text(caller, *node, status, request);
   }
+}
+
+Result<std::shared_ptr<OpenFile>> ProcFs::open_text(const Caller& caller, const Node& node, uint32_t status,
+                                                    const OpenRequest& request) const {
+  const uint32_t wanted = wanted_by_open(request.flags);
+  if ((request.flags & OpenFlag::kPath) == 0) {
+    FL_TRY(permission(caller, node, wanted));
+    if ((wanted & May::kWrite) != 0 && !node.store) {
+      return fail(Errno::kEACCES);
+    }
+  }
+  auto file =
+      std::make_shared<TextFile>(status, request.path, stat_of(node), node.generate, node.read_size, node.splice);
+  if (node.store) {
+    file->set_store(node.store);
+  }
+  return file;
 }
 
 // A file with a place in the tree is opened anew, as Linux does. What has none, and the host's descriptors 0-2, whose
@@ -291,9 +324,10 @@ Result<std::shared_ptr<OpenFile>> ProcFs::open_magic(const Caller& caller, const
 
 Status ProcFs::access(const Caller& caller, const std::string& path, uint32_t mode) {
   FL_TRY_ASSIGN(const Node node, find(caller, path));
-  constexpr uint32_t kWriteOk = 2, kExecuteOk = 1;
-  const bool regular = (node.mode & FileMode::kTypeMask) == FileMode::kRegular;
-  return regular && (mode & (kWriteOk | kExecuteOk)) != 0 ? fail(Errno::kEACCES) : Status{};
+  if (mode == 0 || (node.mode & FileMode::kTypeMask) != FileMode::kRegular) {
+    return {};
+  }
+  return (mode & May::kWrite) != 0 && !node.store ? fail(Errno::kEACCES) : permission(caller, node, mode);
 }
 
 Result<FsStat> ProcFs::statfs(const std::string&) { return synthetic_statfs(kProcMagic); }

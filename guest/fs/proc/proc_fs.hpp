@@ -1,8 +1,8 @@
 // ProcFs: /proc with what programs read of it: their own maps, descriptors and state, and a few files about the
 // machine. Linux counterpart: fs/proc (base.c, task_mmu.c, array.c, generic.c).
 //
-// Nothing of the host's /proc is shown. Files are read-only and made when they are read; what is not there is ENOENT.
-// Simplified: no task directories of threads, no smaps, no sysctl can be written.
+// Nothing of the host's /proc is shown. Files are made when they are read; settings below sys/vm can be written. What
+// is not there is ENOENT. Simplified: no task directories of threads, no smaps.
 #pragma once
 
 #include <memory>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "guest/fs/file_system.hpp"
+#include "guest/fs/permission.hpp"
 #include "guest/fs/synthetic.hpp"
 
 namespace fl::guest {
@@ -38,6 +39,8 @@ class ProcFs final : public FileSystem {
     uint64_t ino = 0;
     uint32_t uid = 0, gid = 0;
     TextFile::Generate generate;  // of a regular file
+    TextFile::Store store;        // empty: it cannot be written
+    RootOverride root = RootOverride::kYes;
     ReadSize read_size = ReadSize::kWhole;
     Splice splice = Splice::kYes;
     LinkTarget target;                       // of a symbolic link
@@ -51,7 +54,11 @@ class ProcFs final : public FileSystem {
   Result<Node> fd_node(uint32_t pid, std::string_view rest) const;
   Result<std::shared_ptr<OpenFile>> open_magic(const Caller& caller, const std::shared_ptr<OpenFile>& file,
                                                uint32_t flags) const;
+  Result<std::shared_ptr<OpenFile>> open_text(const Caller& caller, const Node& node, uint32_t status,
+                                              const OpenRequest& request) const;
   FileStat stat_of(const Node& node) const;
+  // Linux: proc_sys_permission, generic_permission.
+  Status permission(const Caller& caller, const Node& node, uint32_t wanted) const;
   // The leader of a thread group, if it lives.
   Task* task(uint32_t pid) const;
 

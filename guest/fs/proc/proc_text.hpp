@@ -9,6 +9,7 @@
 
 #include "guest/fs/synthetic.hpp"
 #include "mmu/base/result.hpp"
+#include "vm/info/report.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/profile.hpp"
 
@@ -29,11 +30,22 @@ std::span<const TaskFile> task_files();
 
 // A file about the machine, below /proc; `path` may have slashes.
 struct SystemFile {
+  using Generate = std::string (*)(Kernel& kernel);
+  // A write of `text`, at the start of the file. EINVAL if it makes no sense.
+  using Store = Status (*)(Kernel& kernel, std::string_view text);
   std::string_view path;
-  uint64_t index;
-  std::string (*generate)(Kernel& kernel);
+  uint64_t index;               // its inode number among such files
+  uint32_t mode;                // permission bits
+  Generate generate = nullptr;  // null: it cannot be read, whoever asks
+  Store store = nullptr;        // null: it cannot be written
+  // Instead of generate: a text about memory.
+  const vm::MemoryReport* report = nullptr;
 };
 const SystemFile* find_system_file(std::string_view path);
+// The three tables: about the machine, its memory, and settings.
+std::span<const SystemFile> machine_files();
+std::span<const SystemFile> memory_files();
+std::span<const SystemFile> sysctl_files();
 // The names in a directory of such files, in order; empty if there is no such directory. "": /proc itself.
 std::vector<std::string> system_entries(std::string_view directory);
 

@@ -163,6 +163,17 @@ TEST_CASE("options: record has its own options and its own status for what canno
   CHECK(std::get<Information>(parse({"record", "--help"}).value()).text.find("Exit status: 0") != std::string::npos);
 }
 
+TEST_CASE("options: a dump may name any report about memory, without a value") {
+  for (const vm::MemoryReport& report : vm::memory_reports()) {
+    const auto requests = parse_dump_spec(report.name);
+    REQUIRE(requests.has_value());
+    CHECK(requests->at(0).report == &report);
+  }
+  CHECK(parse_dump_spec("maps,meminfo").value().size() == 2);
+  CHECK_FALSE(parse_dump_spec("meminfo:1").has_value());
+  CHECK(error_of({"run", "--dump", "heap", "./p"}).find("meminfo") != std::string::npos);
+}
+
 TEST_CASE("options: a dump request is a list of maps, pagetable and walk") {
   using Kind = DumpRequest::Kind;
   CHECK(parse_dump_spec("maps,pagetable:7,walk:0x8049123").value() ==

@@ -58,6 +58,20 @@ TEST_CASE("stop: a timeout interrupts a wait in the host and no timer runs after
   CHECK(nanosleep(&wait, nullptr) == 0);
 }
 
+TEST_CASE("stop: SIGUSR1 asks for a report, once, and does not end the run") {
+  Processor processor;
+  const sighandler_t before = handler_of(SIGUSR1);
+  {
+    StopControl stop(processor.cpu, std::nullopt);
+    CHECK_FALSE(stop.take_report_request());
+    std::raise(SIGUSR1);
+    CHECK_FALSE(stop.requested());
+    CHECK(stop.take_report_request());
+    CHECK_FALSE(stop.take_report_request());
+  }
+  CHECK(handler_of(SIGUSR1) == before);
+}
+
 TEST_CASE("stop: an interrupt that the user ignores stays ignored") {
   Processor processor;
   const sighandler_t before = std::signal(SIGINT, SIG_IGN);

@@ -1,0 +1,21 @@
+// Numbers in /proc/sys: how they are printed and read. Linux counterpart: kernel/sysctl.c (do_proc_dointvec).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "mmu/base/result.hpp"
+
+namespace fl::guest {
+
+// "1\t2\t3\n".
+std::string format_sysctl(std::span<const uint32_t> values);
+
+// Reads as many numbers as `text` has, at most values.size(), and leaves the others alone. Decimal, octal after 0,
+// hexadecimal after 0x, with white space between. EINVAL: something else stands there, nothing does, or a number is
+// not in [least, most]; then no value has changed.
+Status parse_sysctl(std::string_view text, std::span<uint32_t> values, uint32_t least, uint32_t most);
+
+}  // namespace fl::guest
