@@ -69,7 +69,7 @@ TEST_CASE("run: a signal to faultline ends the run with trace and statistics com
 
 TEST_CASE("run: SIGUSR1 prints the dumps and the guest goes on", "[run]") {
   for (const bool asked : {true, false}) {
-    DYNAMIC_SECTION(asked ? "what --dump names" : "the default") {
+    DYNAMIC_SECTION((asked ? "what --dump names" : "the default")) {
       RunSpec spec = guest("musl", "spin");
       spec.signal = SIGUSR1;
       spec.signal_after = std::chrono::milliseconds(500);
