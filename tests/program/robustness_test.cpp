@@ -5,26 +5,20 @@
 // faultline, an internal error or a time-out.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <spawn.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <catch2/catch_test_macros.hpp>
 #include <cerrno>
-#include <chrono>
-#include <csignal>
 #include <cstring>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <random>
 #include <system_error>
-#include <thread>
 
+#include "tests/program/support/batch.hpp"
 #include "tests/program/support/faultline_run.hpp"
 #include "tests/program/support/native_run.hpp"
 #include "tests/support/malformed_elf.hpp"
@@ -33,148 +27,23 @@ namespace fl::test {
 namespace fs = std::filesystem;
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-#ifdef __SANITIZE_ADDRESS__
-constexpr bool kMeasureMemory = false;  // shadow memory and quarantine
-#else
-constexpr bool kMeasureMemory = true;
-#endif
 constexpr long kRamMib = 64;
-constexpr long kMaxRssKib = (kRamMib + 150) * 1024;
-constexpr size_t kAtOnce = 4;
-
-struct Ended {
-  int signal = 0;  // of faultline itself
-  int status = 0;
-  bool hung = false;
-  long max_rss_kib = 0;
-  std::string error;
-};
-
-struct Job {
-  std::string name;
-  std::vector<std::string> arguments;  // of `faultline run`
-};
-
-std::string read_text(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 void write_text(const fs::path& path, std::string_view text) {
   std::ofstream out(path, std::ios::binary);
   out.write(text.data(), static_cast<std::streamsize>(text.size()));
 }
 
-// Runs all of them, some at a time, and calls `judge` with the end of each.
-class Batch {
- public:
-  using Judge = std::function<void(const Job&, const Ended&)>;
-  explicit Batch(Judge judge) : judge_(std::move(judge)) {}
-
-  void run(Job job) {
-    while (running_.size() >= kAtOnce) {
-      wait_for_one();
-    }
-    start(std::move(job));
-  }
-  void finish() {
-    while (!running_.empty()) {
-      wait_for_one();
-    }
-  }
-
- private:
-  struct Running {
-    Job job;
-    fs::path error_file;
-    Clock::time_point deadline;
-    bool hung = false;
-  };
-
-  void start(Job job) {
-    const fs::path error_file = scratch() / fmt::format("batch{}.err", started_++);
-    std::vector<std::string> words{FL_FAULTLINE, "run"};
-    words.insert(words.end(), job.arguments.begin(), job.arguments.end());
-    std::vector<char*> argv;
-    for (std::string& word : words) {
-      argv.push_back(word.data());
-    }
-    argv.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, error_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t pid = 0;
-    const int error = ::posix_spawn(&pid, FL_FAULTLINE, &actions, nullptr, argv.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) {
-      throw std::system_error(error, std::generic_category(), FL_FAULTLINE);
-    }
-    running_[pid] = {std::move(job), error_file, Clock::now() + std::chrono::seconds(120)};
-  }
-
-  void wait_for_one() {
-    while (true) {
-      for (auto& [pid, running] : running_) {
-        int status = 0;
-        struct rusage usage {};
-        if (::wait4(pid, &status, WNOHANG, &usage) == pid) {
-          Ended ended{.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-                      .status = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-                      .hung = running.hung,
-                      .max_rss_kib = usage.ru_maxrss,
-                      .error = read_text(running.error_file)};
-          const Job job = std::move(running.job);
-          fs::remove(running.error_file);
-          running_.erase(pid);
-          judge_(job, ended);
-          return;
-        }
-        if (!running.hung && Clock::now() > running.deadline) {
-          running.hung = true;
-          ::kill(pid, SIGKILL);
-        }
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-  }
-
-  Judge judge_;
-  std::map<pid_t, Running> running_;
-  size_t started_ = 0;
-};
-
-bool says_bug(const std::string& error) {
-  return error.find("internal error") != std::string::npos || error.find("Sanitizer") != std::string::npos ||
-         error.find("runtime error") != std::string::npos || error.find("terminate called") != std::string::npos;
-}
-
-// The last 2000 bytes: the guest may have written a lot.
-std::string tail(const std::string& text) { return text.substr(text.size() - std::min<size_t>(text.size(), 2000)); }
-
-void check_alive(const Ended& ended) {
-  CHECK(ended.signal == 0);
-  CHECK_FALSE(ended.hung);
-  CHECK(ended.status != 124);
-  CHECK_FALSE(says_bug(ended.error));
-  if (kMeasureMemory) {
-    CHECK(ended.max_rss_kib < kMaxRssKib);
-  }
-}
-
-fs::path statistics_of(const Job& job) { return job.arguments.back() + ".stats"; }
+fs::path statistics_of(const BatchJob& job) { return job.arguments.back() + ".stats"; }
 
 // Runs each file; returns how often each status was seen.
 std::map<int, int> run_files(const std::vector<ElfFile>& files) {
   std::map<int, int> statuses;
   const fs::path folder = scratch() / "elf";
   fs::create_directories(folder);
-  Batch batch([&](const Job& job, const Ended& ended) {
+  Batch batch([&](const BatchJob& job, const BatchEnd& ended) {
     INFO(job.name << ": status " << ended.status << ", stderr: " << tail(ended.error));
-    check_alive(ended);
+    check_alive(ended, kRamMib);
     ++statuses[ended.status];
     // A program that has run may end with 125 itself; then there are statistics of it.
     if (ended.status == 125 && !fs::remove(statistics_of(job))) {
@@ -232,9 +101,9 @@ int run_fuzz(const char* flavour, uint32_t first_seed, uint32_t seeds, uint32_t 
     SKIP("fuzz_syscalls was not built");
   }
   int complete = 0;
-  Batch batch([&](const Job& job, const Ended& ended) {
+  Batch batch([&](const BatchJob& job, const BatchEnd& ended) {
     INFO(job.name << ": status " << ended.status << ", stderr: " << tail(ended.error));
-    check_alive(ended);
+    check_alive(ended, kRamMib);
     const bool deadlock = ended.error.find("faultline: deadlock: ") != std::string::npos;
     CHECK((ended.status != 125 || deadlock));
     complete += ended.status == 0 ? 1 : 0;
