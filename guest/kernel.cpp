@@ -36,6 +36,12 @@ Kernel::Kernel(const KernelPorts& ports, KernelOptions options)
 
 Kernel::~Kernel() { ports_.vfs.set_kernel(nullptr); }
 
+void Kernel::release_tasks() {
+  current_ = init_ = nullptr;
+  tasks_.clear();
+  vdso_.reset();
+}
+
 Task* Kernel::find_task(uint32_t tid) {
   const auto found = std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& task) { return task->tid == tid; });
   return found == tasks_.end() ? nullptr : found->get();

@@ -101,6 +101,9 @@ class Kernel {
   // The errors of open and execve. Linux: kernel_execve of init.
   Result<Task*> create_init(const InitRequest& request);
 
+  // Forgets all tasks, ended or not, and gives back what they and the vDSO hold. Nothing can run afterwards.
+  void release_tasks();
+
   // The task to run next, with its address space in CR3; null when the machine's work has ended (see
   // outcome()).
   Task* schedule() {

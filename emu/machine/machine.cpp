@@ -120,6 +120,7 @@ HostStatus Machine::boot(const MachineOptions& options) {
                                                                .observer = options.observer,
                                                                .stop = &stop_->flag()},
                                             std::move(kernel));
+  at_boot_ = vm::take_census(*memory_);
   return {};
 }
 
@@ -173,6 +174,13 @@ const guest::Task* Machine::current_task() const {
   // The first program is loaded, and has not run yet.
   const auto tasks = kernel_->tasks();
   return tasks.empty() ? nullptr : tasks.front().get();
+}
+
+std::vector<std::string> Machine::find_leaks() {
+  current_ = nullptr;
+  kernel_->release_tasks();
+  vfs_->drop_caches();
+  return vm::differences_since_boot(at_boot_, vm::take_census(*memory_));
 }
 
 void Machine::dump_state() const {

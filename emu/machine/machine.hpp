@@ -24,6 +24,7 @@
 #include "mmu/mmu.hpp"
 #include "mmu/ram.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/verify/census.hpp"
 
 namespace fl::emu {
 
@@ -48,6 +49,9 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   UnicornCpu& cpu() { return *cpu_; }
   StopControl& stop() { return *stop_; }
   uint64_t now_ns() const override { return clock_->now_ns(); }
+  // Ends everything, drops all caches, and compares the memory with what it was before the first program: a line for
+  // each thing that did not come back. The last call of a run.
+  std::vector<std::string> find_leaks();
   // Prints what is known of the running task to stderr; called when one of our checks fails.
   void dump_state() const;
 
@@ -75,6 +79,7 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   std::unique_ptr<guest::Kernel> kernel_;
   std::function<void()> on_report_;
   guest::Task* current_ = nullptr;
+  vm::MemoryCensus at_boot_;
   CheckDumper dumper_;
 };
 

@@ -48,6 +48,8 @@ void Vfs::set_kernel(Kernel* kernel) {
   proc_->set_kernel(kernel);
 }
 
+void Vfs::drop_caches() { host_->inodes().drop_idle(); }
+
 std::shared_ptr<LivePath> Vfs::make_path(std::string text) {
   auto path = std::make_shared<LivePath>(text.empty() ? "/" : std::move(text));
   live_paths_.push_back(*path);

@@ -84,6 +84,8 @@ class Vfs {
   uint64_t next_anonymous_inode() { return ++last_anonymous_inode_; }
   vm::MemorySystem& memory() { return memory_; }
   HostFs& host() { return *host_; }
+  // Writes back and forgets the files that nobody has open or mapped, and their cached pages.
+  void drop_caches();
   struct Mount {
     std::string path;  // canonical; "" is the root
     std::string type;

@@ -150,7 +150,7 @@ std::shared_ptr<HostInode> HostInodeTable::acquire(const SharedFd& fd, FdUse use
     inode->number = key.number;
     inodes_.emplace(key, inode);
     order_.push_back(key);
-    drop_oldest_idle();
+    drop_oldest_idle(kMaxIdle - 1);  // the new one is idle soon, too
   }
   HostStore& store = *inode->store;
   if (use != FdUse::kWrite && !store.has_reader()) {
@@ -190,13 +190,12 @@ size_t HostInodeTable::idle() const {
   }));
 }
 
-void HostInodeTable::drop_oldest_idle() {
-  // The new one is idle soon, too.
-  size_t excess = idle() + 1;
-  if (excess <= kMaxIdle) {
+void HostInodeTable::drop_oldest_idle(size_t keep) {
+  size_t excess = idle();
+  if (excess <= keep) {
     return;
   }
-  excess -= kMaxIdle;
+  excess -= keep;
   std::erase_if(order_, [&](const Key& key) {
     const auto found = inodes_.find(key);
     if (excess == 0 || !unused(*found->second, found->second.use_count())) {

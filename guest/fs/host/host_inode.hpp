@@ -80,6 +80,8 @@ class HostInodeTable {
   std::shared_ptr<HostInode> find(const FileStat& stat) const;
   // Gives the host what shared mappings stored. Linux: sync.
   void write_back_all();
+  // Writes back and forgets the inodes that nobody uses, with their cached pages. Linux: drop_caches, 3.
+  void drop_idle() { drop_oldest_idle(0); }
   // Inodes that nobody uses and that are kept for their cached pages.
   size_t idle() const;
 
@@ -94,7 +96,8 @@ class HostInodeTable {
     size_t operator()(const Key& key) const { return key.device * 0x9e3779b97f4a7c15u ^ key.number; }
   };
   static bool unused(const HostInode& inode, long references);
-  void drop_oldest_idle();
+  // So that at most `keep` are left.
+  void drop_oldest_idle(size_t keep);
 
   vm::MemorySystem& memory_;
   std::unordered_map<Key, std::shared_ptr<HostInode>, Hash> inodes_;
