@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "mmu/base/addr.hpp"
@@ -12,6 +13,7 @@
 #include "mmu/mmu.hpp"
 #include "mmu/ram.hpp"
 #include "mmu/tlb_port.hpp"
+#include "vm/boot/boot_memory.hpp"
 #include "vm/cache/page_cache.hpp"
 #include "vm/fault/fault_record.hpp"
 #include "vm/phys/mem_map.hpp"
@@ -39,10 +41,10 @@ enum class VerifyLevel : uint8_t { kOff, kMmCalls, kFaults };
 
 class MemorySystem {
  public:
-  // Lays out RAM (kernel page directory, mem_map, zero page) and gives the rest to the page allocator.
-  // EINVAL if RAM is too small to boot. `ram`, `mmu` and `tlb` must outlive it.
+  // Lays out RAM and gives what is free to the page allocator. EINVAL if RAM is too small to boot (or for so many
+  // nodes). `ram`, `mmu` and `tlb` must outlive it.
   static Result<std::unique_ptr<MemorySystem>> boot(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb,
-                                                    const KernelProfile& profile);
+                                                    const KernelProfile& profile, const BootOptions& options = {});
   MemorySystem(const MemorySystem&) = delete;
   MemorySystem& operator=(const MemorySystem&) = delete;
   ~MemorySystem();
@@ -59,7 +61,11 @@ class MemorySystem {
   SlabAllocator& slab() { return *slab_; }
   PageCache& cache() { return cache_; }
   // The frame of zeros that all untouched anonymous memory reads. Linux: ZERO_PAGE(0).
-  Pfn zero_page() const { return zero_page_; }
+  Pfn zero_page() const { return boot_->image().zero_page; }
+  // How memory was laid out at boot: e820 map, memblock's regions, the kernel's image.
+  const BootMemory& boot_memory() const { return *boot_; }
+  // What dmesg would show of it, line by line.
+  const std::vector<std::string>& boot_log() const { return boot_->log().lines(); }
 
   // Told of every fault; null for nobody.
   void set_observer(FaultObserver* observer) { observer_ = observer; }
@@ -77,13 +83,14 @@ class MemorySystem {
   VerifyLevel verify_level() const { return verify_level_; }
 
  private:
-  MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb, const KernelProfile& profile, Pfn directory,
-               Pfn mem_map, Pfn zero_page, Pfn first_free);
+  MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb, const KernelProfile& profile,
+               std::unique_ptr<BootMemory> boot);
 
   const mmu::Ram& ram_;
   mmu::Mmu& mmu_;
   mmu::TlbPort& tlb_;
   const KernelProfile& profile_;
+  std::unique_ptr<BootMemory> boot_;
   mmu::KernelMap kernel_map_;
   MemMap mem_map_;
   PageAllocator pages_;
@@ -91,7 +98,6 @@ class MemorySystem {
   std::unique_ptr<SlabAllocator> slab_;
   PageCache cache_;
   std::unique_ptr<MemoryReclaimer> reclaimer_;
-  Pfn zero_page_;
   FaultObserver* observer_ = nullptr;
   FaultCounters faults_;
   std::vector<AddressSpace*> spaces_;

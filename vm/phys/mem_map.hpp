@@ -23,6 +23,13 @@ class MemMap {
     FL_CHECK(pfn.value() < pages_.size(), "struct page of frame {:#x}", pfn.value());
     return pages_[pfn.value()];
   }
+  // A compound page (__GFP_COMP) is named by its first frame. The tails' private_ and the first tail's index belong to
+  // it. Linux: compound_head, compound_order.
+  Pfn compound_head(Pfn pfn) const {
+    const Page& page = (*this)[pfn];
+    return page.has(PageFlag::kTail) ? Pfn(page.private_) : pfn;
+  }
+  uint32_t compound_order(Pfn head) const { return (*this)[head].has(PageFlag::kHead) ? (*this)[head + 1].index : 0; }
   Pfn pfn_of(const Page& page) const { return Pfn(static_cast<uint32_t>(&page - pages_.data())); }
   uint32_t size() const { return static_cast<uint32_t>(pages_.size()); }
 

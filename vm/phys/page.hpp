@@ -35,7 +35,7 @@ struct PageFlag {
 inline constexpr uint32_t kZonePgShift = 26;
 inline constexpr uint32_t kZonePgMask = 3;
 inline constexpr uint32_t kNodePgShift = 28;
-inline constexpr uint32_t kMaxNodes = 16;
+inline constexpr uint32_t kMaxNodes = 8;  // Linux: MAX_NUMNODES, 1 << NODES_SHIFT
 inline constexpr uint32_t kPlaceBits = ~0u << kZonePgShift;
 
 // Names no page: end of a list, no mapping.

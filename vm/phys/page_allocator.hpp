@@ -1,17 +1,25 @@
-// PageAllocator: how everybody gets and returns frames. Today one buddy system over all of RAM; nodes, zones,
-// watermarks and per-CPU lists take its place behind the same calls. Linux counterpart: alloc_pages, __free_pages.
+// PageAllocator: how everybody gets and returns frames. An allocation walks the zonelist of a node and takes from the
+// first zone whose watermark allows it: from its per-CPU lists, which the buddy system refills. When none allows it,
+// page_allocator_slow.cpp tries harder. Linux counterpart: alloc_pages, __free_pages (mm/page_alloc.c).
+//
+// Simplified: no kswapd (nothing reclaims in the background), no OOM killer (the caller gets ENOMEM), no cpusets.
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "mmu/base/addr.hpp"
 #include "mmu/base/result.hpp"
 #include "mmu/frame_source.hpp"
 #include "mmu/ram.hpp"
 #include "mmu/tlb_port.hpp"
+#include "vm/phys/alloc_flags.hpp"
 #include "vm/phys/buddy.hpp"
+#include "vm/phys/fail_alloc.hpp"
 #include "vm/phys/gfp.hpp"
 #include "vm/phys/mem_map.hpp"
+#include "vm/phys/node.hpp"
+#include "vm/phys/pcp.hpp"
 
 namespace fl::vm {
 
@@ -23,17 +31,34 @@ class Reclaimer {
   virtual bool reclaim() = 0;
 };
 
+// Makes large blocks out of scattered free frames. Linux: try_to_compact_pages.
+class Compactor {
+ public:
+  virtual ~Compactor() = default;
+  // Moves pages so that a block of 2^order frames becomes free in a zone up to `highest`; whether anything was moved.
+  // It allocates no memory.
+  virtual bool compact(uint32_t order, ZoneType highest) = 0;
+};
+
 class PageAllocator : public mmu::FrameSource {
  public:
-  PageAllocator(const mmu::Ram& ram, MemMap& mem_map, mmu::TlbPort& tlb);
+  // `nodes` stand in RAM, their zones have their ranges, nothing is free yet.
+  PageAllocator(const mmu::Ram& ram, MemMap& mem_map, mmu::TlbPort& tlb, std::span<Node> nodes);
 
-  // Hands a range of frames to the allocator, once, at boot.
+  // --- boot ---
+  // How much there will be decides whether memory is grouped by mobility.
+  void start_boot(uint32_t total_pages);
+  // Hands a range of frames to the zones they lie in, once. Their struct pages know their place.
   void add_free_range(Pfn first, uint32_t frames);
-  void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
+  // Everything free has been handed over: zonelists, watermarks, per-CPU lists. `min_free_kbytes` 0: Linux's default.
+  void finish_boot(uint32_t min_free_kbytes);
 
-  // 2^order adjacent frames, reference count of the first 1; reclaims if need be. They count as the kernel's own
-  // (kKernel) until they become something else. Of `gfp` only kGfpZero has a meaning yet. ENOMEM.
-  Result<Pfn> alloc_pages(Gfp gfp, uint32_t order = 0);
+  // --- allocating ---
+  // 2^order adjacent frames, reference count of the first 1; reclaims if need be and `gfp` allows it. They count as the
+  // kernel's own (kKernel) until they become something else. ENOMEM.
+  Result<Pfn> alloc_pages(Gfp gfp, uint32_t order = 0) { return alloc_pages_node(gfp, order, kCpuNode); }
+  // Prefers `node`, and uses only nodes of `allowed`. Linux: __alloc_pages.
+  Result<Pfn> alloc_pages_node(Gfp gfp, uint32_t order, uint32_t node, NodeMask allowed = kAllNodes);
   // Gives a block back; its first frame's reference is the last one.
   void free_pages(Pfn first, uint32_t order = 0);
 
@@ -41,26 +66,104 @@ class PageAllocator : public mmu::FrameSource {
   Result<Pfn> alloc_table() override;
   void free_table(Pfn pfn) override;
 
-  uint32_t free_frames() const { return buddy_.free_frames(); }
+  // --- for compaction ---
+  // Takes a free block, by its head, out of the buddy system as single allocated frames; its order.
+  // Linux: __isolate_free_page, split_map_pages.
+  uint32_t isolate_free_block(Pfn head);
+  // Makes 2^order single pages of a block that is no compound page. Linux: split_page.
+  void split_page(Pfn first, uint32_t order);
+  // All pages of per-CPU lists go back to the buddy system. Linux: drain_all_pages.
+  void drain_all_pages();
+
+  void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
+  void set_compactor(Compactor* compactor) { compactor_ = compactor; }
+
+  // --- settings (/proc/sys/vm) ---
+  const WatermarkSettings& watermark_settings() const { return settings_; }
+  // New values: watermarks, reserves and list sizes follow. Linux: setup_per_zone_wmarks and its callers.
+  void set_watermark_settings(const WatermarkSettings& settings);
+  // Pages that user allocations never get, over all zones. Linux: totalreserve_pages.
+  uint32_t total_reserve_pages() const;
+
+  // --- looking ---
+  std::span<Node> nodes() { return nodes_; }
+  std::span<const Node> nodes() const { return nodes_; }
+  Zone& zone_of(const Page& page) { return nodes_[page.node()].zones[page.zone()]; }
+  Zone& zone_of(Pfn pfn) { return zone_of(mem_map_[pfn]); }
+  // Calls visit(Zone&) for each zone of each node, empty ones too.
+  template <typename Visit>
+  void for_each_zone(Visit&& visit) {
+    for (Node& node : nodes_) {
+      for (Zone& zone : node.zones) {
+        visit(zone);
+      }
+    }
+  }
+  template <typename Visit>
+  void for_each_zone(Visit&& visit) const {
+    for (const Node& node : nodes()) {
+      for (const Zone& zone : node.zones) {
+        visit(zone);
+      }
+    }
+  }
+  // Changes a counter of the node that a page is on. Linux: mod_node_page_state.
+  void count(const Page& page, NodeStat item, int64_t delta) { nodes_[page.node()].stat.add(item, delta); }
+  VmEvents& events() { return events_; }
+  const VmEvents& events() const { return events_; }
+
+  // Frames that nobody uses: in the buddy system and on per-CPU lists.
+  uint32_t free_frames() const { return managed_frames_ - used_frames_; }
+  // In the buddy system only. Linux: NR_FREE_PAGES, what MemFree tells.
+  uint32_t nr_free_pages() const;
   uint32_t managed_frames() const { return managed_frames_; }
   uint32_t table_frames() const { return table_frames_; }
   // Highest number of frames in use so far.
   uint32_t peak_used() const { return peak_used_; }
   const Buddy& buddy() const { return buddy_; }
 
+  FailAlloc& fail_alloc() { return fail_alloc_; }
   // Tests: the n-th allocation from now fails (1 = the next). 0 = none.
-  void fail_allocation(uint32_t n) { fail_countdown_ = n; }
+  void fail_allocation(uint32_t n) { fail_alloc_.fail_nth(n); }
 
  private:
+  // One allocation's constants. Linux: struct alloc_context.
+  struct Request {
+    Gfp gfp;
+    uint32_t order;
+    ZoneType highest;
+    MigrateType type;
+    NodeMask allowed;
+    std::span<Zone* const> zones;
+    bool usable(const Zone& zone) const { return zone.type <= highest && (allowed >> zone.node & 1) != 0; }
+  };
+  uint32_t get_page_from_freelist(const Request& request, uint32_t flags);
+  uint32_t rmqueue(Zone& zone, const Request& request);
+  uint32_t alloc_slow(const Request& request);
+  uint32_t reclaim_and_retry(const Request& request, uint32_t flags);
+  uint32_t compact_and_retry(const Request& request, uint32_t flags);
+  void zone_statistics(Zone& preferred, Zone& zone, uint32_t pages);
+  void prepare(Pfn first, Gfp gfp, uint32_t order);
+  MigrateType migrate_type(Gfp gfp) const {
+    return buddy_.mobility_grouping() ? gfp_migratetype(gfp) : MigrateType::kUnmovable;
+  }
+
   const mmu::Ram& ram_;
   MemMap& mem_map_;
   mmu::TlbPort& tlb_;
+  std::span<Node> nodes_;
   Buddy buddy_;
+  PcpLists pcp_;
+  WatermarkSettings settings_;
   Reclaimer* reclaimer_ = nullptr;
+  Compactor* compactor_ = nullptr;
+  bool reclaiming_ = false;  // what is allocated in order to free memory gets it. Linux: PF_MEMALLOC
+  VmEvents events_;
+  FailAlloc fail_alloc_;
   uint32_t managed_frames_ = 0;
+  uint32_t used_frames_ = 0;
   uint32_t table_frames_ = 0;
   uint32_t peak_used_ = 0;
-  uint32_t fail_countdown_ = 0;
 };
 
 }  // namespace fl::vm

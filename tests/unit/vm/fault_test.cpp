@@ -55,7 +55,7 @@ TEST_CASE("anonymous: PROT_WRITE alone can be read, PROT_EXEC alone too") {
 }
 
 TEST_CASE("anonymous: a page of an earlier owner is seen as zeros") {
-  Machine machine(64);
+  Machine machine(96);
   for (int round = 0; round < 3; ++round) {
     const VirtAddr at = machine.map_anon(0x10000000, 30);
     for (uint32_t page = 0; page < 30; ++page) {

@@ -10,12 +10,13 @@
 
 namespace fl::vm::test {
 
-// A page allocator over all frames but the first few, and a slab allocator on it.
+// A page allocator as it is after boot, and a slab allocator on it.
 struct Kernel {
   mmu::Ram ram;
   RecordingTlb tlb;
-  MemMap map{ram, Pfn(1)};
-  PageAllocator pages{ram, map, tlb};
+  std::unique_ptr<BootMemory> boot = *BootMemory::start(ram, {});
+  MemMap map{ram, boot->mem_map()};
+  PageAllocator pages{ram, map, tlb, boot->nodes()};
   SlabAllocator slab;
 
   explicit Kernel(uint32_t frames = 2048, SlabDebug debug = SlabDebug::kOff)
@@ -23,8 +24,8 @@ struct Kernel {
     pages.set_reclaimer(&slab);
   }
   PageAllocator& ready() {
-    const uint32_t first = 1 + MemMap::frames_needed(ram.frames());
-    pages.add_free_range(Pfn(first), ram.frames() - first);
+    boot->init_mem_map(map);
+    boot->hand_over(map, pages);
     return pages;
   }
   KmemCache& cache(uint32_t size, SlabFlags flags = {}, KmemCache::Constructor ctor = nullptr, uint32_t align = 0) {

@@ -1,79 +1,15 @@
 // Each invariant broken on purpose: verify must say so, with its number, and say nothing before.
 #include <catch2/catch_test_macros.hpp>
-#include <functional>
 
 #include "mmu/layout.hpp"
 #include "tests/unit/vm/dies.hpp"
-#include "tests/unit/vm/vm_machine.hpp"
+#include "tests/unit/vm/verify_machine.hpp"
 #include "vm/mm/area_editor.hpp"
 
 namespace fl::vm::test {
 namespace {
 
 using mmu::Pte;
-
-// A machine with some of everything: anonymous memory, zero pages, a private and a shared file, shared memory,
-// PROT_NONE.
-struct Busy {
-  Machine machine;
-  TestFile file = machine.new_file(8);
-  VirtAddr anon, zero, text, shared, shmem, none;
-  std::vector<std::function<void()>> repairs;
-  explicit Busy(const KernelProfile& profile = KernelProfile::i386_6_1()) : machine(256, profile) {
-    anon = machine.map_anon(0x10000000, 4);
-    machine.writes(anon, 4);
-    zero = machine.map_anon(0x10010000, 4);
-    machine.reads(zero, 4);
-    text = machine.map(0x10020000, 8, kRead | kExec, MapFlag::kPrivate, file.file);
-    machine.reads(text, 1);
-    shared = machine.map(0x10030000, 4, kRw, MapFlag::kShared, file.file);
-    machine.writes(shared, 2);
-    shmem = machine.map(0x10040000, 4, kRw, kAnonShared);
-    machine.writes(shmem, 2);
-    none = machine.map_anon(0x10050000, 2);
-    machine.writes(none, 2);
-    REQUIRE(machine.mm().mprotect(none, bytes_of(2), 0, machine.task));
-    REQUIRE(verify(machine.memory()).empty());
-  }
-  ~Busy() {
-    // The machine must be able to end.
-    for (auto repair = repairs.rbegin(); repair != repairs.rend(); ++repair) {
-      (*repair)();
-    }
-  }
-  // Something that a test is going to break; it is put right at the end.
-  template <typename T>
-  T& spoil(T& thing) {
-    repairs.push_back([&thing, old = thing] { thing = old; });
-    return thing;
-  }
-  Pte& entry(VirtAddr va) { return spoil(*machine.mm().tables().find(va)); }
-  Page& page(VirtAddr va) { return spoil(machine.page_at(va)); }
-  Page& page(Pfn pfn) { return spoil(machine.memory().page(pfn)); }
-  VmArea& area(VirtAddr va) {
-    VmArea& found = *machine.mm().areas().lookup(va);
-    spoil(found.flags), spoil(found.prev), spoil(found.end), spoil(found.max_gap), spoil(found.anon_vma);
-    return found;
-  }
-  MemoryUse& use() { return spoil(machine.mm().use_mutable()); }
-  Pte& directory_entry(uint32_t index) {
-    return spoil(reinterpret_cast<Pte*>(machine.ram().frame(machine.mm().tables().directory()))[index]);
-  }
-  // The lines about an invariant; all lines must be about it or about `other`.
-  std::string complaint(int invariant, int other = 0) {
-    std::string lines;
-    for (const std::string& line : verify(machine.memory())) {
-      if (line.starts_with(fmt::format("invariant {}:", invariant))) {
-        lines += line + "\n";
-      } else if (!line.starts_with(fmt::format("invariant {}:", other))) {
-        return "unexpected: " + line;
-      }
-    }
-    return lines;
-  }
-};
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 
@@ -101,59 +37,6 @@ TEST_CASE("verify 1: a frame in two states or in none is noticed") {
     busy.page(busy.text).set(PageFlag::kAnonExclusive);
     CHECK(has(busy.complaint(1), "exclusive without being anonymous"));
   }
-}
-
-TEST_CASE("verify 2: broken free lists are noticed") {
-  Busy busy;
-  const Buddy& buddy = busy.machine.pages().buddy();
-  uint32_t order = 0;
-  while (buddy.free_list(order) == kNoPage) {
-    ++order;
-  }
-  const Pfn head(buddy.free_list(order));
-  Page& page = busy.page(head);
-  SECTION("a head without its mark") {
-    page.clear(PageFlag::kBuddy);
-    CHECK(has(busy.complaint(2), "free block"));
-  }
-  SECTION("a wrong order") {
-    page.private_ = order + 1;
-    CHECK(has(busy.complaint(2), "free block"));
-  }
-  SECTION("a list in a circle") {
-    page.lru_next = head.value();
-    CHECK(has(busy.complaint(2, 1), "in a circle"));
-  }
-  SECTION("a list that leaves RAM") {
-    page.lru_next = 0x123456;
-    CHECK(has(busy.complaint(2, 1), "outside RAM"));
-  }
-  SECTION("a frame in use that claims to be free") {
-    busy.page(busy.anon).set(PageFlag::kBuddy);
-    CHECK(has(busy.complaint(2), "no list has it"));
-  }
-  SECTION("a block cut off its list") {
-    page.lru_next = kNoPage;
-    const std::string text = busy.complaint(2, 1);
-    CHECK((has(text, "the counter says") || buddy.free_blocks(order) == 1));
-  }
-}
-
-TEST_CASE("verify 2: two free halves that were not merged are noticed") {
-  Machine machine;
-  // Two adjacent blocks of order 0, freed by hand: the first is made to look like a larger one while its buddy comes
-  // back.
-  PageAllocator& pages = machine.pages();
-  const Pfn first = *pages.alloc_pages(kGfpUser, 1);
-  machine.memory().page(first + 1).refcount = 1;
-  pages.free_pages(first);
-  machine.memory().page(first).private_ = 1;
-  pages.free_pages(first + 1);
-  machine.memory().page(first).private_ = 0;
-  const auto lines = verify(machine.memory());
-  REQUIRE(lines.size() == 1);
-  CHECK(has(lines[0], "invariant 2: free blocks"));
-  CHECK(has(lines[0], "are not merged"));
 }
 
 TEST_CASE("verify 3: broken lists and trees of areas are noticed") {
@@ -296,11 +179,7 @@ TEST_CASE("verify 5 and 6: wrong map and reference counts are noticed") {
     CHECK(has(busy.complaint(6), "users"));
   }
   SECTION("a free frame with a reference") {
-    uint32_t order = kMaxOrder;
-    while (busy.machine.pages().buddy().free_list(order) == kNoPage) {
-      --order;
-    }
-    busy.page(Pfn(busy.machine.pages().buddy().free_list(order))).refcount = 1;
+    busy.page(free_block(busy.machine.pages())).refcount = 1;
     CHECK(has(busy.complaint(6), "refcount 1, but it has 0 users"));
   }
 }

@@ -131,6 +131,11 @@ class Machine {
 
   MemorySystem& memory() { return *memory_; }
   PageAllocator& pages() { return memory_->pages(); }
+  // Frames that an allocation for a program can still get: those above the min watermark. For machines of one zone.
+  uint32_t usable_frames() {
+    const uint32_t min = pages().nodes()[0].zone(ZoneType::kDma).watermark.min;
+    return pages().free_frames() - std::min(min, pages().free_frames());
+  }
   AddressSpace& mm() { return *mm_; }
   mmu::Mmu& mmu() { return mmu_; }
   const mmu::Ram& ram() const { return ram_; }

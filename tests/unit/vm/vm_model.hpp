@@ -81,7 +81,7 @@ class ModelDriver {
   template <typename T>
   void expect(const Result<T>& is, Errno should_be, const char* what);
   // No memory is an answer. A call that failed may have given back a frame or two that it took first.
-  bool exhausted() { return machine_.pages().free_frames() <= 2 || injected_; }
+  bool exhausted() { return machine_.usable_frames() <= 2 || injected_; }
 
   uint32_t any_page();
   bool all_free(uint32_t first, uint32_t pages) const;
