@@ -50,8 +50,26 @@ void Kernel::do_page_fault(Task& task, const Trap& trap) {
   const vm::FaultResult result =
       vm::handle_page_fault(*task.mm, trap.addr, trap.access, trap.error_code, vm::FaultMode::kUser, task.faults);
   if (vm::is_error(result)) [[unlikely]] {
-    refuse_page_fault(*this, task, trap, result);
+    if (result != vm::FaultResult::kOom || !retry_failed_fault(task, trap)) {
+      refuse_page_fault(*this, task, trap, result);
+    }
   }
+}
+
+// A fault failed for want of memory although there is some: --fail-alloc was at work. Linux (pagefault_out_of_memory)
+// lets the access be tried again, for ever; here the task is killed in the end.
+bool Kernel::retry_failed_fault(Task& task, const Trap& trap) {
+  constexpr uint32_t kMostRetries = 16;
+  vm::FailAlloc& failing = ports_.memory.pages().fail_alloc();
+  if (failing.failures() == task.seen_failures) {
+    return false;
+  }
+  task.seen_failures = failing.failures();
+  const bool same = task.retried_fault == trap.addr && task.retried_at == task.regs.eip;
+  task.fault_retries = same ? task.fault_retries + 1 : 1;
+  task.retried_fault = trap.addr;
+  task.retried_at = task.regs.eip;
+  return task.fault_retries <= kMostRetries;
 }
 
 void Kernel::do_system_call(Task& task) {

@@ -116,6 +116,12 @@ struct Task {
   // Of the last fault, for struct sigcontext. Linux: thread.cr2, trap_nr, error_code.
   uint32_t cr2 = 0, trap_number = 0, error_code = 0;
 
+  // --- faults that were tried again because an allocation was made to fail ---
+  uint64_t seen_failures = 0;  // FailAlloc::failures, when last looked at
+  VirtAddr retried_fault;
+  uint32_t retried_at = 0;  // eip
+  uint32_t fault_retries = 0;
+
   // --- thread library ---
   uint32_t clear_child_tid = 0;
   uint32_t robust_list = 0;

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -138,6 +139,38 @@ HostStatus write_reports(const RunOptions& options, Machine& machine, Reports& r
   return status;
 }
 
+// "leaks: none", or what did not come back; and how often memory was asked for while --fail-alloc was at work.
+std::string describe_leaks(Machine& machine) {
+  std::string text = "leaks:";
+  const std::vector<std::string> leaks = machine.find_leaks();
+  for (const std::string& leak : leaks) {
+    text += "\n  " + leak;
+  }
+  const vm::FailAlloc& failing = machine.memory().pages().fail_alloc();
+  return fmt::format("{}\nallocations: {}, {} made to fail\n", leaks.empty() ? "leaks: none" : text, failing.asked(),
+                     failing.failures());
+}
+
+// Tells of leaks when the machine's work has ended, also if the program could not be started.
+class LeakReport {
+ public:
+  LeakReport(const RunOptions& options, Machine& machine)
+      : machine_(machine), wanted_(std::any_of(options.dumps.begin(), options.dumps.end(), [](const DumpRequest& dump) {
+          return dump.kind == DumpRequest::Kind::kLeaks;
+        })) {}
+  LeakReport(const LeakReport&) = delete;
+  LeakReport& operator=(const LeakReport&) = delete;
+  ~LeakReport() {
+    if (wanted_) {
+      fmt::print(stderr, "{}", describe_leaks(machine_));
+    }
+  }
+
+ private:
+  Machine& machine_;
+  bool wanted_;
+};
+
 }  // namespace
 
 HostResult<int> run_command(RunOptions options, std::span<const std::string> host_environment) {
@@ -157,6 +190,7 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
     return tl::unexpected<HostError>(created.error());
   }
   Machine& machine = **created;
+  const LeakReport leak_report(options, machine);
   if (!options.trace_path.empty()) {
     auto tracer =
         FaultTracer::create(options.trace_path, machine.mmu(), *options.machine.profile, options.machine.root);

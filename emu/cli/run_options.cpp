@@ -103,7 +103,8 @@ void RunParser::declare(CLI::App& run) {
                  "pagetable[:PID], walk:ADDR, or of the machine's memory:\n" +
                      dump_report_names() +
                      ";\n"
-                     "several of them separated by commas")
+                     "at exit also leaks: memory that did not come back when all was\n"
+                     "released; several of them separated by commas")
       ->option_text("WHAT");
 }
 
@@ -179,8 +180,10 @@ HostResult<std::vector<DumpRequest>> parse_dump_spec(std::string_view spec) {
     } else if (const vm::MemoryReport* const report = vm::find_memory_report(kind); report != nullptr && !has_value) {
       request.kind = DumpRequest::Kind::kReport;
       request.report = report;
+    } else if (kind == "leaks" && !has_value) {
+      request.kind = DumpRequest::Kind::kLeaks;
     } else {
-      return host_error("cannot dump: {}: give maps[:PID], pagetable[:PID], walk:ADDR or one of {}", item,
+      return host_error("cannot dump: {}: give maps[:PID], pagetable[:PID], walk:ADDR, leaks or one of {}", item,
                         dump_report_names());
     }
     requests.push_back(request);

@@ -24,6 +24,7 @@ std::string describe(const DumpRequest& request, const guest::Task& task) {
     case DumpRequest::Kind::kWalk:
       return dump_walk(subject, *task.mm, request.addr);
     case DumpRequest::Kind::kReport:
+    case DumpRequest::Kind::kLeaks:
       break;
   }
   return {};

@@ -14,11 +14,12 @@ namespace fl::emu {
 
 // One item of --dump.
 struct DumpRequest {
-  enum class Kind : uint8_t { kMaps, kPageTable, kWalk, kReport };
+  enum class Kind : uint8_t { kMaps, kPageTable, kWalk, kReport, kLeaks };
   Kind kind = Kind::kMaps;
   std::optional<uint32_t> pid{};             // maps, pagetable: none = every process
   VirtAddr addr{};                           // walk
   const vm::MemoryReport* report = nullptr;  // of the whole machine
+  // kLeaks is not the collector's: it is told when nothing of the program is left.
   bool operator==(const DumpRequest&) const = default;
 };
 

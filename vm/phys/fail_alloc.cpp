@@ -29,14 +29,19 @@ uint64_t next_random(uint64_t& state) {
 
 }  // namespace
 
+void FailAlloc::arm(uint64_t allocations) {
+  asked_before_ = asked();
+  armed_for_ = countdown_ = allocations;
+}
+
 void FailAlloc::fail_nth(uint64_t n) {
-  countdown_ = n;
+  arm(n);
   every_ = 0;
   threshold_ = 0;
 }
 
 void FailAlloc::fail_every(uint64_t n) {
-  countdown_ = n;
+  arm(n);
   every_ = n;
   threshold_ = 0;
 }
@@ -45,7 +50,7 @@ void FailAlloc::fail_with_probability(double p, uint64_t seed) {
   random_ = seed;
   every_ = 0;
   threshold_ = static_cast<uint64_t>(std::ldexp(p, 53));
-  countdown_ = threshold_ == 0 ? 0 : allocations_until_failure();
+  arm(threshold_ == 0 ? 0 : allocations_until_failure());
 }
 
 uint64_t FailAlloc::allocations_until_failure() {
@@ -58,7 +63,7 @@ uint64_t FailAlloc::allocations_until_failure() {
 
 bool FailAlloc::fire() {
   ++failures_;
-  countdown_ = threshold_ != 0 ? allocations_until_failure() : every_;
+  arm(threshold_ != 0 ? allocations_until_failure() : every_);
   return true;
 }
 

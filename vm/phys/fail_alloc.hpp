@@ -32,10 +32,12 @@ class FailAlloc {
     return fire();
   }
   bool armed() const { return countdown_ != 0; }
-  // Allocations made to fail so far.
+  // Allocations that asked while it was armed, and those made to fail.
+  uint64_t asked() const { return asked_before_ + (armed_for_ - countdown_); }
   uint64_t failures() const { return failures_; }
 
  private:
+  void arm(uint64_t allocations);
   bool fire();
   uint64_t allocations_until_failure();
 
@@ -44,6 +46,8 @@ class FailAlloc {
   uint64_t threshold_ = 0;  // of 2^53; 0: no probability
   uint64_t random_ = 0;
   uint64_t failures_ = 0;
+  uint64_t armed_for_ = 0;     // countdown_ when it was armed last
+  uint64_t asked_before_ = 0;  // up to then
 };
 
 }  // namespace fl::vm

@@ -81,4 +81,23 @@ TEST_CASE("fail_alloc: the text forms, and what is refused") {
   }
 }
 
+TEST_CASE("fail-alloc: it tells how many allocations asked, and how many failed") {
+  FailAlloc failing;
+  CHECK(failing.asked() == 0);
+  CHECK_FALSE(failing.should_fail());
+  CHECK(failing.asked() == 0);  // not armed
+  failing.fail_every(3);
+  for (int i = 0; i < 10; ++i) {
+    failing.should_fail();
+  }
+  CHECK(failing.asked() == 10);
+  CHECK(failing.failures() == 3);
+  failing.fail_nth(2);
+  for (int i = 0; i < 10; ++i) {
+    failing.should_fail();
+  }
+  CHECK(failing.asked() == 12);  // off after its one failure
+  CHECK(failing.failures() == 4);
+}
+
 }  // namespace fl::vm::test
