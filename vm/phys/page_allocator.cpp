@@ -150,6 +150,8 @@ void PageAllocator::prepare(Pfn first, Gfp gfp, uint32_t order) {
       std::memset(ram_.frame(first + i), 0, kPageSize);
     }
     page.become(compound ? PageFlag::kKernel | (i == 0 ? PageFlag::kHead : PageFlag::kTail) : PageFlag::kKernel);
+    page.mapping = 0;
+    page.index = 0;
     page.private_ = compound && i != 0 ? first.value() : 0;
   }
   if (compound) {

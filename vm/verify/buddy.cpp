@@ -1,5 +1,5 @@
 // Invariant 2: free blocks are aligned, apart, inside their zone, on the list of their type, coalesced, and counted
-// exactly; the same for per-CPU lists, whose pages may well be unmerged.
+// exactly; the same for per-CPU lists, whose pages may well be unmerged. And of invariant 1: each frame knows its zone.
 #include <bit>
 
 #include "vm/memory_system.hpp"
@@ -28,6 +28,7 @@ class BuddyCheck {
                pages_.managed_frames());
     }
     for (uint32_t frame = 0; frame < map_.size(); ++frame) {
+      check_place(frame);
       if (map_[Pfn(frame)].has(PageFlag::kBuddy | PageFlag::kPcp) && !listed_[frame]) {
         out_.add(Invariant::kBuddy, "frame {:#x} is marked as the head of a free block, but no list has it", frame);
       }
@@ -60,6 +61,17 @@ class BuddyCheck {
     if (free_frames_ - before_pcp != zone.pcp.count) {
       out_.add(Invariant::kBuddy, "node {} zone {}: {} frames are on per-CPU lists, the counter says {}", zone.node,
                zone.name(), free_frames_ - before_pcp, zone.pcp.count);
+    }
+  }
+
+  // Whatever is not reserved lies in the zone that its flags name.
+  void check_place(uint32_t frame) {
+    const Page& page = map_[Pfn(frame)];
+    const std::span<const Node> nodes = pages_.nodes();
+    if (!page.has(PageFlag::kReserved) &&
+        (page.node() >= nodes.size() || !nodes[page.node()].zones[page.zone()].spans(frame))) {
+      out_.add(Invariant::kPageState, "frame {:#x} claims to be in zone {} of node {}", frame, page.zone(),
+               page.node());
     }
   }
 
