@@ -191,6 +191,11 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
   }
   Machine& machine = **created;
   const LeakReport leak_report(options, machine);
+  if (options.dmesg) {
+    for (const std::string& line : machine.memory().boot_log()) {
+      fmt::print(stderr, "{}\n", line);
+    }
+  }
   if (!options.trace_path.empty()) {
     auto tracer =
         FaultTracer::create(options.trace_path, machine.mmu(), *options.machine.profile, options.machine.root);

@@ -6,6 +6,7 @@
 
 #include "emu/cli/command_parser.hpp"
 #include "emu/cli/size.hpp"
+#include "vm/phys/fail_alloc.hpp"
 
 namespace fl::emu {
 namespace {
@@ -19,6 +20,7 @@ struct RawOptions {
   std::string seed = "0";
   std::string dump;
   std::string timeout;
+  std::string numa = "1";
   int verify = 0;
   std::vector<std::string> stats, strace;  // one for each time given; empty text: no =FILE
 };
@@ -53,11 +55,19 @@ class RunParser final : public CommandParser {
  private:
   RunOptions options_;
   RawOptions raw_;
+  CLI::Option* fail_alloc_ = nullptr;
 };
 
 void RunParser::declare(CLI::App& run) {
   run.add_option("--ram", raw_.ram, "Size of the simulated memory: bytes, or with K, M, G\n(1M to 4G; default 256M)")
       ->option_text("SIZE");
+  run.add_option("--numa", raw_.numa, "Split the memory into N nodes, 1 to 8 (default 1)")->option_text("N");
+  run.add_flag("--dmesg", options_.dmesg, "Print what the kernel says while it boots on stderr");
+  fail_alloc_ = run.add_option("--fail-alloc", options_.machine.fail_alloc,
+                               "Have allocations of pages and kernel objects fail: the N-th\n"
+                               "(nth=N), every N-th (every=N), or each with probability X\n"
+                               "(p=X, from --seed)")
+                    ->option_text("HOW");
   run.add_option("--kernel", raw_.kernel,
                  "The kernel to imitate: 6.1-i386 (default) or 6.18-compat,\n"
                  "an x86-64 kernel that runs i386 programs")
@@ -115,6 +125,15 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
   options_.command = std::move(program);
   FL_HOST_TRY_SET(options_.machine.ram_bytes, read_ram(raw_.ram));
   FL_HOST_TRY_SET(options_.machine.profile, read_profile(raw_.kernel));
+  const auto nodes = parse_number(raw_.numa);
+  if (!nodes || *nodes < 1 || *nodes > vm::kMaxNodes) {
+    return host_error("cannot make so many nodes: {}: give 1 to {}", raw_.numa, vm::kMaxNodes);
+  }
+  options_.machine.nodes = static_cast<uint32_t>(*nodes);
+  if (fail_alloc_->count() > 0 && !vm::FailAlloc().configure(options_.machine.fail_alloc, 0)) {
+    return host_error("cannot make allocations fail: {}: give nth=N, every=N or p=X with X from 0 to 1",
+                      options_.machine.fail_alloc);
+  }
   auto cpu = find_cpu(raw_.cpu);
   if (!cpu) {
     return tl::unexpected<HostError>(cpu.error());

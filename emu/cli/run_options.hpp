@@ -22,6 +22,7 @@ struct RunOptions {
   ReportTarget strace;
   std::string log_spec;
   std::vector<DumpRequest> dumps;
+  bool dmesg = false;
 };
 
 // "maps[:PID]", "pagetable[:PID]", "walk:ADDR", separated by commas.

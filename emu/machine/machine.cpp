@@ -90,11 +90,15 @@ HostStatus Machine::boot(const MachineOptions& options) {
   }
   cpu_->set_tsc_source([this] { return clock_->now_ns(); });
 
-  auto memory = vm::MemorySystem::boot(ram_, mmu_, *cpu_, *options.profile);
+  auto memory = vm::MemorySystem::boot(ram_, mmu_, *cpu_, *options.profile, {.nodes = options.nodes});
   if (!memory) {
-    return host_error("cannot boot: {} of RAM: too little: give more --ram", format_size(options.ram_bytes));
+    return host_error("cannot boot: {} of RAM{}: too little: give more --ram", format_size(options.ram_bytes),
+                      options.nodes > 1 ? fmt::format(" for {} nodes", options.nodes) : "");
   }
   memory_ = std::move(*memory);
+  if (!options.fail_alloc.empty()) {
+    FL_CHECK(memory_->pages().fail_alloc().configure(options.fail_alloc, options.seed), "--fail-alloc was checked");
+  }
   memory_->set_verify_level(options.verify);
 
   guest::VfsOptions files;

@@ -21,6 +21,9 @@ enum class ClockKind : uint8_t { kVirtual, kHost };
 
 struct MachineOptions {
   uint64_t ram_bytes = uint64_t{256} << 20;
+  uint32_t nodes = 1;
+  // As FailAlloc::configure reads it; empty: none. In force from the end of boot on.
+  std::string fail_alloc;
   const vm::KernelProfile* profile = &vm::KernelProfile::i386_6_1();
   CpuModel cpu = default_cpu();
   std::string root = "/";

@@ -12,6 +12,7 @@
 
 #include "guest/fs/path.hpp"
 #include "guest/fs/proc/proc_fs.hpp"
+#include "guest/fs/sys/sys_fs.hpp"
 #include "guest/fs/vfs_apply.hpp"
 #include "guest/kernel.hpp"
 
@@ -37,7 +38,7 @@ Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options, std::unique_ptr<HostRoot>
                          kernel_->random_bytes(to);
                        }
                      })});
-  mounts_.push_back({"/sys", "sysfs", std::make_unique<EmptyFs>()});
+  mounts_.push_back({"/sys", "sysfs", std::make_unique<SysFs>(memory)});
   mounts_.push_back({"", "ext4", std::move(host)});
 }
 

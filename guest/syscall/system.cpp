@@ -7,6 +7,8 @@
 #include "guest/kernel.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/task.hpp"
+#include "vm/info/totals.hpp"
+#include "vm/memory_system.hpp"
 
 namespace fl::guest {
 namespace {
@@ -56,12 +58,17 @@ Result<uint32_t> sys_sysinfo(Kernel& kernel, Task& task, const SyscallArgs& args
   static_assert(sizeof(SysInfo) == 64);
   SysInfo info{};
   info.uptime = static_cast<int32_t>(kernel.time().now_ns() / kNsPerSecond);
-  // Pages, if bytes do not fit.
-  const bool fits = kernel.memory().ram().bytes() <= UINT32_MAX;
+  const vm::MemoryTotals totals = vm::memory_totals(kernel.memory());
+  // The same numbers as meminfo's. Pages, if bytes do not fit.
+  const bool fits = totals.managed <= UINT32_MAX / kPageSize;
   info.mem_unit = fits ? 1 : kPageSize;
   const uint32_t page = fits ? kPageSize : 1;
-  info.total_ram = kernel.memory().ram().frames() * page;
-  info.free_ram = kernel.memory().pages().free_frames() * page;
+  const auto in_units = [page](uint64_t pages) { return static_cast<uint32_t>(pages * page); };
+  info.total_ram = in_units(totals.managed);
+  info.free_ram = in_units(totals.free);
+  info.total_high = in_units(totals.high_managed);
+  info.free_high = in_units(totals.high_free);
+  info.shared_ram = in_units(vm::shared_pages(kernel.memory()));
   info.processes = static_cast<uint16_t>(
       std::count_if(kernel.tasks().begin(), kernel.tasks().end(), [](const auto& other) { return other->alive(); }));
   FL_TRY(task.user().put(args.ptr(0), info));

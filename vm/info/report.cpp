@@ -1,31 +1,21 @@
 // The list of reports.
 #include "vm/info/report.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 
-#include "vm/memory_system.hpp"
+#include "vm/info/memory_reports.hpp"
+#include "vm/info/zone_reports.hpp"
 
 namespace fl::vm {
 namespace {
 
-std::string meminfo(MemorySystem& memory) {
-  const auto kb = [](uint64_t pages) { return pages * (kPageSize / 1024); };
-  PageAllocator& pages = memory.pages();
-  const uint64_t cached = memory.cache().cached_pages();
-  return fmt::format(
-      "MemTotal:       {:8} kB\nMemFree:        {:8} kB\nMemAvailable:   {:8} kB\nBuffers:        {:8} kB\n"
-      "Cached:         {:8} kB\nSwapCached:     {:8} kB\nSwapTotal:      {:8} kB\nSwapFree:       {:8} kB\n"
-      "PageTables:     {:8} kB\n",
-      kb(pages.managed_frames()), kb(pages.free_frames()),
-      kb(uint64_t{pages.free_frames()} + memory.cache().inactive_pages()), 0, kb(cached), 0, 0, 0,
-      kb(pages.table_frames()));
-}
-
-constexpr std::array<MemoryReport, 1> kReports = {{
-    {"meminfo", 0444, meminfo},
-}};
+constexpr std::array<MemoryReport, 7> kReports = {{{"buddyinfo", 0444, format_buddyinfo},
+                                                   {"iomem", 0444, format_iomem},
+                                                   {"meminfo", 0444, format_meminfo},
+                                                   {"pagetypeinfo", 0400, format_pagetypeinfo},
+                                                   {"slabinfo", 0400, format_slabinfo},
+                                                   {"vmstat", 0444, format_vmstat},
+                                                   {"zoneinfo", 0444, format_zoneinfo}}};
 
 }  // namespace
 

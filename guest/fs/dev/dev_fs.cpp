@@ -10,7 +10,6 @@ namespace fl::guest {
 namespace {
 
 constexpr DeviceNumber kDevDevice{0, 5};
-constexpr DeviceNumber kSysDevice{0, 22};
 constexpr uint64_t kRootInode = 1;
 constexpr uint32_t kAnyone = 0666;
 
@@ -139,36 +138,6 @@ Status DevFs::access(const Caller& caller, const std::string& path, uint32_t mod
 }
 
 Result<FsStat> DevFs::statfs(const std::string& path) {
-  FL_TRY(lstat(Caller{}, path));
-  return synthetic_statfs(kTmpfsMagic);
-}
-
-Result<FileStat> EmptyFs::lstat(const Caller&, const std::string& path) {
-  return path.empty() ? Result<FileStat>(directory_stat(kSysDevice)) : fail(Errno::kENOENT);
-}
-
-Result<LinkTarget> EmptyFs::readlink(const Caller&, const std::string& path) {
-  return fail(path.empty() ? Errno::kEINVAL : Errno::kENOENT);
-}
-
-Result<std::shared_ptr<OpenFile>> EmptyFs::open(const Caller& caller, const std::string& path,
-                                                const OpenRequest& request) {
-  const auto stat = lstat(caller, path);
-  if (!stat) {
-    return fail((request.flags & OpenFlag::kCreate) != 0 ? Errno::kEROFS : stat.error());
-  }
-  FL_TRY(check_directory_flags(request.flags));
-  return std::make_shared<ListDirectory>(request.flags & ~uint32_t{OpenFlag::kCloseOnExec}, request.path, *stat,
-                                         std::vector<ListDirectory::Item>{});
-}
-
-Status EmptyFs::access(const Caller& caller, const std::string& path, uint32_t mode) {
-  FL_TRY(lstat(caller, path));
-  constexpr uint32_t kWriteOk = 2;
-  return (mode & kWriteOk) != 0 ? fail(Errno::kEROFS) : Status{};
-}
-
-Result<FsStat> EmptyFs::statfs(const std::string& path) {
   FL_TRY(lstat(Caller{}, path));
   return synthetic_statfs(kTmpfsMagic);
 }

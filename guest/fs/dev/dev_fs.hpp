@@ -32,15 +32,4 @@ class DevFs final : public FileSystem {
   RandomBytes random_;
 };
 
-// A directory without entries.
-class EmptyFs final : public FileSystem {
- public:
-  Result<FileStat> lstat(const Caller& caller, const std::string& path) override;
-  Result<LinkTarget> readlink(const Caller& caller, const std::string& path) override;
-  Result<std::shared_ptr<OpenFile>> open(const Caller& caller, const std::string& path,
-                                         const OpenRequest& request) override;
-  Status access(const Caller& caller, const std::string& path, uint32_t mode) override;
-  Result<FsStat> statfs(const std::string& path) override;
-};
-
 }  // namespace fl::guest

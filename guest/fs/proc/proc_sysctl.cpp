@@ -21,17 +21,55 @@ std::string mmap_min_addr(Kernel&) { return fmt::format("{}\n", vm::kMmapMinAddr
 
 // drop_caches: 1 drops the page cache, 2 unused objects, 4 asks for silence.
 Status drop_caches(Kernel& kernel, std::string_view text) {
-  constexpr uint32_t kPageCache = 1;
+  constexpr uint32_t kPageCache = 1, kObjects = 2;
   uint32_t what = 0;
   FL_TRY(parse_sysctl(text, std::span(&what, 1), 1, 4));
   if ((what & kPageCache) != 0) {
     while (kernel.memory().cache().reclaim()) {
     }
+    kernel.memory().pages().events().add(vm::VmEvent::kDropPagecache, 1);
+  }
+  if ((what & kObjects) != 0) {
+    kernel.memory().slab().shrink_all();
+    kernel.memory().pages().events().add(vm::VmEvent::kDropSlab, 1);
   }
   return {};
 }
 
-constexpr std::array<SystemFile, 11> kSysctlFiles = {{
+// --- watermarks ---
+
+std::string min_free_kbytes(Kernel& kernel) {
+  return fmt::format("{}\n", kernel.memory().pages().watermark_settings().min_free_kbytes);
+}
+Status set_min_free_kbytes(Kernel& kernel, std::string_view text) {
+  vm::WatermarkSettings settings = kernel.memory().pages().watermark_settings();
+  FL_TRY(parse_sysctl(text, std::span(&settings.min_free_kbytes, 1), 0, INT32_MAX));
+  kernel.memory().pages().set_watermark_settings(settings);
+  return {};
+}
+
+std::string watermark_scale_factor(Kernel& kernel) {
+  return fmt::format("{}\n", kernel.memory().pages().watermark_settings().watermark_scale_factor);
+}
+Status set_watermark_scale_factor(Kernel& kernel, std::string_view text) {
+  constexpr uint32_t kMost = 3000;
+  vm::WatermarkSettings settings = kernel.memory().pages().watermark_settings();
+  FL_TRY(parse_sysctl(text, std::span(&settings.watermark_scale_factor, 1), 1, kMost));
+  kernel.memory().pages().set_watermark_settings(settings);
+  return {};
+}
+
+std::string lowmem_reserve_ratio(Kernel& kernel) {
+  return format_sysctl(kernel.memory().pages().watermark_settings().lowmem_reserve_ratio);
+}
+Status set_lowmem_reserve_ratio(Kernel& kernel, std::string_view text) {
+  vm::WatermarkSettings settings = kernel.memory().pages().watermark_settings();
+  FL_TRY(parse_sysctl(text, settings.lowmem_reserve_ratio, 0, INT32_MAX));
+  kernel.memory().pages().set_watermark_settings(settings);
+  return {};
+}
+
+constexpr std::array<SystemFile, 14> kSysctlFiles = {{
     {"sys/kernel/hostname", 0x40, 0444, host_name},
     {"sys/kernel/ngroups_max", 0x41, 0444, [](Kernel&) { return std::string("65536\n"); }},
     {"sys/kernel/osrelease", 0x42, 0444, os_release},
@@ -39,10 +77,13 @@ constexpr std::array<SystemFile, 11> kSysctlFiles = {{
     {"sys/kernel/pid_max", 0x44, 0444, [](Kernel&) { return std::string("32768\n"); }},
     {"sys/kernel/version", 0x45, 0444, os_version},
     {"sys/vm/drop_caches", 0x51, 0200, nullptr, drop_caches},
+    {"sys/vm/lowmem_reserve_ratio", 0x52, 0644, lowmem_reserve_ratio, set_lowmem_reserve_ratio},
     {"sys/vm/max_map_count", 0x53, 0444, max_map_count},
+    {"sys/vm/min_free_kbytes", 0x54, 0644, min_free_kbytes, set_min_free_kbytes},
     {"sys/vm/mmap_min_addr", 0x55, 0444, mmap_min_addr},
     {"sys/vm/overcommit_memory", 0x56, 0444, [](Kernel&) { return std::string("0\n"); }},
     {"sys/vm/overcommit_ratio", 0x57, 0444, [](Kernel&) { return std::string("50\n"); }},
+    {"sys/vm/watermark_scale_factor", 0x58, 0644, watermark_scale_factor, set_watermark_scale_factor},
 }};
 
 }  // namespace

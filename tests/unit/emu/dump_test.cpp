@@ -2,8 +2,8 @@
 #include <fmt/format.h>
 #include <catch2/catch_test_macros.hpp>
 
-#include "emu/dump/dump.hpp"
 #include "emu/cli/run_options.hpp"
+#include "emu/dump/dump.hpp"
 #include "emu/dump/dump_collector.hpp"
 #include "guest/task.hpp"
 #include "tests/unit/emu/small_machine.hpp"
@@ -118,8 +118,9 @@ TEST_CASE("dump: a collector describes the processes that were asked for and nam
                            {.kind = DumpRequest::Kind::kWalk, .addr = VirtAddr(0x1000)}});
   collector.on_exit(thread);
   collector.on_exit(task);
-  CHECK(collector.finish(machine.memory()) == dump_maps(kSubject, *machine.mm) + dump_walk(kSubject, *machine.mm, VirtAddr(0x1000)) +
-                                  "faultline: nothing to dump: there was no process 9\n");
+  CHECK(collector.finish(machine.memory()) == dump_maps(kSubject, *machine.mm) +
+                                                  dump_walk(kSubject, *machine.mm, VirtAddr(0x1000)) +
+                                                  "faultline: nothing to dump: there was no process 9\n");
 }
 
 TEST_CASE("dump: a report about the machine is asked for by name and made at the end") {

@@ -163,6 +163,21 @@ TEST_CASE("options: record has its own options and its own status for what canno
   CHECK(std::get<Information>(parse({"record", "--help"}).value()).text.find("Exit status: 0") != std::string::npos);
 }
 
+TEST_CASE("options: nodes, the boot log and failing allocations") {
+  const RunOptions options = parse_run({"run", "--numa", "4", "--dmesg", "--fail-alloc", "p=0.5", "./p"});
+  CHECK(options.machine.nodes == 4);
+  CHECK(options.dmesg);
+  CHECK(options.machine.fail_alloc == "p=0.5");
+  CHECK(parse_run({"run", "./p"}).machine.nodes == 1);
+  for (const char* bad : {"0", "9", "x", "-1"}) {
+    CHECK(error_of({"run", "--numa", bad, "./p"}).find("give 1 to 8") != std::string::npos);
+  }
+  for (const char* bad : {"", "x", "nth=", "nth=x", "every=-1", "p=2"}) {
+    INFO(bad);
+    CHECK(error_of({"run", "--fail-alloc", bad, "./p"}).find("nth=N, every=N or p=X") != std::string::npos);
+  }
+}
+
 TEST_CASE("options: a dump may name any report about memory, without a value") {
   for (const vm::MemoryReport& report : vm::memory_reports()) {
     const auto requests = parse_dump_spec(report.name);
@@ -170,6 +185,7 @@ TEST_CASE("options: a dump may name any report about memory, without a value") {
     CHECK(requests->at(0).report == &report);
   }
   CHECK(parse_dump_spec("maps,meminfo").value().size() == 2);
+  CHECK(parse_dump_spec("leaks").value().at(0).kind == DumpRequest::Kind::kLeaks);
   CHECK_FALSE(parse_dump_spec("meminfo:1").has_value());
   CHECK(error_of({"run", "--dump", "heap", "./p"}).find("meminfo") != std::string::npos);
 }

@@ -1,0 +1,19 @@
+// /proc/meminfo, vmstat, slabinfo and iomem. Linux counterparts: fs/proc/meminfo.c, mm/vmstat.c,
+// mm/slab_common.c, kernel/resource.c.
+//
+// Lines of what does not exist here (zswap, huge pages, memory failure, CMA) are those of a kernel built without it:
+// missing.
+#pragma once
+
+#include <string>
+
+namespace fl::vm {
+
+class MemorySystem;
+
+std::string format_meminfo(MemorySystem& memory);
+std::string format_vmstat(MemorySystem& memory);
+std::string format_slabinfo(MemorySystem& memory);
+std::string format_iomem(MemorySystem& memory);
+
+}  // namespace fl::vm

@@ -1,0 +1,26 @@
+// slabinfo, version 2.1. Linux: slabinfo_show, cache_show.
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "vm/info/memory_reports.hpp"
+#include "vm/memory_system.hpp"
+
+namespace fl::vm {
+
+std::string format_slabinfo(MemorySystem& memory) {
+  std::string text =
+      "slabinfo - version: 2.1\n"
+      "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount>"
+      " <sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n";
+  for (const SlabInfo& cache : memory.slab().slabinfo()) {
+    fmt::format_to(std::back_inserter(text),
+                   "{:<17} {:6} {:6} {:6} {:4} {:4} : tunables {:4} {:4} {:4} : slabdata {:6} {:6} {:6}\n", cache.name,
+                   cache.active_objs, cache.num_objs, cache.objsize, cache.objects_per_slab, cache.pages_per_slab,
+                   cache.limit, cache.batchcount, cache.sharedfactor, cache.active_slabs, cache.num_slabs,
+                   cache.sharedavail);
+  }
+  return text;
+}
+
+}  // namespace fl::vm

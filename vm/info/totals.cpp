@@ -1,0 +1,95 @@
+// Sums over zones, nodes and areas.
+#include "vm/info/totals.hpp"
+
+#include <algorithm>
+
+#include "vm/memory_system.hpp"
+#include "vm/mm/address_space.hpp"
+
+namespace fl::vm {
+
+MemoryTotals totals_of(const Node& node) {
+  MemoryTotals totals;
+  for (const Zone& zone : node.zones) {
+    totals.managed += zone.managed;
+    totals.free += zone.free_pages();
+    if (zone.type == ZoneType::kHighmem) {
+      totals.high_managed += zone.managed;
+      totals.high_free += zone.free_pages();
+    }
+  }
+  return totals;
+}
+
+MemoryTotals memory_totals(MemorySystem& memory) {
+  MemoryTotals totals;
+  for (const Node& node : memory.pages().nodes()) {
+    const MemoryTotals one = totals_of(node);
+    totals.managed += one.managed;
+    totals.free += one.free;
+    totals.high_managed += one.high_managed;
+    totals.high_free += one.high_free;
+  }
+  return totals;
+}
+
+uint64_t available_pages(MemorySystem& memory, const FrameUse& use) {
+  uint64_t low = 0;
+  memory.pages().for_each_zone([&low](const Zone& zone) { low += zone.watermark.low; });
+  int64_t available = static_cast<int64_t>(memory_totals(memory).free) - memory.pages().total_reserve_pages();
+  // Half of what can be reclaimed, or all but a low watermark, is thought to be needed.
+  const uint64_t cached = use.inactive;
+  available += static_cast<int64_t>(cached - std::min(cached / 2, low));
+  const uint64_t slab = memory.slab().reclaimable_pages();
+  available += static_cast<int64_t>(slab - std::min(slab / 2, low));
+  return static_cast<uint64_t>(std::max<int64_t>(available, 0));
+}
+
+uint64_t shared_pages(MemorySystem& memory) {
+  uint64_t pages = 0;
+  for (const NodeUse& node : count_frames(memory)) {
+    pages += node.total().shmem;
+  }
+  return pages;
+}
+
+uint64_t vmalloc_pages(MemorySystem&) { return 0; }
+
+uint64_t committed_pages(MemorySystem& memory) {
+  uint64_t pages = 0;
+  for (const AddressSpace* mm : memory.spaces()) {
+    for (const VmArea* area = mm->areas().first(); area != nullptr; area = area->next) {
+      pages += area->has(VmFlag::kAccount) ? area->pages() : 0;
+    }
+  }
+  return pages;
+}
+
+uint64_t commit_limit(MemorySystem& memory) { return memory_totals(memory).managed * 50 / 100; }
+
+NodeStats node_stats(MemorySystem& memory, const Node& node, const FrameUse& use) {
+  NodeStats stat = node.stat;
+  const auto set = [&stat](NodeStat item, uint64_t value) { stat.add(item, static_cast<int64_t>(value) - stat[item]); };
+  set(NodeStat::kNrInactiveFile, use.inactive);
+  set(NodeStat::kNrAnonPages, use.anon);
+  set(NodeStat::kNrMapped, use.mapped);
+  set(NodeStat::kNrFilePages, use.file);
+  set(NodeStat::kNrDirty, use.dirty);
+  set(NodeStat::kNrShmem, use.shmem);
+  set(NodeStat::kNrPageTablePages, use.table);
+  // The slab allocator knows which of its pages a shrinker could free; node 0 has them first.
+  const uint64_t reclaimable = node.id == 0 ? std::min<uint64_t>(memory.slab().reclaimable_pages(), use.slab) : 0;
+  set(NodeStat::kNrSlabReclaimable, reclaimable);
+  set(NodeStat::kNrSlabUnreclaimable, use.slab - reclaimable);
+  return stat;
+}
+
+ZoneStats zone_stats(const Zone& zone, const FrameUse& use) {
+  ZoneStats stat = zone.stat;
+  const auto set = [&stat](ZoneStat item, uint64_t value) { stat.add(item, static_cast<int64_t>(value) - stat[item]); };
+  set(ZoneStat::kNrZoneInactiveFile, use.inactive);
+  set(ZoneStat::kNrZoneWritePending, use.dirty);
+  return stat;
+}
+
+}  // namespace fl::vm
