@@ -103,6 +103,25 @@ TEST_CASE("boot: nodes split RAM evenly, in whole page blocks") {
   CHECK(verify(*m.memory).empty());
 }
 
+TEST_CASE("boot: nodes whose borders are not those of blocks are kept apart") {
+  for (const auto& [frames, nodes] : {std::pair{64u, 8u}, {100u, 3u}, {3333u, 7u}, {8197u, 5u}, {262144u, 8u}}) {
+    INFO(frames << " frames, " << nodes << " nodes");
+    Booted m(frames, {.nodes = nodes});
+    CHECK(verify(*m.memory).empty());
+    // Everything out and back: nothing merges across a border.
+    std::vector<Pfn> taken;
+    while (const auto pfn = m.pages().alloc_pages(kGfpHighUserMovable | kGfpMemalloc)) {
+      taken.push_back(*pfn);
+    }
+    CHECK(m.pages().free_frames() == 0);
+    for (const Pfn pfn : taken) {
+      m.pages().free_pages(pfn);
+    }
+    m.pages().drain_all_pages();
+    CHECK(verify(*m.memory).empty());
+  }
+}
+
 TEST_CASE("boot: the log tells of the map, the zones and what is free, in Linux's words") {
   Booted m(frames_of_mib(128));
   CHECK(m.logged("BIOS-e820: [mem 0x0000000000100000-0x0000000007ffffff] usable"));
