@@ -30,7 +30,7 @@ Result<ArgumentStrings> ArgumentStrings::create(vm::AddressSpace& mm, vm::FaultC
   return strings;
 }
 
-Result<std::byte*> ArgumentStrings::page(VirtAddr at, mmu::Access access) {
+Result<vm::KmapLocal> ArgumentStrings::page(VirtAddr at, mmu::Access access) {
   // get_user_pages does not grow a stack, so exec grows it by hand. Linux: get_arg_page.
   bool grew = false;
   if (!mm_->find_area_for_fault(at, grew)) {
@@ -40,7 +40,7 @@ Result<std::byte*> ArgumentStrings::page(VirtAddr at, mmu::Access access) {
   if (!pfn) {
     return fail(Errno::kE2BIG);
   }
-  return mm_->memory().ram().frame(*pfn);
+  return vm::KmapLocal(mm_->memory().kmap_slots(), *pfn);
 }
 
 Status ArgumentStrings::push(std::string_view text) {
@@ -58,8 +58,8 @@ Status ArgumentStrings::push(std::string_view text) {
     const uint32_t in_page = end.page_offset() == 0 ? kPageSize : end.page_offset();
     const uint32_t count = std::min(in_page, left);
     const VirtAddr start = end - count;
-    FL_TRY_ASSIGN(std::byte * bytes, page(start, mmu::Access::kWrite));
-    bytes += start.page_offset();
+    FL_TRY_ASSIGN(const vm::KmapLocal mapped, page(start, mmu::Access::kWrite));
+    std::byte* const bytes = mapped.data() + start.page_offset();
     left -= count;
     const auto from_text = std::min<size_t>(count, text.size() - left);
     std::memcpy(bytes, text.data() + left, from_text);
@@ -72,7 +72,8 @@ Status ArgumentStrings::push(std::string_view text) {
 
 Status ArgumentStrings::remove_lowest() {
   while (true) {
-    FL_TRY_ASSIGN(const std::byte* bytes, page(position_, mmu::Access::kRead));
+    FL_TRY_ASSIGN(const vm::KmapLocal mapped, page(position_, mmu::Access::kRead));
+    const std::byte* const bytes = mapped.data();
     const uint32_t from = position_.page_offset();
     const auto* nul = static_cast<const std::byte*>(std::memchr(bytes + from, 0, kPageSize - from));
     if (nul != nullptr) {

@@ -13,6 +13,7 @@
 #include "mmu/base/addr.hpp"
 #include "mmu/base/result.hpp"
 #include "vm/fault/fault_record.hpp"
+#include "vm/kernel_space/kmap_local.hpp"
 #include "vm/mm/address_space.hpp"
 
 namespace fl::loaders {
@@ -43,7 +44,7 @@ class ArgumentStrings {
   ArgumentStrings(vm::AddressSpace& mm, vm::FaultCounters& task, VirtAddr stack_top)
       : mm_(&mm), task_(&task), stack_top_(stack_top) {}
   // The bytes of the page at `at`; E2BIG.
-  Result<std::byte*> page(VirtAddr at, mmu::Access access);
+  Result<vm::KmapLocal> page(VirtAddr at, mmu::Access access);
 
   vm::AddressSpace* mm_;
   vm::FaultCounters* task_;

@@ -9,8 +9,22 @@ namespace fl::mmu {
 // First kernel address; user space is everything below. Linux: PAGE_OFFSET, TASK_SIZE.
 inline constexpr uint32_t kPageOffset = 0xC0000000u;
 inline constexpr uint32_t kTaskSize = kPageOffset;
-// Low memory is mapped at kPageOffset + physical address, up to this size; frames above are "high memory".
-inline constexpr uint32_t kLowMemoryLimit = 896u << 20;
+
+// From the top down, as a 6.1 kernel without PAE has it (its boot log, and /proc/vmallocinfo, agree):
+// the fixmap, whose last page ends here,
+inline constexpr uint32_t kFixaddrTop = 0xFFFFF000u;
+inline constexpr uint32_t kCpuEntryAreaBase = 0xFF400000u;
+inline constexpr uint32_t kLdtBase = 0xFF000000u;
+// the window for kmap: LAST_PKMAP pages, one page table,
+inline constexpr uint32_t kPkmapBase = 0xFEC00000u;
+inline constexpr uint32_t kLastPkmap = 1024;
+// vmalloc, down to the end of low memory and this hole,
+inline constexpr uint32_t kVmallocEnd = kPkmapBase - 2 * kPageSize;
+inline constexpr uint32_t kVmallocOffset = 8u << 20;
+inline constexpr uint32_t kVmallocReserve = 128u << 20;
+// and low memory, which is mapped at kPageOffset + physical address up to this size. Frames above are "high memory".
+// Linux: MAXMEM; 875 MiB, though people say 896.
+inline constexpr uint32_t kLowMemoryLimit = kVmallocEnd - kPageOffset - kVmallocReserve;
 
 inline constexpr uint32_t kEntriesPerTable = 1024;
 inline constexpr uint32_t kPgdirShift = 22;

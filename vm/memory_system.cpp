@@ -16,13 +16,15 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
       tlb_(tlb),
       profile_(profile),
       boot_(std::move(boot)),
-      kernel_map_(ram, boot_->image().directory),
+      kernel_map_(ram, boot_->image().directory, boot_->options().large_pages, [this] { return boot_->early_table(); }),
       mem_map_(ram, boot_->mem_map()),
       pages_(ram, mem_map_, tlb, boot_->nodes()),
       cache_(mem_map_, pages_) {
   boot_->init_mem_map(mem_map_);
   boot_->hand_over(mem_map_, pages_);
-  slab_ = std::make_unique<SlabAllocator>(ram_, mem_map_, pages_, SlabDebug::kOff);
+  slab_ = std::make_unique<SlabAllocator>(ram_, mem_map_, pages_, boot_->options().slab_debug);
+  mappings_ = std::make_unique<KernelMappings>(ram_, mmu_, kernel_map_, pages_, *slab_);
+  pages_.set_kmap_slots(&mappings_->slots);
   reclaimer_ = std::make_unique<MemoryReclaimer>(cache_, *slab_);
   pages_.set_reclaimer(reclaimer_.get());
 }

@@ -16,6 +16,7 @@
 #include "vm/boot/boot_memory.hpp"
 #include "vm/cache/page_cache.hpp"
 #include "vm/fault/fault_record.hpp"
+#include "vm/kernel_space/kernel_mappings.hpp"
 #include "vm/phys/mem_map.hpp"
 #include "vm/phys/page_allocator.hpp"
 #include "vm/profile.hpp"
@@ -59,6 +60,11 @@ class MemorySystem {
   PageAllocator& pages() { return pages_; }
   // Kernel objects and kmalloc.
   SlabAllocator& slab() { return *slab_; }
+  // The kernel's addresses above its direct map, and what lives there.
+  KernelSpace& kernel_space() { return mappings_->space; }
+  KmapSlots& kmap_slots() { return mappings_->slots; }
+  Kmap& kmap() { return mappings_->kmap; }
+  Vmalloc& vmalloc() { return mappings_->vmalloc; }
   PageCache& cache() { return cache_; }
   // The frame of zeros that all untouched anonymous memory reads. Linux: ZERO_PAGE(0).
   Pfn zero_page() const { return boot_->image().zero_page; }
@@ -96,6 +102,7 @@ class MemorySystem {
   PageAllocator pages_;
   // Made when there are free pages to make it of.
   std::unique_ptr<SlabAllocator> slab_;
+  std::unique_ptr<KernelMappings> mappings_;
   PageCache cache_;
   std::unique_ptr<MemoryReclaimer> reclaimer_;
   FaultObserver* observer_ = nullptr;

@@ -14,7 +14,7 @@ bool UserAccess::access_ok(VirtAddr addr, uint64_t length) {
   return length <= mmu::kTaskSize && addr.value() <= mmu::kTaskSize - length;
 }
 
-Result<std::span<std::byte>> UserAccess::chunk(VirtAddr at, uint32_t length, mmu::Access access) {
+Result<KmapSpan> UserAccess::chunk(VirtAddr at, uint32_t length, mmu::Access access) {
   using mmu::PageFaultError;
   using mmu::Pte;
   const bool write = access == mmu::Access::kWrite;
@@ -32,7 +32,7 @@ Result<std::span<std::byte>> UserAccess::chunk(VirtAddr at, uint32_t length, mmu
         mm_.memory().tlb().code_changed(entry.pfn());
       }
       const uint32_t in_page = at.page_offset();
-      return std::span(mm_.memory().ram().frame(entry.pfn()) + in_page, std::min(length, kPageSize - in_page));
+      return KmapSpan(mm_.memory().kmap_slots(), entry.pfn(), in_page, std::min(length, kPageSize - in_page));
     }
     const uint32_t error_code = (entry.hw_present() ? uint32_t{PageFaultError::kProtection} : 0u) |
                                 (write ? uint32_t{PageFaultError::kWrite} : 0u);
@@ -89,7 +89,7 @@ Status UserAccess::clear(VirtAddr to, uint32_t length) {
     return fail(Errno::kEFAULT);
   }
   for (uint32_t done = 0; done < length;) {
-    FL_TRY_ASSIGN(const std::span<std::byte> part, chunk(to + done, length - done, mmu::Access::kWrite));
+    FL_TRY_ASSIGN(const KmapSpan part, chunk(to + done, length - done, mmu::Access::kWrite));
     std::memset(part.data(), 0, part.size());
     done += static_cast<uint32_t>(part.size());
   }
@@ -101,8 +101,7 @@ Result<std::string> UserAccess::string(VirtAddr from, uint32_t max, Errno too_lo
   std::string text;
   while (text.size() < max) {
     const auto left = max - static_cast<uint32_t>(text.size());
-    FL_TRY_ASSIGN(const std::span<std::byte> part,
-                  chunk(from + static_cast<uint32_t>(text.size()), left, mmu::Access::kRead));
+    FL_TRY_ASSIGN(const KmapSpan part, chunk(from + static_cast<uint32_t>(text.size()), left, mmu::Access::kRead));
     const auto* chars = reinterpret_cast<const char*>(part.data());
     const size_t length = strnlen(chars, part.size());
     const uint32_t end = static_cast<uint32_t>(text.size() + part.size());

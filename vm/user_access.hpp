@@ -13,7 +13,9 @@
 
 #include "mmu/base/addr.hpp"
 #include "mmu/base/result.hpp"
+#include "mmu/mmu.hpp"
 #include "vm/fault/fault_record.hpp"
+#include "vm/kernel_space/kmap_local.hpp"
 #include "vm/mm/address_space.hpp"
 
 namespace fl::vm {
@@ -52,8 +54,9 @@ class UserAccess {
   Result<std::string> string(VirtAddr from, uint32_t max, Errno too_long = Errno::kENAMETOOLONG);
 
   // The next bytes of user memory that lie in one frame, made accessible: for copying between a file and user memory
-  // without a buffer between. At most `length`, at least 1 byte; EFAULT.
-  Result<std::span<std::byte>> chunk(VirtAddr at, uint32_t length, mmu::Access access);
+  // without a buffer between. At most `length`, at least 1 byte; EFAULT. A high frame is mapped as long as the answer
+  // lives.
+  Result<KmapSpan> chunk(VirtAddr at, uint32_t length, mmu::Access access);
 
  private:
   AddressSpace& mm_;

@@ -321,16 +321,16 @@ Instruction translate(const cs_insn& insn) {
 InstructionBytes InstructionBytes::read(const mmu::Mmu& mmu, VirtAddr eip) {
   InstructionBytes result;
   const auto copy = [&](VirtAddr from, size_t bytes) {
-    const auto* directory = reinterpret_cast<const mmu::Pte*>(mmu.ram().frame(mmu.cr3()));
+    const auto* directory = reinterpret_cast<const mmu::Pte*>(mmu.ram().physical(mmu.cr3()));
     const mmu::Pte pde = directory[mmu::pgd_index(from)];
     if (mmu::is_kernel_address(from) || !pde.hw_present() || pde.large() || !pde.user()) {
       return false;
     }
-    const mmu::Pte pte = reinterpret_cast<const mmu::Pte*>(mmu.ram().frame(pde.pfn()))[mmu::pte_index(from)];
+    const mmu::Pte pte = reinterpret_cast<const mmu::Pte*>(mmu.ram().physical(pde.pfn()))[mmu::pte_index(from)];
     if (!pte.hw_present() || !pte.user()) {
       return false;
     }
-    std::memcpy(result.bytes_.data() + result.size_, mmu.ram().frame(pte.pfn()) + from.page_offset(), bytes);
+    std::memcpy(result.bytes_.data() + result.size_, mmu.ram().physical(pte.pfn()) + from.page_offset(), bytes);
     result.size_ += bytes;
     return true;
   };

@@ -31,13 +31,13 @@ uint8_t* UnicornCpu::user_byte(VirtAddr va) const {
   if (mmu::is_kernel_address(va)) {
     return nullptr;
   }
-  const auto* directory = reinterpret_cast<const mmu::Pte*>(ram_->frame(mmu_->cr3()));
+  const auto* directory = reinterpret_cast<const mmu::Pte*>(ram_->physical(mmu_->cr3()));
   const mmu::Pte pde = directory[mmu::pgd_index(va)];
   if (!pde.hw_present() || pde.large()) {
     return nullptr;
   }
-  const mmu::Pte pte = reinterpret_cast<const mmu::Pte*>(ram_->frame(pde.pfn()))[mmu::pte_index(va)];
-  return pte.hw_present() ? reinterpret_cast<uint8_t*>(ram_->frame(pte.pfn())) + va.page_offset() : nullptr;
+  const mmu::Pte pte = reinterpret_cast<const mmu::Pte*>(ram_->physical(pde.pfn()))[mmu::pte_index(va)];
+  return pte.hw_present() ? reinterpret_cast<uint8_t*>(ram_->physical(pte.pfn())) + va.page_offset() : nullptr;
 }
 
 uint32_t UnicornCpu::user_half(VirtAddr va) const {
@@ -50,12 +50,12 @@ bool UnicornCpu::may_access(VirtAddr page, mmu::Access access) const {
   if (mmu::is_kernel_address(page)) {
     return false;
   }
-  const auto* directory = reinterpret_cast<const mmu::Pte*>(ram_->frame(mmu_->cr3()));
+  const auto* directory = reinterpret_cast<const mmu::Pte*>(ram_->physical(mmu_->cr3()));
   const mmu::Pte pde = directory[mmu::pgd_index(page)];
   if (!pde.hw_present() || !pde.user()) {
     return false;
   }
-  const mmu::Pte pte = reinterpret_cast<const mmu::Pte*>(ram_->frame(pde.pfn()))[mmu::pte_index(page)];
+  const mmu::Pte pte = reinterpret_cast<const mmu::Pte*>(ram_->physical(pde.pfn()))[mmu::pte_index(page)];
   const bool writable = pde.writable() && pte.writable();
   return pte.hw_present() && pte.user() && (access != mmu::Access::kWrite || writable);
 }

@@ -71,7 +71,7 @@ std::string dump_page_tables(const DumpSubject& subject, vm::AddressSpace& mm) {
       fmt::format("page tables of process {} ({})\ncr3 {:08x}: page directory; {} page tables\n", subject.pid,
                   subject.comm, PhysAddr(tables.directory()).value(), tables.table_frames());
   const Output out = std::back_inserter(text);
-  const auto* directory = reinterpret_cast<const mmu::Pte*>(ram.frame(tables.directory()));
+  const auto* directory = reinterpret_cast<const mmu::Pte*>(ram.physical(tables.directory()));
   for (uint32_t i = 0; i < mmu::kEntriesPerTable; ++i) {
     const mmu::Pte pde = directory[i];
     if (pde.none()) {
@@ -85,7 +85,7 @@ std::string dump_page_tables(const DumpSubject& subject, vm::AddressSpace& mm) {
                      pde.pfn().value() + mmu::kEntriesPerTable - 1);
     } else {
       fmt::format_to(out, "; page table in frame {:#x}\n", pde.pfn().value());
-      dump_table(mm, reinterpret_cast<const mmu::Pte*>(ram.frame(pde.pfn())), first, out);
+      dump_table(mm, reinterpret_cast<const mmu::Pte*>(ram.physical(pde.pfn())), first, out);
     }
   }
   return text;

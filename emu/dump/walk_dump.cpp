@@ -67,7 +67,7 @@ std::string dump_walk(const DumpSubject& subject, vm::AddressSpace& mm, VirtAddr
                    pde.pfn().value() + mmu::kEntriesPerTable - 1);
   } else {
     const PhysAddr table(pde.pfn());
-    pte = reinterpret_cast<const mmu::Pte*>(memory.ram().frame(pde.pfn()))[mmu::pte_index(addr)];
+    pte = reinterpret_cast<const mmu::Pte*>(memory.ram().physical(pde.pfn()))[mmu::pte_index(addr)];
     fmt::format_to(out, "; page table in frame {:#x}\n", pde.pfn().value());
     fmt::format_to(out, "  pte        at {:08x} = {:08x}: {}", table.value() + mmu::pte_index(addr) * 4, pte.raw(),
                    describe_entry(pte, no_execute));

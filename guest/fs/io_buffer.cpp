@@ -57,7 +57,7 @@ UserBuffer::UserBuffer(vm::UserAccess& user, std::vector<UserSegment> segments)
   }
 }
 
-Result<std::span<std::byte>> UserBuffer::chunk(uint32_t limit, mmu::Access access) {
+Result<vm::KmapSpan> UserBuffer::chunk(uint32_t limit, mmu::Access access) {
   FL_CHECK(left_ > 0 && limit > 0);
   while (segments_[current_].length == 0) {
     ++current_;

@@ -23,8 +23,8 @@ class IoBuffer {
   // Bytes not yet consumed.
   virtual uint32_t left() const = 0;
   // The next bytes, at least 1 and at most `limit`, as host memory. kWrite: the file will store into them. EFAULT.
-  // Valid until the next call. Needs left() > 0 and limit > 0.
-  virtual Result<std::span<std::byte>> chunk(uint32_t limit, mmu::Access access) = 0;
+  // Valid while the answer lives. Needs left() > 0 and limit > 0.
+  virtual Result<vm::KmapSpan> chunk(uint32_t limit, mmu::Access access) = 0;
   // Consumes bytes.
   virtual void advance(uint32_t bytes) = 0;
 
@@ -49,7 +49,7 @@ class UserBuffer : public IoBuffer {
   UserBuffer(vm::UserAccess& user, std::vector<UserSegment> segments);
 
   uint32_t left() const override { return left_; }
-  Result<std::span<std::byte>> chunk(uint32_t limit, mmu::Access access) override;
+  Result<vm::KmapSpan> chunk(uint32_t limit, mmu::Access access) override;
   void advance(uint32_t bytes) override;
 
  private:
@@ -64,8 +64,8 @@ class KernelBuffer : public IoBuffer {
  public:
   explicit KernelBuffer(std::span<std::byte> bytes) : bytes_(bytes) {}
   uint32_t left() const override { return static_cast<uint32_t>(bytes_.size()); }
-  Result<std::span<std::byte>> chunk(uint32_t limit, mmu::Access) override {
-    return bytes_.first(limit < bytes_.size() ? limit : bytes_.size());
+  Result<vm::KmapSpan> chunk(uint32_t limit, mmu::Access) override {
+    return vm::KmapSpan(bytes_.first(limit < bytes_.size() ? limit : bytes_.size()));
   }
   void advance(uint32_t bytes) override { bytes_ = bytes_.subspan(bytes); }
 

@@ -39,7 +39,7 @@ Result<uint32_t> ShmemFile::read(IoBuffer& to, uint64_t& at) {
     if (mapping_->find(index) == vm::kNoPage) {
       moved = to.put_zeros(std::min(wanted, kPageSize - in_page));
     } else if (const auto piece = to.chunk(std::min(wanted, kPageSize - in_page), mmu::Access::kWrite)) {
-      const auto got = mapping_->read(at, *piece);
+      const auto got = mapping_->read(at, piece->bytes());
       moved = got ? *got : 0;
       to.advance(moved);
     }
@@ -71,7 +71,7 @@ Result<uint32_t> ShmemFile::write(IoBuffer& from, uint64_t& at) {
     if (!piece) {
       return done > 0 ? Result<uint32_t>(done) : fail(piece.error());
     }
-    const auto put = mapping_->write_shmem(at, *piece);
+    const auto put = mapping_->write_shmem(at, piece->bytes());
     if (!put) {
       return done > 0 ? Result<uint32_t>(done) : fail(put.error());
     }

@@ -22,7 +22,8 @@ size_t peek(vm::AddressSpace& mm, VirtAddr from, std::span<std::byte> to) {
       break;
     }
     const size_t bytes = std::min<size_t>(kPageSize - at.page_offset(), to.size() - done);
-    std::memcpy(to.data() + done, mm.memory().ram().frame(pte->pfn()) + at.page_offset(), bytes);
+    const vm::KmapLocal page(mm.memory().kmap_slots(), pte->pfn());
+    std::memcpy(to.data() + done, page.data() + at.page_offset(), bytes);
     done += bytes;
   }
   return done;

@@ -58,7 +58,7 @@ Status BootMemory::setup_memory() {
     }
   }
   max_pfn_ = e820_.end_of_ram_pfn();
-  max_low_pfn_ = std::min(max_pfn_, kMaxLowPfn);
+  max_low_pfn_ = std::min(max_pfn_, ram_.low_frames());
   memblock_.set_current_limit(address_of(max_low_pfn_));
   memblock_.allow_resize();
   log_.add("last_pfn = {:#x} max_arch_pfn = 0x100000", max_pfn_);
@@ -157,6 +157,12 @@ void BootMemory::print_zones() {
     log_.add("Initmem setup node {} [mem {:#018x}-{:#018x}]", node.id, address_of(node.start_pfn),
              address_of(node.start_pfn + node.spanned) - 1);
   }
+}
+
+Pfn BootMemory::early_table() {
+  const Result<uint64_t> at = memblock_.alloc(kPageSize, kPageSize);
+  FL_CHECK(at.has_value(), "no low memory for the kernel's page tables");
+  return PhysAddr(static_cast<uint32_t>(*at)).pfn();
 }
 
 void BootMemory::init_mem_map(MemMap& map) {

@@ -13,20 +13,24 @@
 #include <span>
 
 #include "mmu/base/result.hpp"
+#include "mmu/kernel_map.hpp"
 #include "mmu/ram.hpp"
 #include "vm/boot/boot_log.hpp"
 #include "vm/boot/e820.hpp"
 #include "vm/boot/memblock.hpp"
 #include "vm/phys/mem_map.hpp"
 #include "vm/phys/node.hpp"
+#include "vm/slab/slab_flags.hpp"
 
 namespace fl::vm {
 
 class PageAllocator;
 
 struct BootOptions {
-  uint32_t nodes = 1;            // --numa: RAM is split evenly
-  uint32_t min_free_kbytes = 0;  // 0: Linux's default for the machine
+  SlabDebug slab_debug = SlabDebug::kOff;               // red zones and poison in all caches. Linux: CONFIG_DEBUG_SLAB
+  mmu::LargePages large_pages = mmu::LargePages::kYes;  // of the kernel's direct map
+  uint32_t nodes = 1;                                   // --numa: RAM is split evenly
+  uint32_t min_free_kbytes = 0;                         // 0: Linux's default for the machine
 };
 
 // What the kernel's image holds: one frame each, at 1 MiB, or at frame 1 on a machine that ends before.
@@ -47,8 +51,11 @@ class BootMemory {
   std::span<Node> nodes() const { return nodes_; }
   // Until hand_over, kernel memory comes from here; afterwards it only tells what there was.
   Memblock& memblock() { return memblock_; }
+  // A frame for a page table of the direct map; that there is one was seen by start(). Linux: alloc_low_page.
+  Pfn early_table();
   const Memblock& memblock() const { return memblock_; }
   const E820Map& e820() const { return e820_; }
+  const BootOptions& options() const { return options_; }
   BootLog& log() { return log_; }
   const BootLog& log() const { return log_; }
 

@@ -17,6 +17,28 @@ namespace {
 // Pages that one read(2) request asks of the store at once. Linux: read_ahead_kb, 128 KiB.
 constexpr uint32_t kReadAheadPages = 32;
 
+// Reads pages from a store. All their frames are mapped at once, longer than a moment: by kmap.
+Status read_frames(MemorySystem& memory, BackingStore& store, uint64_t index, std::span<const Pfn> frames) {
+  std::array<std::byte*, kReadAheadPages> buffers;
+  uint32_t mapped = 0;
+  Status done;
+  for (; mapped < frames.size(); ++mapped) {
+    const auto address = memory.kmap().kmap(frames[mapped]);
+    if (!address) {
+      done = fail(address.error());
+      break;
+    }
+    buffers[mapped] = memory.kmap().pointer(*address);
+  }
+  if (done) {
+    done = store.read_pages(index, std::span(buffers.data(), frames.size()));
+  }
+  for (uint32_t i = 0; i < mapped; ++i) {
+    memory.kmap().kunmap(frames[i]);
+  }
+  return done;
+}
+
 }  // namespace
 
 std::shared_ptr<Mapping> Mapping::for_file(MemorySystem& memory, std::shared_ptr<BackingStore> store) {
@@ -68,7 +90,6 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
   }
 
   std::array<Pfn, kReadAheadPages> frames;
-  std::array<std::byte*, kReadAheadPages> buffers;
   const auto wanted =
       static_cast<uint32_t>(std::min<uint64_t>({std::max(ahead, 1u), kReadAheadPages, size_pages - index}));
   uint32_t count = 0;
@@ -78,13 +99,12 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
       break;
     }
     frames[count] = *frame;
-    buffers[count] = memory_.ram().frame(*frame);
     ++count;
   }
   if (count == 0) {
     return fail(Errno::kENOMEM);
   }
-  if (const auto read = store_->read_pages(index, std::span(buffers.data(), count)); !read) {
+  if (const auto read = read_frames(memory_, *store_, index, std::span(frames.data(), count)); !read) {
     for (uint32_t i = 0; i < count; ++i) {
       memory_.pages().free_pages(frames[i]);
     }
@@ -146,7 +166,7 @@ Result<uint32_t> Mapping::read(uint64_t offset, std::span<std::byte> to) {
       }
       return fail(pfn.error() == Errno::kENOMEM ? Errno::kENOMEM : Errno::kEIO);
     }
-    std::memcpy(to.data() + done, memory_.ram().frame(*pfn) + in_page, length);
+    std::memcpy(to.data() + done, KmapLocal(memory_.kmap_slots(), *pfn).data() + in_page, length);
     done += static_cast<uint32_t>(length);
     offset += length;
   }
@@ -169,7 +189,7 @@ Result<uint32_t> Mapping::write_shmem(uint64_t offset, std::span<const std::byte
       }
       return fail(pfn.error());
     }
-    std::memcpy(memory_.ram().frame(*pfn) + in_page, from.data() + done, length);
+    std::memcpy(KmapLocal(memory_.kmap_slots(), *pfn).data() + in_page, from.data() + done, length);
     memory_.tlb().code_changed(*pfn);
     done += length;
     offset += length;
@@ -187,7 +207,8 @@ Status Mapping::reload(uint64_t offset, uint64_t length) {
     if (frame == kNoPage) {
       continue;
     }
-    std::byte* const bytes = memory_.ram().frame(Pfn(frame));
+    const KmapLocal page(memory_.kmap_slots(), Pfn(frame));
+    std::byte* const bytes = page.data();
     FL_TRY(store_->read_pages(index, std::span(&bytes, 1)));
     memory_.tlb().code_changed(Pfn(frame));
   }
@@ -237,7 +258,7 @@ void Mapping::truncate(uint64_t bytes) {
   drop_range(pages_for(bytes), UINT64_MAX);
   const uint32_t tail = static_cast<uint32_t>(bytes & kPageOffsetMask);
   if (const uint32_t frame = tail == 0 ? kNoPage : find(bytes >> kPageShift); frame != kNoPage) {
-    std::memset(memory_.ram().frame(Pfn(frame)) + tail, 0, kPageSize - tail);
+    std::memset(KmapLocal(memory_.kmap_slots(), Pfn(frame)).data() + tail, 0, kPageSize - tail);
     memory_.tlb().code_changed(Pfn(frame));
   }
   if (is_shmem()) {
@@ -267,7 +288,7 @@ Status Mapping::write_page(uint64_t index) {
       }
     }
   });
-  FL_TRY(store_->write_page(index, std::span<const std::byte, kPageSize>(memory_.ram().frame(pfn), kPageSize)));
+  FL_TRY(store_->write_page(index, KmapLocal(memory_.kmap_slots(), pfn).bytes()));
   memory_.page(pfn).clear(PageFlag::kDirty);
   dirty_.erase(index);
   return {};

@@ -1,7 +1,5 @@
 // First touch of anonymous memory, and of the vDSO and vvar. Linux counterpart: do_anonymous_page,
 // special_mapping_fault.
-#include <cstring>
-
 #include "vm/fault/vm_fault.hpp"
 #include "vm/mm/protection.hpp"
 #include "vm/rmap.hpp"
@@ -40,7 +38,7 @@ FaultResult do_special_page(VmFault& fault) {
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }
-  std::memcpy(fault.frame(*copy), fault.frame(frames[index]), kPageSize);
+  fault.copy_page(*copy, frames[index]);
   fault.mm.prepare_anon_vma(fault.area);
   map_new_anon_page(fault.mm, *copy);
   *fault.pte = mmu::Pte(*copy, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);

@@ -1,7 +1,6 @@
 // First touch of a file page: read with fault-around, private copy, shared write.
 // Linux counterpart: do_read_fault, do_fault_around, filemap_map_pages, do_cow_fault, do_shared_fault, finish_fault.
 #include <algorithm>
-#include <cstring>
 
 #include "vm/cache/mapping.hpp"
 #include "vm/fault/vm_fault.hpp"
@@ -98,7 +97,7 @@ FaultResult do_cow_fault(VmFault& fault) {
     fault.memory().pages().free_pages(*copy);
     return fault_result(page.error(), fault.record);
   }
-  std::memcpy(fault.frame(*copy), fault.frame(*page), kPageSize);
+  fault.copy_page(*copy, *page);
   fault.mm.prepare_anon_vma(fault.area);
   map_new_anon_page(fault.mm, *copy);
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());

@@ -24,7 +24,7 @@ struct VmFault {
 
   bool write() const { return access == mmu::Access::kWrite; }
   MemorySystem& memory() const { return mm.memory(); }
-  std::byte* frame(Pfn pfn) const { return mm.memory().ram().frame(pfn); }
+  void copy_page(Pfn to, Pfn from) const { copy_highpage(memory().kmap_slots(), to, from); }
   FaultResult done(FaultCause cause, FaultResult result = FaultResult::kMinor) const {
     record.cause = cause;
     return result;

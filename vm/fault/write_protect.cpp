@@ -1,7 +1,5 @@
 // A write to a present, read-only page: reuse it, copy it, or let a shared page be written.
 // Linux counterpart: do_wp_page, wp_page_reuse, wp_page_copy, wp_page_shared.
-#include <cstring>
-
 #include "vm/cache/mapping.hpp"
 #include "vm/fault/vm_fault.hpp"
 #include "vm/mm/protection.hpp"
@@ -27,7 +25,7 @@ FaultResult wp_page_copy(VmFault& fault, FaultCause cause) {
     return fault_result(copy.error(), fault.record);
   }
   if (!from_zero_page) {
-    std::memcpy(fault.frame(*copy), fault.frame(old.pfn()), kPageSize);
+    fault.copy_page(*copy, old.pfn());
   }
   fault.mm.prepare_anon_vma(fault.area);
   map_new_anon_page(fault.mm, *copy);

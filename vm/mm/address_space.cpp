@@ -21,6 +21,10 @@ AddressSpace::AddressSpace(MemorySystem& memory, mmu::PageTables tables, const M
 }
 
 AddressSpace::~AddressSpace() {
+  // The processor goes on with the kernel's own directory. Linux: switch_mm to init_mm.
+  if (memory_.mmu().cr3() == tables_.directory()) {
+    memory_.mmu().set_cr3(memory_.kernel_map().directory());
+  }
   AreaEditor editor(*this);
   while (VmArea* area = areas_.first()) {
     zap_range(*area, area->start, area->end);

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <vector>
 
+#include "vm/kernel_space/kmap_local.hpp"
+
 namespace fl::vm {
 
 PageAllocator::PageAllocator(const mmu::Ram& ram, MemMap& mem_map, mmu::TlbPort& tlb, std::span<Node> nodes)
@@ -147,7 +149,7 @@ void PageAllocator::prepare(Pfn first, Gfp gfp, uint32_t order) {
              "frame {:#x} was free with refcount {}, mapcount {}, flags {:#x}", (first + i).value(), page.refcount,
              page.mapcount, page.flags);
     if (gfp.has(kGfpZero) && !page.has(PageFlag::kZeroed)) {
-      std::memset(ram_.frame(first + i), 0, kPageSize);
+      clear_page(first + i);
     }
     page.become(compound ? PageFlag::kKernel | (i == 0 ? PageFlag::kHead : PageFlag::kTail) : PageFlag::kKernel);
     page.mapping = 0;
@@ -160,6 +162,14 @@ void PageAllocator::prepare(Pfn first, Gfp gfp, uint32_t order) {
   mem_map_[first].refcount = 1;
   used_frames_ += frames;
   peak_used_ = std::max(peak_used_, used_frames_);
+}
+
+void PageAllocator::clear_page(Pfn pfn) {
+  if (ram_.is_low(pfn)) [[likely]] {
+    std::memset(ram_.frame(pfn), 0, kPageSize);
+  } else {
+    clear_highpage(*kmap_slots_, pfn);
+  }
 }
 
 void PageAllocator::free_pages(Pfn first, uint32_t order) {

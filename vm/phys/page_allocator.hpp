@@ -40,6 +40,8 @@ class Compactor {
   virtual bool compact(uint32_t order, ZoneType highest) = 0;
 };
 
+class KmapSlots;
+
 class PageAllocator : public mmu::FrameSource {
  public:
   // `nodes` stand in RAM, their zones have their ranges, nothing is free yet.
@@ -76,6 +78,8 @@ class PageAllocator : public mmu::FrameSource {
   void drain_all_pages();
 
   void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
+  // How high pages are zeroed; before, none may be asked for with kGfpZero that was used already.
+  void set_kmap_slots(KmapSlots* slots) { kmap_slots_ = slots; }
   void set_compactor(Compactor* compactor) { compactor_ = compactor; }
 
   // --- settings (/proc/sys/vm) ---
@@ -144,6 +148,7 @@ class PageAllocator : public mmu::FrameSource {
   uint32_t compact_and_retry(const Request& request, uint32_t flags);
   void zone_statistics(Zone& preferred, Zone& zone, uint32_t pages);
   void prepare(Pfn first, Gfp gfp, uint32_t order);
+  void clear_page(Pfn pfn);
   MigrateType migrate_type(Gfp gfp) const {
     return buddy_.mobility_grouping() ? gfp_migratetype(gfp) : MigrateType::kUnmovable;
   }
@@ -156,6 +161,7 @@ class PageAllocator : public mmu::FrameSource {
   PcpLists pcp_;
   WatermarkSettings settings_;
   Reclaimer* reclaimer_ = nullptr;
+  KmapSlots* kmap_slots_ = nullptr;
   Compactor* compactor_ = nullptr;
   bool reclaiming_ = false;  // what is allocated in order to free memory gets it. Linux: PF_MEMALLOC
   VmEvents events_;

@@ -19,6 +19,9 @@ constexpr uint32_t kBatchRefillLimit = 16;
 // --- allocating ---
 
 void* SlabAllocator::kmem_cache_alloc(KmemCache& cache, Gfp gfp) {
+  if (pages_.fail_alloc().should_fail() && !gfp.has(kGfpNoFail)) [[unlikely]] {
+    return nullptr;
+  }
   ArrayCache& array = *cache.cpu_cache;
   std::byte* slot = nullptr;
   if (array.avail != 0) [[likely]] {
@@ -98,7 +101,7 @@ void SlabAllocator::fix_up_list(KmemCache& cache, SlabList& from, Slab& slab) {
 }
 
 bool SlabAllocator::cache_grow(KmemCache& cache, Gfp gfp, uint32_t batchcount) {
-  const Gfp page_gfp = gfp.without(kGfpZero | kGfpHighmem | kGfpMovable) | cache.allocflags;
+  const Gfp page_gfp = gfp.without(kGfpZero | kGfpHighmem | kGfpMovable) | cache.allocflags | kGfpComp;
   const Result<Pfn> first = pages_.alloc_pages(page_gfp, cache.gfporder);
   if (!first) {
     return false;
@@ -113,13 +116,12 @@ bool SlabAllocator::cache_grow(KmemCache& cache, Gfp gfp, uint32_t batchcount) {
     Page& page = mem_map_[*first + i];
     page.clear(PageFlag::kKernel);
     page.set(PageFlag::kSlab);
-    page.mapping = direct_map_.address_of(&cache).value();
-    page.lru_next = first->value();
   }
   Slab slab = slab_at(*first);
+  slab.page().mapping = direct_map_.address_of(&cache).value();
   slab.page().index = 0;
   slab.set_colour_bytes(colour * cache.colour_off);
-  account_pages(cache, 1 << cache.gfporder);
+  account_pages(cache, slab.page(), 1 << cache.gfporder);
   void* list = slab.base() + (kPageSize << cache.gfporder) - cache.freelist_size;
   if (cache.flags.has(kSlabObjFreelist)) {
     list = slab.slot(cache, cache.num - 1) + cache.obj_offset;
@@ -161,12 +163,11 @@ void SlabAllocator::cache_init_objs(KmemCache& cache, Slab& slab) {
 // --- freeing ---
 
 Slab SlabAllocator::slab_of(const void* object) const {
-  Pfn pfn = direct_map_.pfn_of(object);
+  const Pfn pfn = direct_map_.pfn_of(object);
   const Page& page = mem_map_[pfn];
   FL_CHECK(page.has(PageFlag::kSlab), "{:#010x} is not in a slab (page flags {:#x})",
            direct_map_.address_of(object).value(), page.flags);
-  // Only the first page of a slab has a reference.
-  return slab_at(page.refcount != 0 ? pfn : Pfn(page.lru_next));
+  return slab_at(mem_map_.compound_head(pfn));
 }
 
 void SlabAllocator::kmem_cache_free(KmemCache& cache, void* object) {
@@ -231,19 +232,21 @@ void SlabAllocator::slab_destroy(KmemCache& cache, Slab slab) {
     Page& page = mem_map_[slab.pfn() + i];
     page.clear(PageFlag::kSlab);
     page.set(PageFlag::kKernel);
-    page.mapping = 0;
-    page.index = 0;
-    page.private_ = 0;
   }
-  account_pages(cache, -(1 << cache.gfporder));
+  slab.page().mapping = 0;
+  slab.page().index = 0;
+  slab.page().private_ = 0;
+  account_pages(cache, slab.page(), -(1 << cache.gfporder));
   pages_.free_pages(slab.pfn(), cache.gfporder);
   if (list != nullptr) {
     kmem_cache_free(*cache.freelist_cache, list);
   }
 }
 
-void SlabAllocator::account_pages(const KmemCache& cache, int32_t pages) {
-  (cache.flags.has(kSlabReclaimAccount) ? reclaimable_pages_ : unreclaimable_pages_) += static_cast<uint32_t>(pages);
+void SlabAllocator::account_pages(const KmemCache& cache, const Page& page, int32_t pages) {
+  const bool reclaimable = cache.flags.has(kSlabReclaimAccount);
+  (reclaimable ? reclaimable_pages_ : unreclaimable_pages_) += static_cast<uint32_t>(pages);
+  pages_.count(page, reclaimable ? NodeStat::kNrSlabReclaimable : NodeStat::kNrSlabUnreclaimable, pages);
 }
 
 // --- kmalloc ---
@@ -276,11 +279,10 @@ void* SlabAllocator::large_kmalloc(size_t size, Gfp gfp) {
     return nullptr;
   }
   const uint32_t order = static_cast<uint32_t>(std::bit_width(pages_for(size) - 1));
-  const Result<Pfn> first = pages_.alloc_pages(gfp.without(kGfpHighmem | kGfpMovable), order);
+  const Result<Pfn> first = pages_.alloc_pages(gfp.without(kGfpHighmem | kGfpMovable) | kGfpComp, order);
   if (!first) {
     return nullptr;
   }
-  mem_map_[*first].private_ = order;
   large_pages_ += 1u << order;
   return direct_map_.frame(*first);
 }
@@ -290,7 +292,7 @@ void SlabAllocator::kfree(void* object) {
     return;
   }
   const Pfn pfn = direct_map_.pfn_of(object);
-  Page& page = mem_map_[pfn];
+  const Page& page = mem_map_[pfn];
   if (page.has(PageFlag::kSlab)) {
     kmem_cache_free(slab_of(object).cache(), object);
     return;
@@ -298,15 +300,15 @@ void SlabAllocator::kfree(void* object) {
   FL_CHECK(page.has(PageFlag::kKernel) && page.refcount == 1 && direct_map_.frame(pfn) == object,
            "kfree of {:#010x}, which kmalloc did not give (page flags {:#x})", direct_map_.address_of(object).value(),
            page.flags);
-  const uint32_t order = page.private_;
-  page.private_ = 0;
+  const uint32_t order = mem_map_.compound_order(pfn);
   large_pages_ -= 1u << order;
   pages_.free_pages(pfn, order);
 }
 
 size_t SlabAllocator::ksize(const void* object) const {
-  const Page& page = mem_map_[direct_map_.pfn_of(object)];
-  return page.has(PageFlag::kSlab) ? slab_of(object).cache().object_size : size_t{kPageSize} << page.private_;
+  const Pfn pfn = direct_map_.pfn_of(object);
+  return mem_map_[pfn].has(PageFlag::kSlab) ? slab_of(object).cache().object_size
+                                            : size_t{kPageSize} << mem_map_.compound_order(pfn);
 }
 
 }  // namespace fl::vm

@@ -104,7 +104,7 @@ class SlabAllocator : public Reclaimer {
   void cache_flusharray(KmemCache& cache);
   void free_block(KmemCache& cache, const uint32_t* objects, uint32_t count);
   void slab_destroy(KmemCache& cache, Slab slab);
-  void account_pages(const KmemCache& cache, int32_t pages);
+  void account_pages(const KmemCache& cache, const Page& page, int32_t pages);
   void fix_up_list(KmemCache& cache, SlabList& from, Slab& slab);
   void* large_kmalloc(size_t size, Gfp gfp);
 

@@ -2,8 +2,8 @@
 // which lies over struct page too.
 //
 // The first page of a slab: mapping = address of its KmemCache, private_ = address of its free list (0: none while all
-// objects are in use), index = objects in use and where the first object stands, lru = list of slabs. The others:
-// refcount 0, lru_next = the first page, as in the tails of a compound page.
+// objects are in use), index = objects in use and where the first object stands, lru = list of slabs. A slab of more
+// than one page is a compound page.
 #pragma once
 
 #include <cstdint>

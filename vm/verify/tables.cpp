@@ -27,7 +27,11 @@ class TableCheck {
       const VirtAddr base(index << mmu::kPgdirShift);
       const Pte pde = mm_.tables().directory_entry(base);
       if (mmu::is_kernel_address(base)) {
-        if (pde.without(Pte::kAccessed | Pte::kDirty) != kernel[index].without(Pte::kAccessed | Pte::kDirty)) {
+        // A table of the vmalloc area comes when it is first needed. Linux: vmalloc_fault.
+        const bool not_yet = pde.none() && (memory_.kernel_space().is_vmalloc_addr(base) ||
+                                            memory_.kernel_space().is_vmalloc_addr(base + mmu::kPgdirSize - 1));
+        if (!not_yet &&
+            pde.without(Pte::kAccessed | Pte::kDirty) != kernel[index].without(Pte::kAccessed | Pte::kDirty)) {
           out_.add(Invariant::kTables, "directory entry {:08x} differs from the kernel's", base.value());
         }
       } else if (!pde.none()) {
@@ -68,7 +72,7 @@ class TableCheck {
     if (area == nullptr || uint64_t{area->start.value()} >= uint64_t{base.value()} + mmu::kPgdirSize) {
       out_.add(Invariant::kTables, "the page table for {:08x} serves no area", base.value());
     }
-    const auto* entries = reinterpret_cast<const Pte*>(memory_.ram().frame(pde.pfn()));
+    const auto* entries = reinterpret_cast<const Pte*>(memory_.ram().physical(pde.pfn()));
     for (uint32_t i = 0; i < mmu::kEntriesPerTable && !out_.full(); ++i) {
       if (!entries[i].none()) {
         check_entry(base + (i << kPageShift), entries[i]);

@@ -12,7 +12,7 @@ using mmu::Pte;
 // The entry of a page in the directory that CR3 names; empty if its table does not exist or lies outside RAM.
 Pte entry_now(MemorySystem& memory, VirtAddr page) {
   const auto entry = [&](Pfn table, uint32_t index) {
-    return table.value() < memory.ram().frames() ? reinterpret_cast<const Pte*>(memory.ram().frame(table))[index]
+    return table.value() < memory.ram().frames() ? reinterpret_cast<const Pte*>(memory.ram().physical(table))[index]
                                                  : Pte();
   };
   const Pte pde = entry(memory.mmu().cr3(), mmu::pgd_index(page));

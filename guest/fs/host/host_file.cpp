@@ -66,7 +66,7 @@ Result<uint32_t> HostFile::read(IoBuffer& to, uint64_t& at) {
     if (!piece) {
       return done > 0 ? Result<uint32_t>(done) : fail(piece.error());
     }
-    const auto got = inode_->mapping->read(at, *piece);
+    const auto got = inode_->mapping->read(at, piece->bytes());
     if (!got || *got == 0) {
       return done > 0 || got ? Result<uint32_t>(done) : fail(got.error());
     }

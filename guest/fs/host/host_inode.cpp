@@ -102,7 +102,8 @@ void HostInode::store_in_cache(vm::MemorySystem& memory, uint64_t offset, std::s
     const size_t in_page = offset & kPageOffsetMask;
     const size_t length = std::min<size_t>(bytes.size(), kPageSize - in_page);
     if (const uint32_t frame = mapping->find(offset >> kPageShift); frame != vm::kNoPage) {
-      std::memcpy(memory.ram().frame(Pfn(frame)) + in_page, bytes.data(), length);
+      const vm::KmapLocal page(memory.kmap_slots(), Pfn(frame));
+      std::memcpy(page.data() + in_page, bytes.data(), length);
       memory.tlb().code_changed(Pfn(frame));
     }
     offset += length;

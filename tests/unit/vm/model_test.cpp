@@ -69,7 +69,7 @@ TEST_CASE("model: a byte that changes behind the program's back is noticed, with
     Machine& machine = driver.machine();
     machine.mm().tables().for_each(VirtAddr(0), 0xC0000000u, [&](VirtAddr, mmu::Pte& pte) {
       if (pte.writable()) {
-        machine.ram().frame(pte.pfn())[0x10] ^= std::byte{1};
+        machine.ram().physical(pte.pfn())[0x10] ^= std::byte{1};
       }
     });
   };

@@ -331,7 +331,7 @@ TEST_CASE("slab: freeing to another cache or what is no object is our own bug") 
 }
 
 TEST_CASE("slab: a failed page leaves nothing behind") {
-  for (uint32_t n = 1; n <= 8; ++n) {
+  for (uint32_t n = 1; n <= 60; ++n) {
     Kernel kernel;
     const uint32_t before = kernel.pages.free_frames();
     KmemCache& cache = kernel.cache(512, {}, write_seven);  // lists off slab: a slab takes two allocations

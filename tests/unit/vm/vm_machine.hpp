@@ -120,8 +120,9 @@ struct TestFile {
 
 class Machine {
  public:
-  explicit Machine(uint32_t frames = 256, const KernelProfile& profile = KernelProfile::i386_6_1())
-      : ram_(*mmu::Ram::create(frames)),
+  explicit Machine(uint32_t frames = 256, const KernelProfile& profile = KernelProfile::i386_6_1(),
+                   uint32_t low_frames = mmu::kLowMemoryLimit >> kPageShift)
+      : ram_(*mmu::Ram::create(frames, low_frames)),
         mmu_(ram_, profile.no_execute),
         memory_(*MemorySystem::boot(ram_, mmu_, tlb, profile)) {
     memory_->set_observer(&log);
@@ -194,7 +195,7 @@ class Machine {
       const mmu::Translation found = mmu_.translate(va, access, mmu::Privilege::kUser);
       if (found.hit) {
         tlb.cached[va.vpn()] = found.pte;
-        touched.host = ram_.frame(found.pte.pfn()) + va.page_offset();
+        touched.host = ram_.physical(found.pte.pfn()) + va.page_offset();
         return touched;
       }
       FL_CHECK(mmu_.cr2() == va, "CR2 is {:#x}", mmu_.cr2().value());
