@@ -90,7 +90,11 @@ HostStatus Machine::boot(const MachineOptions& options) {
   }
   cpu_->set_tsc_source([this] { return clock_->now_ns(); });
 
-  auto memory = vm::MemorySystem::boot(ram_, mmu_, *cpu_, *options.profile, {.nodes = options.nodes});
+  // Where invariants are checked, objects in slab are watched too.
+  const vm::BootOptions boot_options{
+      .slab_debug = options.verify == vm::VerifyLevel::kOff ? vm::SlabDebug::kOff : vm::SlabDebug::kOn,
+      .nodes = options.nodes};
+  auto memory = vm::MemorySystem::boot(ram_, mmu_, *cpu_, *options.profile, boot_options);
   if (!memory) {
     return host_error("cannot boot: {} of RAM{}: too little: give more --ram", format_size(options.ram_bytes),
                       options.nodes > 1 ? fmt::format(" for {} nodes", options.nodes) : "");
