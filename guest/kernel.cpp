@@ -194,6 +194,7 @@ void Kernel::switch_to(Task& task) {
     ports_.memory.mmu().set_cr3(task.mm->tables().directory());
     ports_.memory.tlb().flush();
   }
+  ports_.memory.set_task_policy(task.policy);
   ports_.fpu.restore(task.fpu);
   current_ = &task;
 }

@@ -20,6 +20,7 @@
 #include "mmu/base/addr.hpp"
 #include "vm/fault/fault_record.hpp"
 #include "vm/mm/address_space.hpp"
+#include "vm/phys/mempolicy.hpp"
 #include "vm/user_access.hpp"
 
 namespace fl::guest {
@@ -91,6 +92,7 @@ struct Task {
   std::shared_ptr<SignalHandlers> handlers;
   std::shared_ptr<ThreadGroup> group;
   vm::FaultCounters faults;
+  vm::MemPolicy policy;  // of set_mempolicy
   Credentials cred;
   uint64_t start_ns = 0;
   uint64_t syscalls = 0;

@@ -18,6 +18,7 @@
 #include "vm/fault/fault_record.hpp"
 #include "vm/kernel_space/kernel_mappings.hpp"
 #include "vm/phys/mem_map.hpp"
+#include "vm/phys/mempolicy.hpp"
 #include "vm/phys/page_allocator.hpp"
 #include "vm/profile.hpp"
 #include "vm/slab/slab_allocator.hpp"
@@ -85,6 +86,10 @@ class MemorySystem {
   void add_space(AddressSpace* mm) { spaces_.push_back(mm); }
   void remove_space(AddressSpace* mm) { std::erase(spaces_, mm); }
 
+  // The policy of the task that runs: for pages whose area has none. Linux: current->mempolicy.
+  void set_task_policy(const MemPolicy& policy) { task_policy_ = policy; }
+  const MemPolicy& task_policy() const { return task_policy_; }
+
   void set_verify_level(VerifyLevel level) { verify_level_ = level; }
   VerifyLevel verify_level() const { return verify_level_; }
 
@@ -108,6 +113,7 @@ class MemorySystem {
   FaultObserver* observer_ = nullptr;
   FaultCounters faults_;
   std::vector<AddressSpace*> spaces_;
+  MemPolicy task_policy_;
   VerifyLevel verify_level_ = VerifyLevel::kOff;
 };
 

@@ -242,6 +242,22 @@ TEST_CASE("memory info: what a program uses is missing from MemFree, each page a
   CHECK(steps["freed"].at("tables") <= -2);
 }
 
+TEST_CASE("memory info: a machine with nodes obeys memory policies", "[memory]") {
+  RunSpec spec{.program = guest_program("musl", "mempolicy")};
+  if (spec.program.empty()) {
+    SKIP("mempolicy was not built");
+  }
+  const FaultlineResult two =
+      run_faultline(spec, {.kernel = "6.1-i386", .extra = {"--ram", "64M", "--numa", "2", "--verify", "1"}});
+  INFO(two.run.output << two.run.error);
+  CHECK(two.run.exit_status == 0);
+  CHECK(two.run.output.ends_with("all as expected\n"));
+  // A kernel without NUMA does not have the calls.
+  const FaultlineResult one = run_faultline(spec, {.kernel = "6.1-i386"});
+  CHECK(one.run.exit_status == 0);
+  CHECK(one.run.output == "no NUMA\n");
+}
+
 TEST_CASE("memory info: busybox's tools read the files", "[memory]") {
   const std::string free = busybox({"free"});
   std::istringstream words(free.substr(free.find("Mem:") + 4));

@@ -12,7 +12,7 @@ FaultResult do_anonymous_page(VmFault& fault) {
     *fault.pte = mmu::Pte(fault.memory().zero_page(), protection | mmu::Pte::kSpecial);
     return fault.done(FaultCause::kAnonZero);
   }
-  const auto pfn = fault.memory().pages().alloc_pages(kGfpHighUserMovable | kGfpZero);
+  const auto pfn = fault.alloc_page(kGfpHighUserMovable | kGfpZero);
   if (!pfn) {
     return fault_result(pfn.error(), fault.record);
   }
@@ -34,7 +34,7 @@ FaultResult do_special_page(VmFault& fault) {
     return fault.done(FaultCause::kVdso);
   }
   // The area was made writable (a debugger's breakpoint): a private copy. Linux: do_cow_fault.
-  const auto copy = fault.memory().pages().alloc_pages(kGfpHighUserMovable);
+  const auto copy = fault.alloc_page(kGfpHighUserMovable);
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }

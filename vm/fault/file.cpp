@@ -88,7 +88,7 @@ FaultResult do_read_fault(VmFault& fault) {
 
 FaultResult do_cow_fault(VmFault& fault) {
   // The copy's frame first: taking it may drop the cached page, not the other way round.
-  const auto copy = fault.memory().pages().alloc_pages(kGfpHighUserMovable);
+  const auto copy = fault.alloc_page(kGfpHighUserMovable);
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }

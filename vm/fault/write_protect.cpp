@@ -20,7 +20,7 @@ FaultResult wp_page_reuse(VmFault& fault, FaultCause cause) {
 FaultResult wp_page_copy(VmFault& fault, FaultCause cause) {
   const Pte old = *fault.pte;
   const bool from_zero_page = old.pfn() == fault.memory().zero_page();
-  const auto copy = fault.memory().pages().alloc_pages(kGfpHighUserMovable | (from_zero_page ? kGfpZero : Gfp{}));
+  const auto copy = fault.alloc_page(kGfpHighUserMovable | (from_zero_page ? kGfpZero : Gfp{}));
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }

@@ -87,6 +87,9 @@ struct ProgramLayout {
 // Whether locking faults the pages in. Linux: MLOCK_ONFAULT.
 enum class LockPages : uint8_t { kNow, kOnFault };
 
+// What mbind does about pages that are on other nodes than the policy names. Linux: MPOL_MF_STRICT.
+enum class MisplacedPages : bool { kLeave, kRefuse };
+
 class AddressSpace {
  public:
   // An empty address space. ENOMEM if there is no frame for the directory.
@@ -126,6 +129,9 @@ class AddressSpace {
                           VirtAddr new_addr, FaultCounters& task);
   Status madvise(VirtAddr addr, uint32_t length, int advice, FaultCounters& task);
   Status mlock(VirtAddr addr, uint32_t length, FaultCounters& task, LockPages pages = LockPages::kNow);
+  // Gives [start, end) a policy; both ends at pages. EFAULT: a hole; EIO: misplaced pages, if those are refused;
+  // ENOMEM.
+  Status mbind(VirtAddr start, VirtAddr end, const MemPolicy& policy, MisplacedPages misplaced);
   Status munlock(VirtAddr addr, uint32_t length);
   Status mlockall(uint32_t flags, FaultCounters& task);
   Status munlockall();

@@ -102,7 +102,7 @@ bool AreaEditor::can_merge(const VmArea& below, const VmArea& above) {
   return below.end == above.start && below.flags == above.flags && below.file == above.file &&
          below.special == nullptr && above.special == nullptr && !below.has(VmFlag::kPfnMap | VmFlag::kDontExpand) &&
          (below.anon_vma == above.anon_vma || below.anon_vma == 0 || above.anon_vma == 0) &&
-         below.pgoff + below.pages() == above.pgoff;
+         below.policy == above.policy && below.pgoff + below.pages() == above.pgoff;
 }
 
 VmArea* AreaEditor::merge(VmArea* area) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "mmu/base/addr.hpp"
+#include "vm/phys/mempolicy.hpp"
 
 namespace fl::vm {
 
@@ -67,6 +68,7 @@ struct VmArea {
   uint32_t flags = 0;  // VmFlag bits
   // File: page offset in the file of `start`. Anonymous: start's page number when the area was made; kept by mremap.
   uint32_t pgoff = 0;
+  MemPolicy policy{};                       // none: the task decides. Linux: vm_policy
   std::shared_ptr<const MappedFile> file;   // null: anonymous
   const SpecialMapping* special = nullptr;  // vDSO, vvar
   // Not 0 once a private page of this area was written: decides what fork copies, and whether two areas may merge.

@@ -23,6 +23,8 @@ struct MemPolicy {
   // What mbind and set_mempolicy accept on a machine with the given nodes: EINVAL for nodes without memory alone, an
   // empty set where one is needed, or a set where none may be. preferred with no nodes is local. Linux: mpol_new.
   static Result<MemPolicy> create(PolicyMode mode, NodeMask nodes, NodeMask online);
+  // Nothing special is wanted: whoever is asked next decides (the task, then the local node).
+  bool none() const { return mode == PolicyMode::kDefault; }
   friend bool operator==(const MemPolicy&, const MemPolicy&) = default;
 };
 
