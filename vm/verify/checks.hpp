@@ -31,6 +31,8 @@ void check_cache(MemorySystem& memory, Violations& out);
 // 1, 5, 6, 8, 13: every struct page against what was counted. Comes last.
 void check_pages(MemorySystem& memory, const FrameUses& uses, Violations& out);
 
+// 14: kernel objects.
+void check_slab(MemorySystem& memory, Violations& out);
 // 15, 16: what the processor remembers. Needs to know which frames are free.
 void check_translations(MemorySystem& memory, const FrameUses& uses, Violations& out);
 

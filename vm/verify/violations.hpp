@@ -22,6 +22,7 @@ enum class Invariant : int {
   kInactiveList = 11,
   kCounters = 12,
   kTables = 13,
+  kSlab = 14,
   kTranslations = 15,
   kFreeCode = 16,
 };

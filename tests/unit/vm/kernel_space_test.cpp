@@ -68,6 +68,30 @@ TEST_CASE("kernel space: a low frame has one host pointer, one address and one f
   CHECK(machine.space().frame_of(VirtAddr(0xC004D00C)) == Pfn(77));
 }
 
+TEST_CASE("kernel space: the direct map is the same by large pages and by page tables") {
+  constexpr uint32_t kOddFrames = 3 * mmu::kEntriesPerTable + 100;
+  for (const auto large : {mmu::LargePages::kYes, mmu::LargePages::kNo}) {
+    const mmu::Ram ram = *mmu::Ram::create(kOddFrames);
+    mmu::Mmu mmu(ram, mmu::NoExecute::kUnsupported);
+    RecordingTlb tlb;
+    const auto memory = *MemorySystem::boot(ram, mmu, tlb, KernelProfile::i386_6_1(), {.large_pages = large});
+    CHECK(memory->kernel_map().large_pages() == (large == mmu::LargePages::kYes ? 3 : 0));
+    CHECK(memory->kernel_map().table_frames() == (large == mmu::LargePages::kYes ? 1 : 4));
+    mmu.set_cr3(memory->kernel_map().directory());
+    for (const uint32_t frame : {0u, 1u, 1024u, 3071u, 3072u, kOddFrames - 1}) {
+      const VirtAddr va = mmu::direct_map(PhysAddr(Pfn(frame)));
+      const mmu::Translation found = mmu.translate(va, mmu::Access::kWrite, mmu::Privilege::kSupervisor);
+      REQUIRE(found.hit);
+      CHECK(found.pte.pfn() == Pfn(frame));
+      CHECK(memory->kernel_space().frame_of(va) == Pfn(frame));
+      CHECK_FALSE(mmu.translate(va, mmu::Access::kRead, mmu::Privilege::kUser).hit);
+    }
+    const VirtAddr end = mmu::direct_map(PhysAddr(Pfn(kOddFrames)));
+    CHECK_FALSE(mmu.translate(end, mmu::Access::kRead, mmu::Privilege::kSupervisor).hit);
+    CHECK(verify(*memory).empty());
+  }
+}
+
 TEST_CASE("kernel space: a high frame without a mapping is our own bug") {
   CHECK(fl::test::message_of_death([] { HighMachine().ram.frame(kHigh); }).find("is not in low memory") !=
         std::string::npos);
