@@ -25,7 +25,6 @@ struct VmFault {
   bool write() const { return access == mmu::Access::kWrite; }
   MemorySystem& memory() const { return mm.memory(); }
   void copy_page(Pfn to, Pfn from) const { copy_highpage(memory().kmap_slots(), to, from); }
-  std::byte* frame(Pfn pfn) const { return mm.memory().ram().frame(pfn); }
   // A page for this fault, from the nodes that the area's policy, or the task's, names. Linux: vma_alloc_folio.
   Result<Pfn> alloc_page(Gfp gfp) const {
     const MemPolicy& policy = area.policy.none() ? memory().task_policy() : area.policy;

@@ -114,7 +114,7 @@ std::string format_meminfo(MemorySystem& memory) {
   line(text, "WritebackTmp", 0);
   line(text, "CommitLimit", kb(commit_limit(memory)));
   line(text, "Committed_AS", kb(committed_pages(memory)));
-  line(text, "VmallocTotal", 0);
+  line(text, "VmallocTotal", kb(memory.vmalloc().total_pages()));
   line(text, "VmallocUsed", kb(vmalloc_pages(memory)));
   line(text, "VmallocChunk", 0);
   line(text, "Percpu", 0);

@@ -1,4 +1,4 @@
-// slabinfo, version 2.1. Linux: slabinfo_show, cache_show.
+// slabinfo, version 2.1, and vmallocinfo. Linux: slabinfo_show, cache_show; s_show of mm/vmalloc.c.
 #include <fmt/format.h>
 
 #include <iterator>
@@ -19,6 +19,15 @@ std::string format_slabinfo(MemorySystem& memory) {
                    cache.active_objs, cache.num_objs, cache.objsize, cache.objects_per_slab, cache.pages_per_slab,
                    cache.limit, cache.batchcount, cache.sharedfactor, cache.active_slabs, cache.num_slabs,
                    cache.sharedavail);
+  }
+  return text;
+}
+
+std::string format_vmallocinfo(MemorySystem& memory) {
+  std::string text;
+  for (const VmStruct* area = memory.vmalloc().first(); area != nullptr; area = area->next) {
+    fmt::format_to(std::back_inserter(text), "0x{:08x}-0x{:08x} {:7} {} pages={} vmalloc\n", area->addr.value(),
+                   area->addr.value() + area->size, area->size, area->caller, area->pages);
   }
   return text;
 }

@@ -53,7 +53,7 @@ uint64_t shared_pages(MemorySystem& memory) {
   return pages;
 }
 
-uint64_t vmalloc_pages(MemorySystem&) { return 0; }
+uint64_t vmalloc_pages(MemorySystem& memory) { return memory.vmalloc().used_pages(); }
 
 uint64_t committed_pages(MemorySystem& memory) {
   uint64_t pages = 0;
