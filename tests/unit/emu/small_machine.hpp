@@ -1,5 +1,5 @@
-// SmallMachine: a memory system of 256 frames with one address space, without a processor, for tests of what describes
-// it.
+// SmallMachine: a memory system of 1024 frames (4 MiB: the direct map is one large page) with one address space,
+// without a processor, for tests of what describes it.
 #pragma once
 
 #include <catch2/catch_test_macros.hpp>
@@ -19,7 +19,7 @@ namespace fl::emu {
 class SmallMachine {
  public:
   explicit SmallMachine(const vm::KernelProfile& profile = vm::KernelProfile::i386_6_1())
-      : ram_(mmu::Ram::create(256).value()),
+      : ram_(mmu::Ram::create(1024).value()),
         mmu_(ram_, profile.no_execute),
         memory_(vm::MemorySystem::boot(ram_, mmu_, tlb_, profile).value()) {
     mm = vm::AddressSpace::create(*memory_, vm::MemoryLimits{}).value();
