@@ -1,6 +1,9 @@
 // Booting the memory system: BootMemory lays out RAM and hands what is free to the page allocator.
 #include "vm/memory_system.hpp"
 
+#include "mmu/layout.hpp"
+#include "vm/kernel_caches.hpp"
+
 namespace fl::vm {
 
 Result<std::unique_ptr<MemorySystem>> MemorySystem::boot(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb,
@@ -19,14 +22,16 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
       kernel_map_(ram, boot_->image().directory, boot_->options().large_pages, [this] { return boot_->early_table(); }),
       mem_map_(ram, boot_->mem_map()),
       pages_(ram, mem_map_, tlb, boot_->nodes()),
-      cache_(mem_map_, pages_) {
+      cache_(*this) {
   boot_->init_mem_map(mem_map_);
   boot_->hand_over(mem_map_, pages_);
   slab_ = std::make_unique<SlabAllocator>(ram_, mem_map_, pages_, boot_->options().slab_debug);
   mappings_ = std::make_unique<KernelMappings>(ram_, mmu_, kernel_map_, pages_, *slab_);
   pages_.set_kmap_slots(&mappings_->slots);
+  caches_ = std::make_unique<KernelCaches>(*slab_);
   reclaimer_ = std::make_unique<MemoryReclaimer>(cache_, *slab_);
   pages_.set_reclaimer(reclaimer_.get());
+  pages_.set_compactor(&compaction_);
 }
 
 MemorySystem::~MemorySystem() = default;

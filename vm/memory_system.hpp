@@ -10,13 +10,16 @@
 #include "mmu/base/addr.hpp"
 #include "mmu/base/result.hpp"
 #include "mmu/kernel_map.hpp"
+#include "mmu/layout.hpp"
 #include "mmu/mmu.hpp"
 #include "mmu/ram.hpp"
 #include "mmu/tlb_port.hpp"
 #include "vm/boot/boot_memory.hpp"
 #include "vm/cache/page_cache.hpp"
+#include "vm/compact/compaction.hpp"
 #include "vm/fault/fault_record.hpp"
 #include "vm/kernel_space/kernel_mappings.hpp"
+#include "vm/mm/address_space.hpp"
 #include "vm/phys/mem_map.hpp"
 #include "vm/phys/mempolicy.hpp"
 #include "vm/phys/page_allocator.hpp"
@@ -25,7 +28,7 @@
 
 namespace fl::vm {
 
-class AddressSpace;
+class KernelCaches;
 
 // What is given back when RAM is full, cheapest first: free slabs, then cached pages.
 class MemoryReclaimer : public Reclaimer {
@@ -66,7 +69,16 @@ class MemorySystem {
   KmapSlots& kmap_slots() { return mappings_->slots; }
   Kmap& kmap() { return mappings_->kmap; }
   Vmalloc& vmalloc() { return mappings_->vmalloc; }
+  // The caches of vm's objects.
+  KernelCaches& caches() { return *caches_; }
   PageCache& cache() { return cache_; }
+  Compaction& compaction() { return compaction_; }
+  // Where the kernel finds an object of low memory, and back.
+  VirtAddr kernel_address(const void* object) const { return slab_->direct_map().address_of(object); }
+  template <typename T>
+  T* kernel_pointer(VirtAddr address) const {
+    return slab_->direct_map().pointer<T>(address);
+  }
   // The frame of zeros that all untouched anonymous memory reads. Linux: ZERO_PAGE(0).
   Pfn zero_page() const { return boot_->image().zero_page; }
   // How memory was laid out at boot: e820 map, memblock's regions, the kernel's image.
@@ -82,9 +94,9 @@ class MemorySystem {
   const FaultCounters& faults() const { return faults_; }
 
   // Every address space of the machine, in the order they were made. Kept by AddressSpace. Linux: init_mm.mmlist.
-  const std::vector<AddressSpace*>& spaces() const { return spaces_; }
-  void add_space(AddressSpace* mm) { spaces_.push_back(mm); }
-  void remove_space(AddressSpace* mm) { std::erase(spaces_, mm); }
+  using Spaces = boost::intrusive::list<
+      AddressSpace, boost::intrusive::member_hook<AddressSpace, AddressSpace::ListHook, &AddressSpace::list_hook>>;
+  Spaces& spaces() { return spaces_; }
 
   // The policy of the task that runs: for pages whose area has none. Linux: current->mempolicy.
   void set_task_policy(const MemPolicy& policy) { task_policy_ = policy; }
@@ -108,11 +120,13 @@ class MemorySystem {
   // Made when there are free pages to make it of.
   std::unique_ptr<SlabAllocator> slab_;
   std::unique_ptr<KernelMappings> mappings_;
+  std::unique_ptr<KernelCaches> caches_;
   PageCache cache_;
   std::unique_ptr<MemoryReclaimer> reclaimer_;
+  Compaction compaction_{*this};
   FaultObserver* observer_ = nullptr;
   FaultCounters faults_;
-  std::vector<AddressSpace*> spaces_;
+  Spaces spaces_;
   MemPolicy task_policy_;
   VerifyLevel verify_level_ = VerifyLevel::kOff;
 };

@@ -25,11 +25,20 @@ void count_mapped(AddressSpace& mm, const Page& page) {
 
 }  // namespace
 
-void map_new_anon_page(AddressSpace& mm, Pfn pfn) {
-  Page& page = mm.memory().page(pfn);
+AnonVma& page_anon_vma(MemorySystem& memory, const Page& page) {
+  FL_CHECK(page.has(PageFlag::kAnon) && (page.mapping & kPageMappingAnon) != 0, "flags {:#x}, mapping {:#x}",
+           page.flags, page.mapping);
+  return *memory.kernel_pointer<AnonVma>(VirtAddr(page.mapping & ~kPageMappingAnon));
+}
+
+void map_new_anon_page(VmArea& area, VirtAddr va, Pfn pfn) {
+  MemorySystem& memory = area.mm->memory();
+  Page& page = memory.page(pfn);
   page.become(PageFlag::kAnon | PageFlag::kAnonExclusive);
+  page.mapping = memory.kernel_address(area.anon_vma).value() | kPageMappingAnon;
+  page.index = area.page_index(va);
   page.mapcount = 1;
-  count_mapped(mm, page);
+  count_mapped(*area.mm, page);
 }
 
 void map_cache_page(AddressSpace& mm, Pfn pfn) {
@@ -53,12 +62,13 @@ void unmap_page(VmArea& area, mmu::Pte old) {
   if (page.has(PageFlag::kCache)) {
     --page.refcount;
     if (old.dirty() && area.shared()) {
-      memory.cache().mapping(page.mapping)->mark_dirty(old.pfn());
+      memory.cache().mapping_of(page).mark_dirty(old.pfn());
     }
     memory.cache().update_inactive(old.pfn());
   } else if (page.refcount > 1) {
     --page.refcount;
   } else {
+    page.mapping = 0;
     memory.pages().free_pages(old.pfn());
   }
 }

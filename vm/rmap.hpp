@@ -10,10 +10,16 @@
 namespace fl::vm {
 
 class AddressSpace;
+class MemorySystem;
+struct AnonVma;
+struct Page;
 
-// A fresh anonymous frame (one reference, from the allocator) gets its first mapping; it belongs to this address space
-// alone.
-void map_new_anon_page(AddressSpace& mm, Pfn pfn);
+// The AnonVma of an anonymous page. Linux: folio_anon_vma.
+AnonVma& page_anon_vma(MemorySystem& memory, const Page& page);
+
+// A fresh anonymous frame (one reference, from the allocator) gets its first mapping, at va of an area that has an
+// AnonVma; it belongs to this address space alone.
+void map_new_anon_page(VmArea& area, VirtAddr va, Pfn pfn);
 // One more entry maps this page-cache page.
 void map_cache_page(AddressSpace& mm, Pfn pfn);
 // An entry that was present has been cleared (and the TLB told): drops its page. kSpecial entries have none.

@@ -122,9 +122,10 @@ Result<uint32_t> sys_memfd_create(Kernel& kernel, Task& task, const SyscallArgs&
   Vfs& vfs = kernel.vfs();
   const auto path = vfs.make_path("/memfd:" + name);
   path->deleted = true;
-  auto file = std::make_shared<ShmemFile>(OpenFlag::kReadWrite | OpenFlag::kLargeFile, path, vfs.next_anonymous_inode(),
-                                          vm::Mapping::for_shmem(kernel.memory(), 0),
-                                          (args[1] & kAllowSealing) != 0 ? 0u : uint32_t{Seal::kSeal});
+  FL_TRY_ASSIGN(std::shared_ptr<vm::Mapping> mapping, vm::Mapping::for_shmem(kernel.memory(), 0));
+  auto file =
+      std::make_shared<ShmemFile>(OpenFlag::kReadWrite | OpenFlag::kLargeFile, path, vfs.next_anonymous_inode(),
+                                  std::move(mapping), (args[1] & kAllowSealing) != 0 ? 0u : uint32_t{Seal::kSeal});
   return task.files->install(std::move(file), (args[1] & kCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo,
                              descriptor_limit(task));
 }

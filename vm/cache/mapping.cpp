@@ -4,10 +4,11 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
-#include <vector>
 
 #include "mmu/base/check.hpp"
+#include "vm/kernel_caches.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 
@@ -41,38 +42,29 @@ Status read_frames(MemorySystem& memory, BackingStore& store, uint64_t index, st
 
 }  // namespace
 
-std::shared_ptr<Mapping> Mapping::for_file(MemorySystem& memory, std::shared_ptr<BackingStore> store) {
+Result<std::shared_ptr<Mapping>> Mapping::for_file(MemorySystem& memory, std::shared_ptr<BackingStore> store) {
   FL_CHECK(store != nullptr);
-  return std::shared_ptr<Mapping>(new Mapping(memory, std::move(store), 0));
+  return make_shared_object(memory.caches().inode, Key(), memory, std::move(store), 0u);
 }
 
-std::shared_ptr<Mapping> Mapping::for_shmem(MemorySystem& memory, uint64_t bytes) {
-  return std::shared_ptr<Mapping>(new Mapping(memory, nullptr, bytes));
+Result<std::shared_ptr<Mapping>> Mapping::for_shmem(MemorySystem& memory, uint64_t bytes) {
+  return make_shared_object(memory.caches().shmem_inode, Key(), memory, nullptr, bytes);
 }
 
-Mapping::Mapping(MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes)
-    : memory_(memory), store_(std::move(store)), shmem_size_(shmem_bytes) {
-  id_ = memory_.cache().register_mapping(this);
+Mapping::Mapping(Key, MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes)
+    : memory_(memory), store_(std::move(store)), shmem_size_(shmem_bytes), tree_(memory) {
+  memory_.cache().add_mapping(*this);
 }
 
 Mapping::~Mapping() {
-  FL_CHECK(areas_.empty(), "mapping {} dies while {} areas map it", id_, areas_.size());
+  FL_CHECK(areas_.empty(), "a mapping dies while {} areas map it", areas_.size());
   if (auto written = write_back(0, UINT64_MAX); !written) {
     spdlog::error("page cache: cannot write a file's pages back: {}", errno_name(written.error()));
   }
-  for (auto& [number, chunk] : chunks_) {
-    for (const uint32_t frame : chunk) {
-      if (frame != kNoPage) {
-        memory_.cache().remove(Pfn(frame));
-      }
-    }
+  while (const auto entry = tree_.next(0)) {
+    erase(entry->index);
   }
-  memory_.cache().unregister_mapping(id_);
-}
-
-uint32_t Mapping::find(uint64_t index) const {
-  const auto chunk = chunks_.find(index / kChunkPages);
-  return chunk == chunks_.end() ? kNoPage : chunk->second[index % kChunkPages];
+  memory_.cache().remove_mapping(*this);
 }
 
 Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
@@ -85,7 +77,10 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
   }
   if (is_shmem()) {
     FL_TRY_ASSIGN(const Pfn pfn, memory_.pages().alloc_pages(kGfpHighUserMovable | kGfpZero));
-    insert(index, pfn);
+    if (const auto inserted = insert(index, pfn); !inserted) {
+      memory_.pages().free_pages(pfn);
+      return fail(inserted.error());
+    }
     return pfn;
   }
 
@@ -110,40 +105,42 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
     }
     return fail(read.error());
   }
+  // The page asked for is pinned: storing the others may reclaim.
+  Page& wanted_page = memory_.page(frames[0]);
   for (uint32_t i = 0; i < count; ++i) {
-    insert(index + i, frames[i]);
+    if (const auto inserted = insert(index + i, frames[i]); !inserted) {
+      for (uint32_t rest = i; rest < count; ++rest) {
+        memory_.pages().free_pages(frames[rest]);
+      }
+      if (i == 0) {
+        return fail(inserted.error());
+      }
+      break;
+    }
+    if (i == 0) {
+      ++wanted_page.refcount;
+      memory_.cache().update_inactive(frames[0]);
+    }
   }
+  --wanted_page.refcount;
+  memory_.cache().update_inactive(frames[0]);
   return frames[0];
 }
 
-void Mapping::insert(uint64_t index, Pfn pfn) {
-  auto [chunk, fresh] = chunks_.try_emplace(index / kChunkPages);
-  if (fresh) {
-    chunk->second.fill(kNoPage);
-  }
-  chunk->second[index % kChunkPages] = pfn.value();
-  ++cached_;
-  memory_.cache().add(pfn, id_, static_cast<uint32_t>(index));
+Status Mapping::insert(uint64_t index, Pfn pfn) {
+  FL_TRY(tree_.insert(index, pfn));
+  memory_.cache().add(pfn, *this, static_cast<uint32_t>(index));
   if (is_shmem()) {
     memory_.page(pfn).set(PageFlag::kShmem);
   }
   memory_.cache().update_inactive(pfn);
+  return {};
 }
 
-void Mapping::erase(uint64_t index) {
-  const auto chunk = chunks_.find(index / kChunkPages);
-  uint32_t& slot = chunk->second[index % kChunkPages];
-  memory_.cache().remove(Pfn(slot));
-  slot = kNoPage;
-  --cached_;
-  dirty_.erase(index);
-  if (std::all_of(chunk->second.begin(), chunk->second.end(), [](uint32_t frame) { return frame == kNoPage; })) {
-    chunks_.erase(chunk);
-  }
-}
+void Mapping::erase(uint32_t index) { memory_.cache().remove(tree_.erase(index)); }
 
-bool Mapping::drop(uint64_t index) {
-  if (dirty_.contains(index) && !write_page(index)) {
+bool Mapping::drop(uint32_t index) {
+  if (is_dirty(index) && !write_page(index)) {
     return false;
   }
   erase(index);
@@ -234,18 +231,9 @@ void Mapping::drop_range(uint64_t first, uint64_t last) {
   // Copies of private mappings go too. Linux: unmap_mapping_pages(..., even_cows).
   for_each_mapped_range(first, last,
                         [](VmArea& area, VirtAddr from, VirtAddr to) { area.mm->zap_range(area, from, to); });
-  std::vector<uint64_t> dropped;
-  for (const auto& [number, chunk] : chunks_) {
-    for (uint32_t i = 0; i < kChunkPages; ++i) {
-      const uint64_t index = number * kChunkPages + i;
-      if (chunk[i] != kNoPage && index >= first && index <= last) {
-        dropped.push_back(index);
-      }
-    }
-  }
-  std::sort(dropped.begin(), dropped.end());
-  for (const uint64_t index : dropped) {
-    erase(index);
+  for (auto entry = tree_.next(first); entry && entry->index <= last; entry = tree_.next(first)) {
+    erase(entry->index);
+    first = uint64_t{entry->index} + 1;
   }
 }
 
@@ -272,10 +260,10 @@ void Mapping::mark_dirty(Pfn pfn) {
   }
   Page& page = memory_.page(pfn);
   page.set(PageFlag::kDirty);
-  dirty_.insert(page.index);
+  tree_.set_tag(page.index, PageTag::kDirty);
 }
 
-Status Mapping::write_page(uint64_t index) {
+Status Mapping::write_page(uint32_t index) {
   const Pfn pfn(find(index));
   // Read-only first: a store after the copy must dirty the page again. Linux: page_mkclean.
   for_each_mapped_range(index, index, [&](VmArea& area, VirtAddr va, VirtAddr) {
@@ -288,20 +276,22 @@ Status Mapping::write_page(uint64_t index) {
       }
     }
   });
-  FL_TRY(store_->write_page(index, KmapLocal(memory_.kmap_slots(), pfn).bytes()));
+  tree_.set_tag(index, PageTag::kWriteback);
+  const auto written = store_->write_page(index, KmapLocal(memory_.kmap_slots(), pfn).bytes());
+  tree_.clear_tag(index, PageTag::kWriteback);
+  FL_TRY(written);
   memory_.page(pfn).clear(PageFlag::kDirty);
-  dirty_.erase(index);
+  tree_.clear_tag(index, PageTag::kDirty);
   return {};
 }
 
 Status Mapping::write_back(uint64_t first, uint64_t last) {
   Status result;
-  for (auto at = dirty_.lower_bound(first); at != dirty_.end() && *at <= last;) {
-    const uint64_t index = *at;
-    if (const auto written = write_page(index); !written) {
+  for (auto entry = tree_.next_tagged(first, PageTag::kDirty); entry && entry->index <= last;
+       entry = tree_.next_tagged(uint64_t{entry->index} + 1, PageTag::kDirty)) {
+    if (const auto written = write_page(entry->index); !written) {
       result = written;
     }
-    at = dirty_.upper_bound(index);
   }
   return result;
 }

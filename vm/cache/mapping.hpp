@@ -3,19 +3,19 @@
 // A host file's pages count as cached from the start ("warm"): a frame is taken when a page is first needed, and that
 // is not a major fault. A mapping without a backing store is shared memory (tmpfs, MAP_SHARED|MAP_ANONYMOUS, memfd):
 // its pages exist once touched and live as long as the mapping.
+//
+// Lives in a cache of inodes (KernelCaches); its kernel address is Page::mapping of its pages.
 #pragma once
 
-#include <array>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <span>
-#include <unordered_map>
 
 #include "mmu/base/addr.hpp"
 #include "mmu/base/result.hpp"
 #include "vm/cache/backing_store.hpp"
+#include "vm/cache/page_tree.hpp"
 #include "vm/mm/vm_area.hpp"
 
 namespace fl::vm {
@@ -25,28 +25,36 @@ struct Page;
 
 class Mapping {
  public:
-  // Pages of a file.
-  static std::shared_ptr<Mapping> for_file(MemorySystem& memory, std::shared_ptr<BackingStore> store);
-  // Shared memory of `bytes` bytes.
-  static std::shared_ptr<Mapping> for_shmem(MemorySystem& memory, uint64_t bytes);
+  // Passed to the constructor, which the cache must be able to call.
+  class Key {
+    friend class Mapping;
+    Key() = default;
+  };
+  // Pages of a file. ENOMEM.
+  static Result<std::shared_ptr<Mapping>> for_file(MemorySystem& memory, std::shared_ptr<BackingStore> store);
+  // Shared memory of `bytes` bytes. ENOMEM.
+  static Result<std::shared_ptr<Mapping>> for_shmem(MemorySystem& memory, uint64_t bytes);
+  Mapping(Key, MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes);
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   // Writes dirty pages back (errors are logged) and frees all. No area may map it any more.
   ~Mapping();
 
-  uint32_t id() const { return id_; }
   bool is_shmem() const { return store_ == nullptr; }
   uint64_t size() const { return is_shmem() ? shmem_size_ : store_->size(); }
   uint64_t pages() const { return pages_for(size()); }
-  uint32_t cached_pages() const { return cached_; }
-  // Pages that must be written back. Linux: PAGECACHE_TAG_DIRTY.
-  bool is_dirty(uint64_t index) const { return dirty_.contains(index); }
-  uint32_t dirty_pages() const { return static_cast<uint32_t>(dirty_.size()); }
+  uint32_t cached_pages() const { return tree_.size(); }
+  // Pages that must be written back.
+  bool is_dirty(uint64_t index) const { return tree_.has_tag(index, PageTag::kDirty); }
+  uint32_t dirty_pages() const { return tree_.tagged(PageTag::kDirty); }
+  // The pages in memory. Linux: i_pages.
+  PageTree& tree() { return tree_; }
+  const PageTree& tree() const { return tree_; }
 
   // The frame of a page that is in memory now. kNoPage: none. Linux: filemap_get_folio.
-  uint32_t find(uint64_t index) const;
+  uint32_t find(uint64_t index) const { return tree_.find(index); }
   // The frame of page `index`, read in (with up to `ahead` - 1 following absent pages in the same request) or, for
-  // shared memory, made. EFAULT beyond the end; EIO; ENOMEM. Linux: filemap_fault, shmem_get_folio.
+  // shared memory, made. EFAULT beyond the end; EIO; ENOMEM, EFBIG. Linux: filemap_fault, shmem_get_folio.
   Result<Pfn> get(uint64_t index, uint32_t ahead = 1);
 
   // Copies file bytes through the cache; stops at the end of the file. Returns the bytes copied.
@@ -69,24 +77,24 @@ class Mapping {
   Status write_back(uint64_t first, uint64_t last);
 
   // Takes an unmapped page out of the cache, written back first if dirty; false if that failed. For PageCache.
-  bool drop(uint64_t index);
+  bool drop(uint32_t index);
 
   // The areas that map this file.
   using Areas = boost::intrusive::list<
       VmArea, boost::intrusive::member_hook<VmArea, boost::intrusive::list_member_hook<>, &VmArea::file_hook>>;
   Areas& areas() { return areas_; }
 
- private:
-  Mapping(MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes);
-  static constexpr uint32_t kChunkPages = 64;
-  using Chunk = std::array<uint32_t, kChunkPages>;  // frame numbers or kNoPage
+  // PageCache's list of mappings. Linux: sb->s_inodes.
+  boost::intrusive::list_member_hook<> cache_hook;
 
-  void insert(uint64_t index, Pfn pfn);
+ private:
+  // Takes a frame with one reference into the tree and the cache. ENOMEM, EFBIG: the frame is still the caller's.
+  Status insert(uint64_t index, Pfn pfn);
   // Forgets and frees the page; it must be there and unmapped.
-  void erase(uint64_t index);
+  void erase(uint32_t index);
   // Of pages [first, last], those in memory; all mappings of the range, private copies too, are undone before.
   void drop_range(uint64_t first, uint64_t last);
-  Status write_page(uint64_t index);
+  Status write_page(uint32_t index);
   // Calls visit(area, first address, end address) for every area that maps a page of [first, last].
   template <typename Visit>
   void for_each_mapped_range(uint64_t first, uint64_t last, Visit&& visit);
@@ -94,10 +102,7 @@ class Mapping {
   MemorySystem& memory_;
   std::shared_ptr<BackingStore> store_;
   uint64_t shmem_size_ = 0;
-  uint32_t id_ = 0;
-  uint32_t cached_ = 0;
-  std::unordered_map<uint64_t, Chunk> chunks_;
-  std::set<uint64_t> dirty_;  // page indexes, in order: write-back must not depend on hashing
+  PageTree tree_;
   Areas areas_;
 };
 

@@ -3,23 +3,15 @@
 
 #include "mmu/base/check.hpp"
 #include "vm/cache/mapping.hpp"
+#include "vm/memory_system.hpp"
 
 namespace fl::vm {
 
-uint32_t PageCache::register_mapping(Mapping* mapping) {
-  if (!free_ids_.empty()) {
-    const uint32_t id = free_ids_.back();
-    free_ids_.pop_back();
-    mappings_[id] = mapping;
-    return id;
-  }
-  mappings_.push_back(mapping);
-  return static_cast<uint32_t>(mappings_.size() - 1);
-}
+PageCache::PageCache(MemorySystem& memory) : memory_(memory), mem_map_(memory.mem_map()) {}
 
-void PageCache::unregister_mapping(uint32_t id) {
-  mappings_[id] = nullptr;
-  free_ids_.push_back(id);
+Mapping& PageCache::mapping_of(const Page& page) const {
+  FL_CHECK(page.has(PageFlag::kCache), "flags {:#x}", page.flags);
+  return *memory_.kernel_pointer<Mapping>(VirtAddr(page.mapping));
 }
 
 void PageCache::update_inactive(Pfn pfn) {
@@ -60,10 +52,10 @@ void PageCache::unlink(Page& page) {
   --inactive_;
 }
 
-void PageCache::add(Pfn pfn, uint32_t mapping_id, uint32_t index) {
+void PageCache::add(Pfn pfn, Mapping& mapping, uint32_t index) {
   Page& page = mem_map_[pfn];
   page.become(PageFlag::kCache);
-  page.mapping = mapping_id;
+  page.mapping = memory_.kernel_address(&mapping).value();
   page.index = index;
   ++cached_;
 }
@@ -76,8 +68,30 @@ void PageCache::remove(Pfn pfn) {
     unlink(page);
   }
   page.clear(PageFlag::kCache | PageFlag::kShmem | PageFlag::kDirty);
+  page.mapping = 0;
   --cached_;
-  pages_.free_pages(pfn);
+  memory_.pages().free_pages(pfn);
+}
+
+void PageCache::replace(Pfn from, Pfn to) {
+  Page& old_page = mem_map_[from];
+  Page& new_page = mem_map_[to];
+  mapping_of(old_page).tree().replace(old_page.index, to);
+  new_page.become(old_page.flags & ~kPlaceBits);
+  new_page.mapping = old_page.mapping;
+  new_page.index = old_page.index;
+  new_page.refcount = old_page.refcount;
+  new_page.mapcount = old_page.mapcount;
+  if (new_page.has(PageFlag::kInactive)) {
+    new_page.lru_next = old_page.lru_next;
+    new_page.lru_prev = old_page.lru_prev;
+    (new_page.lru_prev == kNoPage ? head_ : mem_map_[Pfn(new_page.lru_prev)].lru_next) = to.value();
+    (new_page.lru_next == kNoPage ? tail_ : mem_map_[Pfn(new_page.lru_next)].lru_prev) = to.value();
+  }
+  old_page.become(PageFlag::kKernel);
+  old_page.mapping = old_page.index = 0;
+  old_page.mapcount = 0;
+  old_page.refcount = 1;
 }
 
 bool PageCache::reclaim() {
@@ -85,7 +99,7 @@ bool PageCache::reclaim() {
   for (uint32_t tries = inactive_; tries > 0; --tries) {
     const Pfn pfn(head_);
     Page& page = mem_map_[pfn];
-    if (mappings_[page.mapping]->drop(page.index)) {
+    if (mapping_of(page).drop(page.index)) {
       return true;
     }
     unlink(page);

@@ -12,12 +12,14 @@ FaultResult do_anonymous_page(VmFault& fault) {
     *fault.pte = mmu::Pte(fault.memory().zero_page(), protection | mmu::Pte::kSpecial);
     return fault.done(FaultCause::kAnonZero);
   }
+  if (const auto prepared = anon_vma_prepare(fault.area); !prepared) {
+    return fault_result(prepared.error(), fault.record);
+  }
   const auto pfn = fault.alloc_page(kGfpHighUserMovable | kGfpZero);
   if (!pfn) {
     return fault_result(pfn.error(), fault.record);
   }
-  fault.mm.prepare_anon_vma(fault.area);
-  map_new_anon_page(fault.mm, *pfn);
+  map_new_anon_page(fault.area, fault.addr, *pfn);
   *fault.pte = mmu::Pte(*pfn, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
   return fault.done(FaultCause::kAnon);
 }
@@ -34,13 +36,15 @@ FaultResult do_special_page(VmFault& fault) {
     return fault.done(FaultCause::kVdso);
   }
   // The area was made writable (a debugger's breakpoint): a private copy. Linux: do_cow_fault.
+  if (const auto prepared = anon_vma_prepare(fault.area); !prepared) {
+    return fault_result(prepared.error(), fault.record);
+  }
   const auto copy = fault.alloc_page(kGfpHighUserMovable);
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }
   fault.copy_page(*copy, frames[index]);
-  fault.mm.prepare_anon_vma(fault.area);
-  map_new_anon_page(fault.mm, *copy);
+  map_new_anon_page(fault.area, fault.addr, *copy);
   *fault.pte = mmu::Pte(*copy, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
   return fault.done(FaultCause::kVdso);
 }

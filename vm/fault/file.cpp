@@ -87,6 +87,9 @@ FaultResult do_read_fault(VmFault& fault) {
 }
 
 FaultResult do_cow_fault(VmFault& fault) {
+  if (const auto prepared = anon_vma_prepare(fault.area); !prepared) {
+    return fault_result(prepared.error(), fault.record);
+  }
   // The copy's frame first: taking it may drop the cached page, not the other way round.
   const auto copy = fault.alloc_page(kGfpHighUserMovable);
   if (!copy) {
@@ -98,8 +101,7 @@ FaultResult do_cow_fault(VmFault& fault) {
     return fault_result(page.error(), fault.record);
   }
   fault.copy_page(*copy, *page);
-  fault.mm.prepare_anon_vma(fault.area);
-  map_new_anon_page(fault.mm, *copy);
+  map_new_anon_page(fault.area, fault.addr, *copy);
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
   *fault.pte = mmu::Pte(*copy, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
   return fault.done(FaultCause::kFileCow);

@@ -18,6 +18,9 @@ FaultResult wp_page_reuse(VmFault& fault, FaultCause cause) {
 
 // copy -> entry -> flush -> release the old page.
 FaultResult wp_page_copy(VmFault& fault, FaultCause cause) {
+  if (const auto prepared = anon_vma_prepare(fault.area); !prepared) {
+    return fault_result(prepared.error(), fault.record);
+  }
   const Pte old = *fault.pte;
   const bool from_zero_page = old.pfn() == fault.memory().zero_page();
   const auto copy = fault.alloc_page(kGfpHighUserMovable | (from_zero_page ? kGfpZero : Gfp{}));
@@ -27,8 +30,7 @@ FaultResult wp_page_copy(VmFault& fault, FaultCause cause) {
   if (!from_zero_page) {
     fault.copy_page(*copy, old.pfn());
   }
-  fault.mm.prepare_anon_vma(fault.area);
-  map_new_anon_page(fault.mm, *copy);
+  map_new_anon_page(fault.area, fault.addr, *copy);
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
   *fault.pte = Pte(*copy, protection | Pte::kDirty | Pte::kWritable);
   if (old.accessed()) {

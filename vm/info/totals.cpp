@@ -57,8 +57,8 @@ uint64_t vmalloc_pages(MemorySystem& memory) { return memory.vmalloc().used_page
 
 uint64_t committed_pages(MemorySystem& memory) {
   uint64_t pages = 0;
-  for (const AddressSpace* mm : memory.spaces()) {
-    for (const VmArea* area = mm->areas().first(); area != nullptr; area = area->next) {
+  for (const AddressSpace& mm : memory.spaces()) {
+    for (const VmArea* area = mm.areas().first(); area != nullptr; area = area->next) {
       pages += area->has(VmFlag::kAccount) ? area->pages() : 0;
     }
   }

@@ -3,6 +3,7 @@
 #include "vm/mm/address_space.hpp"
 
 #include "mmu/layout.hpp"
+#include "vm/kernel_caches.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/mm/area_editor.hpp"
 #include "vm/rmap.hpp"
@@ -10,14 +11,14 @@
 
 namespace fl::vm {
 
-Result<std::unique_ptr<AddressSpace>> AddressSpace::create(MemorySystem& memory, const MemoryLimits& limits) {
+Result<AddressSpace::Ptr> AddressSpace::create(MemorySystem& memory, const MemoryLimits& limits) {
   FL_TRY_ASSIGN(mmu::PageTables tables, mmu::PageTables::create(memory.ram(), memory.pages(), memory.kernel_map()));
-  return std::unique_ptr<AddressSpace>(new AddressSpace(memory, std::move(tables), limits));
+  return memory.caches().mm.make(Key(), memory, std::move(tables), limits);
 }
 
-AddressSpace::AddressSpace(MemorySystem& memory, mmu::PageTables tables, const MemoryLimits& limits)
+AddressSpace::AddressSpace(Key, MemorySystem& memory, mmu::PageTables tables, const MemoryLimits& limits)
     : memory_(memory), tables_(std::move(tables)), limits_(limits), mmap_base_(memory.profile().mmap_base) {
-  memory_.add_space(this);
+  memory_.spaces().push_back(*this);
 }
 
 AddressSpace::~AddressSpace() {
@@ -32,7 +33,7 @@ AddressSpace::~AddressSpace() {
   }
   // The directory's frame is freed too: nothing may be translated through it any more.
   memory_.tlb().flush();
-  memory_.remove_space(this);
+  memory_.spaces().erase(memory_.spaces().iterator_to(*this));
 }
 
 bool AddressSpace::may_expand(uint32_t vm_flags, uint32_t pages) const {
@@ -59,25 +60,6 @@ void AddressSpace::zap_range(VmArea& area, VirtAddr start, VirtAddr end) {
   });
 }
 
-void AddressSpace::prepare_anon_vma(VmArea& area) {
-  if (area.anon_vma != 0) {
-    return;
-  }
-  // A neighbour's is shared if the two areas could be one but for their access rights, so that a later mprotect can
-  // merge them. Linux: find_mergeable_anon_vma, anon_vma_compatible.
-  const auto compatible = [](const VmArea* below, const VmArea* above) {
-    return below != nullptr && above != nullptr && below->end == above->start && below->file == above->file &&
-           ((below->flags ^ above->flags) & ~kVmAccessFlags) == 0 && below->pgoff + below->pages() == above->pgoff;
-  };
-  if (compatible(&area, area.next) && area.next->anon_vma != 0) {
-    area.anon_vma = area.next->anon_vma;
-  } else if (compatible(area.prev, &area) && area.prev->anon_vma != 0) {
-    area.anon_vma = area.prev->anon_vma;
-  } else {
-    area.anon_vma = ++next_anon_vma_;
-  }
-}
-
 Status AddressSpace::map_anonymous_fixed(VirtAddr addr, uint32_t length, uint32_t prot) {
   const MmCall call(*this);
   const uint64_t bytes = page_align_up(length);
@@ -97,28 +79,19 @@ Status AddressSpace::map_anonymous_fixed(VirtAddr addr, uint32_t length, uint32_
   if (!may_expand(flags, static_cast<uint32_t>(bytes >> kPageShift)) || areas_.size() >= kMaxMapCount) {
     return fail(Errno::kENOMEM);
   }
-  auto area = std::make_unique<VmArea>();
-  area->start = addr;
-  area->end = end;
-  area->flags = flags;
-  area->pgoff = addr.vpn();
-  AreaEditor editor(*this);
-  editor.merge(editor.insert(std::move(area)));
+  FL_TRY(AreaEditor(*this).add_merged({.start = addr, .end = end, .flags = flags, .pgoff = addr.vpn()}));
   return {};
 }
 
 Status AddressSpace::map_stack(VirtAddr top, uint32_t bytes, uint32_t vm_flags) {
   const MmCall call(*this);
-  auto area = std::make_unique<VmArea>();
-  area->start = top - static_cast<uint32_t>(page_align_up(bytes));
-  area->end = top;
-  area->flags = vm_flags | VmFlag::kGrowsDown | VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec |
-                VmFlag::kAccount | default_flags_;
-  area->pgoff = area->start.vpn();
-  if (areas_.find_intersection(area->start, area->end) != nullptr) {
+  const VirtAddr start = top - static_cast<uint32_t>(page_align_up(bytes));
+  const uint32_t flags = vm_flags | VmFlag::kGrowsDown | VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec |
+                         VmFlag::kAccount | default_flags_;
+  if (areas_.find_intersection(start, top) != nullptr) {
     return fail(Errno::kENOMEM);
   }
-  AreaEditor(*this).insert(std::move(area));
+  FL_TRY(AreaEditor(*this).add({.start = start, .end = top, .flags = flags, .pgoff = start.vpn()}));
   return {};
 }
 
@@ -130,12 +103,8 @@ Result<VirtAddr> AddressSpace::map_special(VirtAddr addr, const SpecialMapping& 
   } else if (areas_.find_intersection(addr, addr + bytes) != nullptr) {
     return fail(Errno::kEEXIST);
   }
-  auto area = std::make_unique<VmArea>();
-  area->start = addr;
-  area->end = addr + bytes;
-  area->flags = vm_flags | VmFlag::kDontExpand | default_flags_;
-  area->special = &mapping;
-  AreaEditor(*this).insert(std::move(area));
+  const uint32_t flags = vm_flags | VmFlag::kDontExpand | default_flags_;
+  FL_TRY(AreaEditor(*this).add({.start = addr, .end = addr + bytes, .flags = flags, .special = &mapping}));
   return addr;
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <boost/intrusive/list_hook.hpp>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -19,6 +20,7 @@
 #include "vm/mm/limits.hpp"
 #include "vm/mm/vm_area.hpp"
 #include "vm/mm/vma_tree.hpp"
+#include "vm/slab/object_cache.hpp"
 
 namespace fl::vm {
 
@@ -92,8 +94,16 @@ enum class MisplacedPages : bool { kLeave, kRefuse };
 
 class AddressSpace {
  public:
-  // An empty address space. ENOMEM if there is no frame for the directory.
-  static Result<std::unique_ptr<AddressSpace>> create(MemorySystem& memory, const MemoryLimits& limits);
+  // Passed to the constructor, which the cache must be able to call.
+  class Key {
+    friend class AddressSpace;
+    Key() = default;
+  };
+  // Owns one; gives it back to the cache "mm_struct".
+  using Ptr = ObjectCache<AddressSpace>::Ptr;
+  // An empty address space. ENOMEM. Linux: mm_alloc.
+  static Result<Ptr> create(MemorySystem& memory, const MemoryLimits& limits);
+  AddressSpace(Key, MemorySystem& memory, mmu::PageTables tables, const MemoryLimits& limits);
   AddressSpace(const AddressSpace&) = delete;
   AddressSpace& operator=(const AddressSpace&) = delete;
   // Unmaps everything. Linux: exit_mmap.
@@ -155,15 +165,16 @@ class AddressSpace {
   // `grew` tells whether it did. Linux: lock_mm_and_find_vma, expand_stack.
   tl::expected<VmArea*, FaultResult> find_area_for_fault(VirtAddr va, bool& grew);
   MemoryUse& use_mutable() { return use_; }
-  // A private page of the area is about to be written for the first time. Linux: anon_vma_prepare.
-  void prepare_anon_vma(VmArea& area);
 
   // Drops the pages of [start, end) inside one area: clears entries, flushes, then releases the frames. Linux:
   // unmap_page_range.
   void zap_range(VmArea& area, VirtAddr start, VirtAddr end);
 
+  // MemorySystem's list of address spaces. Linux: mm->mmlist.
+  using ListHook = boost::intrusive::list_member_hook<>;
+  ListHook list_hook;
+
  private:
-  AddressSpace(MemorySystem& memory, mmu::PageTables tables, const MemoryLimits& limits);
   friend class AreaEditor;
   friend class MmCall;
 
@@ -189,8 +200,7 @@ class AddressSpace {
   bool read_implies_exec_ = false;
   bool may_map_low_ = false;
   uint32_t default_flags_ = 0;  // kLocked after mlockall(MCL_FUTURE). Linux: mm->def_flags
-  uint32_t next_anon_vma_ = 0;
-  uint32_t call_depth_ = 0;  // calls that change the areas, one inside the other. For verification
+  uint32_t call_depth_ = 0;     // calls that change the areas, one inside the other. For verification
 };
 
 }  // namespace fl::vm

@@ -1,9 +1,9 @@
-// Splitting and merging areas.
+// Making, splitting and merging areas.
 #include "vm/mm/area_editor.hpp"
 
-#include <utility>
-
 #include "vm/cache/mapping.hpp"
+#include "vm/kernel_caches.hpp"
+#include "vm/memory_system.hpp"
 #include "vm/profile.hpp"
 
 namespace fl::vm {
@@ -16,6 +16,13 @@ bool is_exec(uint32_t flags) {
 }
 bool is_data(uint32_t flags) {
   return (flags & (VmFlag::kWrite | VmFlag::kShared | VmFlag::kGrowsDown)) == VmFlag::kWrite;
+}
+
+// As can_merge, but for the AnonVmas.
+bool continues(const AreaShape& below, const AreaShape& above) {
+  return below.end == above.start && below.flags == above.flags && below.file == above.file &&
+         below.special == nullptr && above.special == nullptr && !below.has(VmFlag::kPfnMap | VmFlag::kDontExpand) &&
+         below.policy == above.policy && below.pgoff + below.pages() == above.pgoff;
 }
 
 }  // namespace
@@ -36,23 +43,63 @@ void AreaEditor::account(const VmArea& area, uint32_t pages, int sign) {
   }
 }
 
-VmArea* AreaEditor::insert(std::unique_ptr<VmArea> owned) {
-  owned->mm = &mm_;
-  VmArea* area = mm_.areas_.insert(std::move(owned));
+Result<VmArea*> AreaEditor::make(const AreaShape& shape, const VmArea* from) {
+  KernelCaches& caches = mm_.memory_.caches();
+  FL_TRY_ASSIGN(VmArea* const area, caches.vm_area.create(shape));
+  area->mm = &mm_;
+  if (from != nullptr) {
+    if (const auto cloned = anon_vma_clone(*area, *from); !cloned) {
+      caches.vm_area.destroy(area);
+      return fail(cloned.error());
+    }
+  }
+  return area;
+}
+
+void AreaEditor::link(VmArea* area) {
+  mm_.areas_.insert(area);
   if (area->file != nullptr) {
     area->file->mapping->areas().push_back(*area);
   }
   account(*area, area->pages(), +1);
+}
+
+Result<VmArea*> AreaEditor::add(const AreaShape& shape) {
+  FL_TRY_ASSIGN(VmArea* const area, make(shape, nullptr));
+  link(area);
   return area;
 }
 
-std::unique_ptr<VmArea> AreaEditor::remove(VmArea* area) {
+Result<VmArea*> AreaEditor::add_copy(const AreaShape& shape, const VmArea& from) {
+  FL_TRY_ASSIGN(VmArea* const area, make(shape, &from));
+  link(area);
+  return area;
+}
+
+Result<VmArea*> AreaEditor::add_merged(const AreaShape& shape) {
+  VmArea* const above = mm_.areas_.find(shape.start);
+  VmArea* const below = above != nullptr ? above->prev : mm_.areas_.last();
+  if (below != nullptr && continues(*below, shape)) {
+    resize(below, below->start, shape.end);
+    merge_above(below);
+    return below;
+  }
+  if (above != nullptr && continues(shape, *above)) {
+    resize(above, shape.start, above->end);
+    return above;
+  }
+  return add(shape);
+}
+
+void AreaEditor::remove(VmArea* area) {
   if (area->file != nullptr) {
     Mapping::Areas& areas = area->file->mapping->areas();
     areas.erase(areas.iterator_to(*area));
   }
   account(*area, area->pages(), -1);
-  return mm_.areas_.remove(area);
+  mm_.areas_.remove(area);
+  unlink_anon_vmas(*area);
+  mm_.memory_.caches().vm_area.destroy(area);
 }
 
 Result<VmArea*> AreaEditor::split(VmArea* area, VirtAddr at) {
@@ -60,16 +107,13 @@ Result<VmArea*> AreaEditor::split(VmArea* area, VirtAddr at) {
   if (mm_.areas_.size() >= kMaxMapCount) {
     return fail(Errno::kENOMEM);
   }
-  auto upper = std::make_unique<VmArea>();
-  upper->start = at;
-  upper->end = area->end;
-  upper->flags = area->flags;
-  upper->pgoff = area->page_index(at);
-  upper->file = area->file;
-  upper->special = area->special;
-  upper->anon_vma = area->anon_vma;
+  AreaShape shape = *area;
+  shape.start = at;
+  shape.pgoff = area->page_index(at);
+  FL_TRY_ASSIGN(VmArea* const upper, make(shape, area));
   resize(area, area->start, at);
-  return insert(std::move(upper));
+  link(upper);
+  return upper;
 }
 
 Result<VmArea*> AreaEditor::isolate(VmArea* area, VirtAddr start, VirtAddr end) {
@@ -99,25 +143,31 @@ void AreaEditor::set_flags(VmArea* area, uint32_t flags) {
 }
 
 bool AreaEditor::can_merge(const VmArea& below, const VmArea& above) {
-  return below.end == above.start && below.flags == above.flags && below.file == above.file &&
-         below.special == nullptr && above.special == nullptr && !below.has(VmFlag::kPfnMap | VmFlag::kDontExpand) &&
-         (below.anon_vma == above.anon_vma || below.anon_vma == 0 || above.anon_vma == 0) &&
-         below.policy == above.policy && below.pgoff + below.pages() == above.pgoff;
+  // Linux: is_mergeable_anon_vma.
+  return continues(below, above) &&
+         (below.anon_vma == above.anon_vma || below.anon_vma == nullptr || above.anon_vma == nullptr);
+}
+
+bool AreaEditor::merge_above(VmArea* area) {
+  VmArea* const above = area->next;
+  if (above == nullptr || !can_merge(*area, *above)) {
+    return false;
+  }
+  if (!area->has_anon_vma()) {
+    anon_vma_move(*area, *above);
+  }
+  const VirtAddr end = above->end;
+  remove(above);
+  resize(area, area->start, end);
+  return true;
 }
 
 VmArea* AreaEditor::merge(VmArea* area) {
-  if (area->prev != nullptr && can_merge(*area->prev, *area)) {
-    VmArea* below = area->prev;
-    const auto gone = remove(area);
-    below->anon_vma = below->anon_vma != 0 ? below->anon_vma : gone->anon_vma;
-    resize(below, below->start, gone->end);
+  VmArea* const below = area->prev;
+  if (below != nullptr && merge_above(below)) {
     area = below;
   }
-  if (area->next != nullptr && can_merge(*area, *area->next)) {
-    const auto gone = remove(area->next);
-    area->anon_vma = area->anon_vma != 0 ? area->anon_vma : gone->anon_vma;
-    resize(area, area->start, gone->end);
-  }
+  merge_above(area);
   return area;
 }
 

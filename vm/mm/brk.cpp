@@ -42,16 +42,13 @@ VirtAddr AddressSpace::brk(VirtAddr request, FaultCounters& task) {
         areas_.size() > kMaxMapCount) {
       return old_brk;
     }
-    auto area = std::make_unique<VmArea>();
-    area->start = old_end;
-    area->end = new_end;
-    area->flags = flags;
-    area->pgoff = old_end.vpn();
-    AreaEditor editor(*this);
-    VmArea* added = editor.insert(std::move(area));
+    const AreaShape shape{.start = old_end, .end = new_end, .flags = flags, .pgoff = old_end.vpn()};
     // Linux looks for an area to extend from start_brk on, so the heap and a bss that ends there stay two areas.
-    if (added->prev != nullptr && added->prev->end > layout_.start_brk) {
-      editor.merge(added);
+    const VmArea* below = next != nullptr ? next->prev : areas_.last();
+    const bool merged = below != nullptr && below->end > layout_.start_brk;
+    AreaEditor editor(*this);
+    if (!(merged ? editor.add_merged(shape) : editor.add(shape))) {
+      return old_brk;
     }
     if ((flags & VmFlag::kLocked) != 0) {
       static_cast<void>(populate(*this, old_end, bytes, task));

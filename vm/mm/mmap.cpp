@@ -3,6 +3,7 @@
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
 #include "vm/fault/handle_fault.hpp"
+#include "vm/kernel_caches.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
@@ -68,8 +69,8 @@ Result<AreaRequest> area_request(MemorySystem& memory, const MmapRequest& reques
         return fail(Errno::kEINVAL);
       }
       // Each shared anonymous mapping is a nameless tmpfs file. Linux: shmem_zero_setup.
-      auto file = std::make_shared<MappedFile>();
-      file->mapping = Mapping::for_shmem(memory, bytes);
+      FL_TRY_ASSIGN(auto file, make_shared_object(memory.caches().mapped_file));
+      FL_TRY_ASSIGN(file->mapping, Mapping::for_shmem(memory, bytes));
       file->path = "/dev/zero (deleted)";
       file->writable = true;
       return AreaRequest{vm_flags | VmFlag::kShared | VmFlag::kMayShare, 0, std::move(file)};
@@ -193,14 +194,8 @@ Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& tas
     FL_TRY(munmap(addr, bytes));
   }
 
-  auto area = std::make_unique<VmArea>();
-  area->start = addr;
-  area->end = end;
-  area->flags = wanted.vm_flags;
-  area->pgoff = wanted.pgoff;
-  area->file = std::move(wanted.file);
-  AreaEditor editor(*this);
-  editor.merge(editor.insert(std::move(area)));
+  FL_TRY(AreaEditor(*this).add_merged(
+      {.start = addr, .end = end, .flags = wanted.vm_flags, .pgoff = wanted.pgoff, .file = std::move(wanted.file)}));
 
   const bool populate_asked = (request.flags & (MapFlag::kPopulate | MapFlag::kNonBlock)) == MapFlag::kPopulate;
   if ((wanted.vm_flags & VmFlag::kLocked) != 0 || populate_asked) {

@@ -38,22 +38,18 @@ Result<VirtAddr> AddressSpace::move_area(VmArea& area, VirtAddr old_addr, uint32
     return fail(Errno::kENOMEM);
   }
   AreaEditor editor(*this);
-  auto copy = std::make_unique<VmArea>();
-  copy->start = new_addr;
-  copy->end = new_addr + new_length;
-  copy->flags = area.flags;
-  copy->file = area.file;
-  copy->special = area.special;
-  copy->anon_vma = area.anon_vma;
+  AreaShape shape = area;
+  shape.start = new_addr;
+  shape.end = new_addr + new_length;
   // An anonymous area without pages of its own takes the offset of its new place, so that it can merge there.
-  copy->pgoff = area.anonymous() && !area.has_anon_vma() ? new_addr.vpn() : area.page_index(old_addr);
+  shape.pgoff = area.anonymous() && !area.has_anon_vma() ? new_addr.vpn() : area.page_index(old_addr);
   const bool locked = area.has(VmFlag::kLocked);
-  VmArea* moved = editor.insert(std::move(copy));
+  FL_TRY_ASSIGN(VmArea* const moved, editor.add_copy(shape, area));
   const uint32_t moved_length = std::min(old_length, new_length);
   if (moved_length != 0) {
     if (const Status done = move_page_tables(*this, old_addr, new_addr, moved_length); !done) {
-      // The tables made so far go with the area.
-      FL_TRY(munmap(new_addr, new_length));
+      // The tables made so far go with the area; it is unmapped whole, so this cannot fail.
+      static_cast<void>(munmap(new_addr, new_length));
       return fail(done.error());
     }
   }
@@ -62,12 +58,13 @@ Result<VirtAddr> AddressSpace::move_area(VmArea& area, VirtAddr old_addr, uint32
   if (old_length != 0) {
     if ((flags & MremapFlag::kDontUnmap) != 0) {
       if (VmArea* left = areas_.lookup(old_addr); left != nullptr && old_length == left->pages() << kPageShift) {
-        left->anon_vma = 0;
+        unlink_anon_vmas(*left);
         editor.set_flags(left, left->flags & ~kVmLockFlags);
         editor.merge(left);
       }
     } else {
-      FL_TRY(munmap(old_addr, old_length));
+      // Without memory for a split the empty area stays, as it does on Linux.
+      static_cast<void>(munmap(old_addr, old_length));
     }
   }
   if (locked && new_length > old_length) {

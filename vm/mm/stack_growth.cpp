@@ -35,6 +35,8 @@ Status AddressSpace::grow_stack(VmArea& area, VirtAddr va) {
   if (below != nullptr && !below->has(VmFlag::kGrowsDown) && below->accessible() && va - below->end < kStackGuardGap) {
     return fail(Errno::kENOMEM);
   }
+  // Whatever the access was: Linux needs it to lock the area. So fork copies a stack that has only been read.
+  FL_TRY(anon_vma_prepare(area));
   const uint32_t growth = area.start - va;
   const uint32_t size = area.end - va;
   if ((growth >> kPageShift) > area.pgoff) {
@@ -45,8 +47,6 @@ Status AddressSpace::grow_stack(VmArea& area, VirtAddr va) {
     return fail(Errno::kENOMEM);
   }
   AreaEditor(*this).resize(&area, va, area.end);
-  // Whatever the access was: Linux needs it to lock the area. So fork copies a stack that has only been read.
-  prepare_anon_vma(area);
   return {};
 }
 

@@ -1,7 +1,7 @@
 // VmArea: one mapping of an address space. Linux counterpart: struct vm_area_struct, VM_* flags.
 //
-// Owned by the VmaTree of its address space. Two neighbours that could be one are merged when they are made (see
-// merge.hpp); that is not cosmetics: a fork copies by VMA.
+// Lives in the cache "vm_area_struct", made and freed by AreaEditor alone. Two neighbours that could be one are merged
+// when they are made (AreaEditor::merge); that is not cosmetics: a fork copies by VMA.
 #pragma once
 
 #include <boost/intrusive/list_hook.hpp>
@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "mmu/base/addr.hpp"
+#include "vm/mm/anon_vma.hpp"
 #include "vm/phys/mempolicy.hpp"
 
 namespace fl::vm {
@@ -62,30 +63,39 @@ struct MappedFile {
   bool writable = false;  // opened for writing: MAP_SHARED may be PROT_WRITE
 };
 
-struct VmArea {
+// What an area maps, and where: all that mmap decides. It may be made anywhere; an address space takes a copy.
+struct AreaShape {
   VirtAddr start;
   VirtAddr end;        // exclusive; at most kTaskSize
   uint32_t flags = 0;  // VmFlag bits
   // File: page offset in the file of `start`. Anonymous: start's page number when the area was made; kept by mremap.
   uint32_t pgoff = 0;
-  MemPolicy policy{};                       // none: the task decides. Linux: vm_policy
-  std::shared_ptr<const MappedFile> file;   // null: anonymous
-  const SpecialMapping* special = nullptr;  // vDSO, vvar
-  // Not 0 once a private page of this area was written: decides what fork copies, and whether two areas may merge.
-  // Areas split from one, or written beside a compatible one, have the same value. Linux: vma->anon_vma.
-  uint32_t anon_vma = 0;
-  AddressSpace* mm = nullptr;
+  MemPolicy policy{};                                // none: the task decides. Linux: vm_policy
+  std::shared_ptr<const MappedFile> file = nullptr;  // null: anonymous
+  const SpecialMapping* special = nullptr;           // vDSO, vvar
 
   uint32_t pages() const { return (end - start) >> kPageShift; }
   bool contains(VirtAddr va) const { return start <= va && va < end; }
   bool has(uint32_t bits) const { return (flags & bits) != 0; }
   bool anonymous() const { return file == nullptr && special == nullptr; }
   bool shared() const { return has(VmFlag::kShared); }
-  bool has_anon_vma() const { return anon_vma != 0; }
   // Some access is allowed. Linux: vma_is_accessible.
   bool accessible() const { return has(kVmAccessFlags); }
   // Page offset in the file (or linear page number) of an address inside. Linux: linear_page_index.
   uint32_t page_index(VirtAddr va) const { return pgoff + ((va - start) >> kPageShift); }
+};
+
+struct VmArea : AreaShape {
+  explicit VmArea(const AreaShape& shape) : AreaShape(shape) {}
+
+  AddressSpace* mm = nullptr;
+  // Not null once a private page of this area was written: decides what fork copies, and whether two areas may merge.
+  // Areas split from one, or written beside a compatible one, have the same. Linux: vma->anon_vma.
+  AnonVma* anon_vma = nullptr;
+  // One for each AnonVma that pages of this area may belong to. Linux: vma->anon_vma_chain.
+  AnonVmaChain::OfArea anon_vma_chain;
+
+  bool has_anon_vma() const { return anon_vma != nullptr; }
 
   // VmaTree's links.
   VmArea* left = nullptr;

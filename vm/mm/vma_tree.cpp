@@ -2,7 +2,6 @@
 #include "vm/mm/vma_tree.hpp"
 
 #include <algorithm>
-#include <utility>
 
 #include "mmu/base/check.hpp"
 #include "vm/profile.hpp"
@@ -73,12 +72,6 @@ const VmArea* lowest(const VmArea* node, uint32_t length, VirtAddr low, VirtAddr
 
 }  // namespace
 
-VmaTree::~VmaTree() {
-  for (VmArea* area = first_; area != nullptr;) {
-    delete std::exchange(area, area->next);
-  }
-}
-
 VmArea* VmaTree::find(VirtAddr va) const {
   VmArea* found = nullptr;
   for (VmArea* node = root_; node != nullptr;) {
@@ -140,8 +133,7 @@ void VmaTree::refresh_path(VmArea* node, const VmArea* target) {
   update(node);
 }
 
-VmArea* VmaTree::insert(std::unique_ptr<VmArea> owned) {
-  VmArea* area = owned.release();
+void VmaTree::insert(VmArea* area) {
   FL_CHECK(area->start < area->end);
   VmArea* next = find(area->start);
   FL_CHECK(next == nullptr || next->start >= area->end, "area {:#x}-{:#x} overlaps {:#x}", area->start.value(),
@@ -169,10 +161,9 @@ VmArea* VmaTree::insert(std::unique_ptr<VmArea> owned) {
     refresh_path(root_, next);
   }
   ++size_;
-  return area;
 }
 
-std::unique_ptr<VmArea> VmaTree::remove(VmArea* area) {
+void VmaTree::remove(VmArea* area) {
   VmArea* below = nullptr;
   VmArea* rest = nullptr;
   VmArea* self = nullptr;
@@ -190,7 +181,6 @@ std::unique_ptr<VmArea> VmaTree::remove(VmArea* area) {
   }
   area->prev = area->next = area->left = area->right = nullptr;
   --size_;
-  return std::unique_ptr<VmArea>(area);
 }
 
 void VmaTree::resize(VmArea* area, VirtAddr start, VirtAddr end) {

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include "mmu/base/addr.hpp"
 #include "vm/mm/vm_area.hpp"
@@ -18,7 +17,6 @@ class VmaTree {
   VmaTree() = default;
   VmaTree(const VmaTree&) = delete;
   VmaTree& operator=(const VmaTree&) = delete;
-  ~VmaTree();
 
   // The first area whose end is above va (it may start above va too), or null. Linux: find_vma.
   VmArea* find(VirtAddr va) const;
@@ -38,9 +36,9 @@ class VmaTree {
   // For verification.
   const VmArea* root() const { return root_; }
 
-  // Takes an area that overlaps none; returns it.
-  VmArea* insert(std::unique_ptr<VmArea> area);
-  std::unique_ptr<VmArea> remove(VmArea* area);
+  // Links an area that overlaps none; it stays the caller's.
+  void insert(VmArea* area);
+  void remove(VmArea* area);
   // Moves an area's borders; it must stay between its neighbours.
   void resize(VmArea* area, VirtAddr start, VirtAddr end);
 

@@ -41,12 +41,15 @@ inline constexpr uint32_t kPlaceBits = ~0u << kZonePgShift;
 // Names no page: end of a list, no mapping.
 inline constexpr uint32_t kNoPage = 0xffffffffu;
 
+// The low bit of Page::mapping tells an anonymous page. Linux: PAGE_MAPPING_ANON.
+inline constexpr uint32_t kPageMappingAnon = 1;
+
 struct Page {
   uint32_t flags;
   int32_t refcount;   // users: page tables, page cache, pins. 0 = free. Linux: _refcount
   int32_t mapcount;   // page-table entries that map it. Linux: _mapcount + 1
-  uint32_t mapping;   // id of the page-cache mapping (Mapping::id), if kCache
-  uint32_t index;     // page offset in that mapping
+  uint32_t mapping;   // kernel address of the Mapping, if kCache; of the AnonVma, with kPageMappingAnon, if kAnon
+  uint32_t index;     // page offset in that mapping; linear page index of an anonymous page
   uint32_t lru_next;  // frame numbers; meaning by state
   uint32_t lru_prev;
   uint32_t private_;  // order of a free block

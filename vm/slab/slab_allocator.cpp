@@ -19,6 +19,7 @@ constexpr uint32_t kBatchRefillLimit = 16;
 // --- allocating ---
 
 void* SlabAllocator::kmem_cache_alloc(KmemCache& cache, Gfp gfp) {
+  // Linux: should_failslab.
   if (pages_.fail_alloc().should_fail() && !gfp.has(kGfpNoFail)) [[unlikely]] {
     return nullptr;
   }

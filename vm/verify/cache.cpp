@@ -1,4 +1,6 @@
 // Invariant 10: the page cache and struct page agree. Invariant 11: the inactive list has exactly the droppable pages.
+#include <map>
+
 #include "vm/cache/mapping.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/verify/checks.hpp"
@@ -8,12 +10,11 @@ namespace {
 
 class CacheCheck {
  public:
-  CacheCheck(MemorySystem& memory, Violations& out)
-      : cache_(memory.cache()),
-        map_(memory.mem_map()),
-        out_(out),
-        pages_(cache_.mapping_ids()),
-        dirty_(cache_.mapping_ids()) {}
+  CacheCheck(MemorySystem& memory, Violations& out) : cache_(memory.cache()), map_(memory.mem_map()), out_(out) {
+    for (const Mapping& mapping : cache_.mappings()) {
+      counts_[memory.kernel_address(&mapping).value()] = {&mapping};
+    }
+  }
 
   void run() {
     walk_inactive();
@@ -30,11 +31,11 @@ class CacheCheck {
     if (cached != cache_.cached_pages()) {
       out_.add(Invariant::kPageCache, "{} frames are cached, the counter says {}", cached, cache_.cached_pages());
     }
-    for (uint32_t id = 0; id < cache_.mapping_ids(); ++id) {
-      const Mapping* mapping = cache_.mapping(id);
-      if (mapping != nullptr && (mapping->cached_pages() != pages_[id] || mapping->dirty_pages() != dirty_[id])) {
-        out_.add(Invariant::kPageCache, "mapping {} counts {} pages and {} dirty ones, frames say {} and {}", id,
-                 mapping->cached_pages(), mapping->dirty_pages(), pages_[id], dirty_[id]);
+    for (const auto& [address, count] : counts_) {
+      const Mapping& mapping = *count.mapping;
+      if (mapping.cached_pages() != count.pages || mapping.dirty_pages() != count.dirty) {
+        out_.add(Invariant::kPageCache, "mapping {:#x} counts {} pages and {} dirty ones, frames say {} and {}",
+                 address, mapping.cached_pages(), mapping.dirty_pages(), count.pages, count.dirty);
       }
     }
   }
@@ -63,14 +64,15 @@ class CacheCheck {
   }
 
   void check_page(uint32_t frame, const Page& page) {
-    const Mapping* mapping = page.mapping < cache_.mapping_ids() ? cache_.mapping(page.mapping) : nullptr;
+    const auto count = counts_.find(page.mapping);
+    const Mapping* mapping = count != counts_.end() ? count->second.mapping : nullptr;
     if (mapping == nullptr || mapping->find(page.index) != frame) {
-      out_.add(Invariant::kPageCache, "frame {:#x} calls itself page {} of mapping {}, which does not know it", frame,
-               page.index, page.mapping);
+      out_.add(Invariant::kPageCache, "frame {:#x} calls itself page {} of mapping {:#x}, which does not know it",
+               frame, page.index, page.mapping);
       return;
     }
-    ++pages_[page.mapping];
-    dirty_[page.mapping] += page.has(PageFlag::kDirty) ? 1 : 0;
+    ++count->second.pages;
+    count->second.dirty += page.has(PageFlag::kDirty) ? 1 : 0;
     if (page.has(PageFlag::kShmem) != mapping->is_shmem() ||
         page.has(PageFlag::kDirty) != mapping->is_dirty(page.index)) {
       out_.add(Invariant::kPageCache, "frame {:#x}: flags {:#x} disagree with its mapping", frame, page.flags);
@@ -85,8 +87,12 @@ class CacheCheck {
   const PageCache& cache_;
   const MemMap& map_;
   Violations& out_;
-  std::vector<uint32_t> pages_;
-  std::vector<uint32_t> dirty_;
+  struct Count {
+    const Mapping* mapping = nullptr;
+    uint32_t pages = 0;
+    uint32_t dirty = 0;
+  };
+  std::map<uint32_t, Count> counts_;  // by kernel address
   std::vector<bool> listed_ = std::vector<bool>(map_.size());
 };
 

@@ -12,9 +12,9 @@ std::vector<std::string> verify(MemorySystem& memory) {
   Violations out;
   FrameUses uses(memory.mem_map().size());
   check_buddy(memory, uses, out);
-  for (AddressSpace* mm : memory.spaces()) {
-    check_areas(*mm, out);
-    check_tables(*mm, uses, out);
+  for (AddressSpace& mm : memory.spaces()) {
+    check_areas(mm, out);
+    check_tables(mm, uses, out);
   }
   check_cache(memory, out);
   check_pages(memory, uses, out);

@@ -114,7 +114,7 @@ Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller&, const std::string&
   }
   const bool writes = (flags & OpenFlag::kAccessMode) != OpenFlag::kReadOnly;
   const FdUse use = read_write ? FdUse::kReadWrite : writes ? FdUse::kWrite : FdUse::kRead;
-  auto inode = inodes_.acquire(fd, use, node->stat);
+  FL_TRY_ASSIGN(std::shared_ptr<HostInode> inode, inodes_.acquire(fd, use, node->stat));
   auto file = std::make_shared<HostFile>(status, request.path, memory_, fd, std::move(inode), place(path));
   if ((flags & OpenFlag::kTruncate) != 0 && !created) {
     FL_TRY(file->truncate(0));

@@ -141,7 +141,7 @@ std::shared_ptr<HostInode> HostInodeTable::find(const FileStat& stat) const {
   return found == inodes_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<HostInode> HostInodeTable::acquire(const SharedFd& fd, FdUse use, const FileStat& stat) {
+Result<std::shared_ptr<HostInode>> HostInodeTable::acquire(const SharedFd& fd, FdUse use, const FileStat& stat) {
   const Key key{stat.dev.word(), stat.ino};
   std::shared_ptr<HostInode> inode = find(stat);
   const bool fresh = inode == nullptr;
@@ -161,7 +161,7 @@ std::shared_ptr<HostInode> HostInodeTable::acquire(const SharedFd& fd, FdUse use
     store.set_writer(fd);
   }
   if (store.has_reader() && inode->mapping == nullptr) {
-    inode->mapping = vm::Mapping::for_file(memory_, inode->store);
+    FL_TRY_ASSIGN(inode->mapping, vm::Mapping::for_file(memory_, inode->store));
   }
   const bool changed = !fresh && (!same_time(inode->mtime, stat.mtime) || !same_time(inode->ctime, stat.ctime));
   inode->adopt_size(stat.size);

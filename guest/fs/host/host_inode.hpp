@@ -75,7 +75,8 @@ class HostInodeTable {
   HostInodeTable& operator=(const HostInodeTable&) = delete;
 
   // The inode of an open regular file, `stat` being fresh. Cached pages that the host has changed since are read again.
-  std::shared_ptr<HostInode> acquire(const SharedFd& fd, FdUse use, const FileStat& stat);
+  // ENOMEM.
+  Result<std::shared_ptr<HostInode>> acquire(const SharedFd& fd, FdUse use, const FileStat& stat);
   // The inode if it is in the table, else null.
   std::shared_ptr<HostInode> find(const FileStat& stat) const;
   // Gives the host what shared mappings stored. Linux: sync.

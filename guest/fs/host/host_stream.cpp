@@ -272,7 +272,11 @@ std::shared_ptr<const vm::MappedFile> HostStream::mapped_file() {
   if (!copy->valid() || !now) {
     return nullptr;
   }
-  inode_ = inodes_.acquire(copy, writable() ? FdUse::kReadWrite : FdUse::kRead, *now);
+  auto inode = inodes_.acquire(copy, writable() ? FdUse::kReadWrite : FdUse::kRead, *now);
+  if (!inode) {
+    return nullptr;
+  }
+  inode_ = std::move(*inode);
   vm::MappedFile file;
   file.mapping = inode_->mapping;
   file.path = path()->text;

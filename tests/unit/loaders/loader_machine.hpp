@@ -66,7 +66,7 @@ class MemoryFiles final : public ProgramOpener {
   explicit MemoryFiles(vm::MemorySystem& memory) : memory_(memory) {}
   std::shared_ptr<const vm::MappedFile> add(const std::string& path, Bytes bytes) {
     auto file = std::make_shared<vm::MappedFile>();
-    file->mapping = vm::Mapping::for_file(memory_, std::make_shared<MemoryStore>(std::move(bytes)));
+    file->mapping = *vm::Mapping::for_file(memory_, std::make_shared<MemoryStore>(std::move(bytes)));
     file->path = path;
     files_[path] = file;
     return file;
@@ -164,7 +164,7 @@ class LoaderMachine {
   vm::FaultCounters counters;
 
  private:
-  std::unique_ptr<vm::AddressSpace> mm_;  // dies before the files that it maps
+  vm::AddressSpace::Ptr mm_;  // dies before the files that it maps
 };
 
 // The words from the stack pointer on, taken apart as a program's start-up code does.

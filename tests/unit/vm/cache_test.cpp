@@ -133,7 +133,7 @@ TEST_CASE("cache: stores through a shared mapping reach the file when the last u
   auto store = std::make_shared<MemoryStore>(bytes_of(2));
   {
     auto file = std::make_shared<MappedFile>();
-    file->mapping = Mapping::for_file(machine.memory(), store);
+    file->mapping = *Mapping::for_file(machine.memory(), store);
     file->writable = true;
     machine.map(0x10000000, 2, kRw, MapFlag::kShared, file);
   }
@@ -195,7 +195,7 @@ TEST_CASE("cache: what write(2) put into the file is seen through the mapping, a
 
 TEST_CASE("cache: shared memory is written by write(2) and grows by it") {
   Machine machine;
-  const auto shmem = Mapping::for_shmem(machine.memory(), 0);
+  const auto shmem = *Mapping::for_shmem(machine.memory(), 0);
   const std::vector<std::byte> bytes(5000, std::byte{7});
   CHECK(*shmem->write_shmem(4000, bytes) == 5000);
   CHECK(shmem->size() == 9000);
@@ -213,7 +213,7 @@ TEST_CASE("cache: shared memory is written by write(2) and grows by it") {
 
 TEST_CASE("cache: without memory a read gives what it has, then ENOMEM; a store's error is EIO") {
   Machine machine(64);
-  const auto shmem = Mapping::for_shmem(machine.memory(), 0);
+  const auto shmem = *Mapping::for_shmem(machine.memory(), 0);
   const TestFile file = machine.new_file(4);
   std::vector<std::byte> bytes(64 * kPageSize, std::byte{1});
   const auto written = shmem->write_shmem(0, bytes);

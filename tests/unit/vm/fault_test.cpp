@@ -203,12 +203,12 @@ TEST_CASE("private file: a page beyond the end of the file is SIGBUS for reads a
   Machine machine;
   const TestFile file = machine.new_file(1);
   const VirtAddr at = machine.map(0x10000000, 3, kRw, MapFlag::kPrivate, file.file);
-  const uint32_t free_before = machine.pages().free_frames();
+  const uint32_t free_before = machine.free_or_slab_frames();
   CHECK(machine.touch(at + bytes_of(1), Access::kRead).refused == FaultResult::kBusErr);
   CHECK(machine.touch(at + bytes_of(2), Access::kWrite).refused == FaultResult::kBusErr);
   CHECK(machine.faults() == 0);
   CHECK(causes(machine) == Causes{"bus", "bus"});
-  CHECK(machine.pages().free_frames() == free_before - 1);  // the page table
+  CHECK(machine.free_or_slab_frames() == free_before - 1);  // the page table
 }
 
 TEST_CASE("file: a page that cannot be read is SIGBUS, and is tried again by the next access") {

@@ -162,7 +162,7 @@ TEST_CASE("mmap: MAP_LOCKED and MAP_POPULATE make the pages present, MAP_NONBLOC
 
 TEST_CASE("munmap: splits what it cuts, passes over holes, frees frames and tables") {
   Machine machine;
-  const uint32_t free_before = machine.pages().free_frames();
+  const uint32_t free_before = machine.free_or_slab_frames();
   const VirtAddr at = machine.map_anon(0x103FE000, 8);
   machine.writes(at, 8);
   REQUIRE(machine.mm().munmap(at + bytes_of(1), bytes_of(1)));
@@ -170,7 +170,7 @@ TEST_CASE("munmap: splits what it cuts, passes over holes, frees frames and tabl
   CHECK(machine.problems().empty());
   REQUIRE(machine.mm().munmap(VirtAddr(0x10000000), 0x10000000));
   CHECK(machine.maps().empty());
-  CHECK(machine.pages().free_frames() == free_before);
+  CHECK(machine.free_or_slab_frames() == free_before);
   CHECK(machine.mm().munmap(VirtAddr(0x10000000), bytes_of(1)));
 }
 

@@ -135,10 +135,10 @@ TEST_CASE("get_user_page: gives the frame, breaking copy on write for a writer")
 TEST_CASE("out of memory: whichever allocation fails, nothing is lost and the machine verifies") {
   uint32_t rounds_that_failed = 0;
   bool failed = true;
-  for (uint32_t n = 1; n <= 80; ++n) {
+  for (uint32_t n = 1; n <= 130; ++n) {
     Machine machine(128, KernelProfile::compat_6_18());
     const TestFile file = machine.new_file(24);
-    const uint32_t free_before = machine.pages().free_frames();
+    const uint32_t free_before = machine.free_or_slab_frames();
     machine.pages().fail_allocation(n);
     failed = false;
     const auto note = [&](bool ok) { failed = failed || !ok; };
@@ -147,15 +147,20 @@ TEST_CASE("out of memory: whichever allocation fails, nothing is lost and the ma
         note(!machine.touch(at + bytes_of(page), access).refused);
       }
     };
-    const VirtAddr anon = machine.map_anon(0x103FE000, 4);
+    const auto map = [&](uint32_t at, uint32_t pages, uint32_t flags, std::shared_ptr<const MappedFile> of = nullptr,
+                         uint32_t pgoff = 0) {
+      note(machine.mmap(at, pages, kRw, flags | MapFlag::kFixed, std::move(of), pgoff).has_value());
+      return VirtAddr(at);
+    };
+    const VirtAddr anon = map(0x103FE000, 4, kAnonPrivate);
     touch_all(anon, 2, mmu::Access::kRead);
     touch_all(anon, 4, mmu::Access::kWrite);
-    const VirtAddr copied = machine.map(0x20000000, 4, kRw, MapFlag::kPrivate, file.file);
+    const VirtAddr copied = map(0x20000000, 4, MapFlag::kPrivate, file.file);
     touch_all(copied, 4, mmu::Access::kWrite);
-    const VirtAddr shared = machine.map(0x30000000, 20, kRw, MapFlag::kShared, file.file, 4);
+    const VirtAddr shared = map(0x30000000, 20, MapFlag::kShared, file.file, 4);
     touch_all(shared, 2, mmu::Access::kWrite);
     touch_all(shared, 20, mmu::Access::kRead);
-    const VirtAddr shmem = machine.map(0x40000000, 3, kRw, kAnonShared | MapFlag::kPopulate);
+    const VirtAddr shmem = map(0x40000000, 3, kAnonShared | MapFlag::kPopulate);
     touch_all(shmem, 3, mmu::Access::kRead);
     note(machine.mm().mlock(anon, bytes_of(4), machine.task).has_value());
     note(machine.mm()
@@ -168,7 +173,7 @@ TEST_CASE("out of memory: whichever allocation fails, nothing is lost and the ma
     REQUIRE(machine.mm().munmap(VirtAddr(0x10000000), 0x80000000));
     file.mapping().truncate(0);
     REQUIRE(machine.problems().empty());
-    REQUIRE(machine.pages().free_frames() == free_before);
+    REQUIRE(machine.free_or_slab_frames() == free_before);
     rounds_that_failed += failed ? 1 : 0;
   }
   // A failure to read ahead is not seen; the others are. In the last round no allocation was left to fail.

@@ -22,6 +22,7 @@
 #include "vm/fault/handle_fault.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
+#include "vm/slab/object_cache.hpp"
 #include "vm/user_access.hpp"
 #include "vm/verify/verify.hpp"
 
@@ -105,6 +106,15 @@ class MemoryStore final : public BackingStore {
   bool fail_writes = false;
 };
 
+// Objects that somebody holds of one cache, or of all (""), the caches themselves apart.
+inline uint32_t objects_in_use(MemorySystem& memory, std::string_view cache) {
+  uint32_t used = 0;
+  for (const SlabInfo& info : memory.slab().slabinfo()) {
+    used += (cache.empty() ? info.name != "kmem_cache" : info.name == cache) ? info.used_objs : 0;
+  }
+  return used;
+}
+
 // Keeps every record; the areas they point to may be gone.
 class FaultLog final : public FaultObserver {
  public:
@@ -150,6 +160,12 @@ class Machine {
   // Ends the address space; the machine is of no use but for looking at its memory.
   void drop_space() { mm_.reset(); }
 
+  // Frames that nobody has, those counted in that slabs keep.
+  uint32_t free_or_slab_frames() {
+    const SlabAllocator& slab = memory_->slab();
+    return pages().free_frames() + slab.unreclaimable_pages() + slab.reclaimable_pages();
+  }
+
   // --- mapping ---
   Result<VirtAddr> mmap(uint32_t addr, uint32_t pages, uint32_t prot, uint32_t flags,
                         std::shared_ptr<const MappedFile> file = nullptr, uint32_t pgoff = 0) {
@@ -176,7 +192,7 @@ class Machine {
     for (uint32_t page = 0; page < pages; ++page) {
       made.store->set_word(uint64_t{page} << kPageShift, page + 1);
     }
-    made.file->mapping = Mapping::for_file(*memory_, made.store);
+    made.file->mapping = *Mapping::for_file(*memory_, made.store);
     made.file->path = path;
     made.file->writable = true;
     return made;
@@ -267,7 +283,7 @@ class Machine {
 
  private:
   std::unique_ptr<MemorySystem> memory_;
-  std::unique_ptr<AddressSpace> mm_;
+  AddressSpace::Ptr mm_;
 };
 
 }  // namespace fl::vm::test

@@ -8,6 +8,7 @@ using namespace model;
 ModelDriver::ModelDriver(Choose choose, uint32_t frames, const KernelProfile& profile)
     : choose_(std::move(choose)), machine_(frames, profile) {
   machine_.new_space(MemoryLimits{.stack = bytes_of(kStackLimit)});
+  machine_.memory().slab().shrink_all();
   free_at_start_ = machine_.pages().free_frames();
   AddressSpace& mm = machine_.mm();
   mm.set_mmap_base(at(kMmapBase));
@@ -254,8 +255,31 @@ void ModelDriver::check_all() {
   }
 }
 
+void ModelDriver::reconcile() {
+  const Pages after = std::exchange(pages_, {});
+  const auto take = [&](const Pages& from, uint32_t vpn, const VmArea& area) {
+    const auto page = from.find(vpn);
+    if (page == from.end() || page->second.prot != (area.flags & kVmAccessFlags)) {
+      return false;
+    }
+    pages_[vpn] = page->second;
+    pages_[vpn].locked = area.has(VmFlag::kLocked);
+    return true;
+  };
+  for (const VmArea* area = machine_.mm().areas().first(); area != nullptr; area = area->next) {
+    for (uint32_t vpn = area->start.vpn(); vpn < area->end.vpn(); ++vpn) {
+      if (!take(before_, vpn, *area) && !take(after, vpn, *area)) {
+        mismatch(fmt::format("page {:x} is neither as before nor as it should become", vpn));
+      }
+      sync_copies(vpn, 1);
+    }
+  }
+}
+
 void ModelDriver::step() {
   const uint32_t call = choose_(32);
+  before_ = pages_;
+  partial_ = false;
   injected_ = choose_(8) == 0;
   machine_.pages().fail_allocation(injected_ ? 1 + choose_(4) : 0);
   if (call < 4) {
@@ -284,6 +308,9 @@ void ModelDriver::step() {
     do_touch();
   }
   machine_.pages().fail_allocation(0);
+  if (partial_) {
+    reconcile();
+  }
   if (after_call) {
     after_call(*this);
   }
@@ -306,13 +333,15 @@ void ModelDriver::finish() {
     }
   }
   pages_.clear();
+  before_.clear();
   files_.clear();
   if (const std::vector<std::string> problems = verify(machine_.memory()); !problems.empty()) {
     mismatch(problems.front());
   }
-  // The directory was there at the start.
-  if (machine_.pages().free_frames() != free_at_start_ + 1) {
-    mismatch(fmt::format("{} frames are lost", free_at_start_ + 1 - machine_.pages().free_frames()));
+  // The directory and its mm_struct were there at the start.
+  machine_.memory().slab().shrink_all();
+  if (machine_.pages().free_frames() != free_at_start_ + 2) {
+    mismatch(fmt::format("{} frames are lost", free_at_start_ + 2 - machine_.pages().free_frames()));
   }
 }
 

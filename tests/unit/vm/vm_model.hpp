@@ -80,8 +80,12 @@ class ModelDriver {
   [[noreturn]] void mismatch(const std::string& what) const { throw ModelFailure(last_ + ": " + what); }
   template <typename T>
   void expect(const Result<T>& is, Errno should_be, const char* what);
-  // No memory is an answer. A call that failed may have given back a frame or two that it took first.
-  bool exhausted() { return machine_.usable_frames() <= 2 || injected_; }
+  // No memory is an answer. A call that failed may have given back a few frames that it took first, and a slab may need
+  // adjacent ones.
+  bool exhausted() { return machine_.usable_frames() <= 8 || injected_; }
+  // A call ended without memory, perhaps half-way: each page must be as it was, or as it should have become, or be
+  // unmapped where the call replaces what is there. The model takes over which.
+  void reconcile();
 
   uint32_t any_page();
   bool all_free(uint32_t first, uint32_t pages) const;
@@ -112,6 +116,8 @@ class ModelDriver {
   Machine machine_;
   uint32_t free_at_start_ = 0;
   Pages pages_;
+  Pages before_;          // pages_ before the step
+  bool partial_ = false;  // the step's call may have stopped half-way
   std::vector<std::shared_ptr<File>> files_;
   uint32_t brk_ = 0;
   uint32_t next_value_ = 1;
@@ -123,6 +129,10 @@ class ModelDriver {
 template <typename T>
 void ModelDriver::expect(const Result<T>& is, Errno should_be, const char* what) {
   const Errno got = is ? Errno{} : is.error();
+  if (got == Errno::kENOMEM && exhausted()) {
+    partial_ = true;
+    return;
+  }
   if (got != should_be) {
     mismatch(fmt::format("{} answered {}, expected {}", what, is ? "success" : errno_name(got),
                          should_be == Errno{} ? "success" : errno_name(should_be)));

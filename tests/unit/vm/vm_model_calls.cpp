@@ -26,8 +26,13 @@ void ModelDriver::do_mmap() {
     pgoff = choose_(static_cast<uint32_t>(file->words.size()) + 2);
   }
   if (pages_.size() > kMostMapped) {
+    last_ = "munmap of everything";
+    const auto cleared = machine_.mm().munmap(at(kArena - 256), bytes_of(256 + kArenaPages));
+    expect(cleared, Errno{}, "munmap");
+    if (!cleared) {
+      return;  // an area that reaches beyond could not be split
+    }
     erase(kArena - 256, 256 + kArenaPages);
-    FL_CHECK(machine_.mm().munmap(at(kArena - 256), bytes_of(256 + kArenaPages)).has_value());
   }
   enum Place { kFixed, kNoReplace, kHint, kAnywhere };
   const uint32_t place = choose_(4);
@@ -95,7 +100,9 @@ void ModelDriver::do_mprotect() {
       page->second.prot = prot;
     }
   }
-  expect(machine_.mm().mprotect(at(first), bytes_of(length), prot, machine_.task), error, "mprotect");
+  const auto done = machine_.mm().mprotect(at(first), bytes_of(length), prot, machine_.task);
+  sync_copies(first, length);  // a locked area that becomes writable is copied
+  expect(done, error, "mprotect");
 }
 
 void ModelDriver::do_mremap() {
@@ -159,6 +166,9 @@ void ModelDriver::do_mremap() {
   if (!fixed && !dont_unmap && old_first + old_length == area_end && all_free(area_end, new_length - old_length)) {
     const auto grown = call();
     expect(grown, Errno{}, "mremap");
+    if (!grown) {
+      return;
+    }
     for (uint32_t i = old_length; i < new_length; ++i) {
       pages_[old_first + i] = fresh(i);
     }
@@ -175,7 +185,8 @@ void ModelDriver::do_mremap() {
   const uint32_t moved_to = std::exchange(target, hint);
   const auto moved = call();
   if (!moved && moved.error() == Errno::kENOMEM && exhausted()) {
-    return;  // no frame for a table: nothing has moved
+    partial_ = true;  // nothing has moved, but what stood at the target may be gone
+    return;
   }
   expect(moved, Errno{}, "mremap");
   if (*moved != at(moved_to)) {
@@ -185,11 +196,15 @@ void ModelDriver::do_mremap() {
   for (uint32_t i = 0; i < new_length; ++i) {
     arrived[moved_to + i] = i < old_length ? pages_.at(old_first + i) : fresh(i);
   }
-  if (dont_unmap) {
+  // Without memory to split its area, the old range stays mapped, empty. Linux: move_vma.
+  const bool kept = !dont_unmap && old_length != 0 && exhausted() &&
+                    (moved_to + new_length <= old_first || old_first + old_length <= moved_to) &&
+                    machine_.mm().areas().lookup(at(old_first)) != nullptr;
+  if (dont_unmap || kept) {
     for (uint32_t i = 0; i < old_length; ++i) {
       Page& left = pages_.at(old_first + i);
       left.copied = false;
-      left.locked = left.locked && !(area_start == old_first && area_end == old_first + old_length);
+      left.locked = left.locked && !(dont_unmap && area_start == old_first && area_end == old_first + old_length);
     }
   } else {
     erase(old_first, old_length);
@@ -231,10 +246,8 @@ void ModelDriver::do_madvise() {
   }
   const auto done = machine_.mm().madvise(at(first), bytes_of(length), advice, machine_.task);
   sync_copies(first, length);
-  if (populate && !done && done.error() == Errno::kENOMEM && exhausted()) {
-    return;
-  }
   expect(done, error, "madvise");
+  partial_ = partial_ && advice != 4;  // MADV_DONTNEED takes no memory: what it could do is done
 }
 
 void ModelDriver::do_brk() {
@@ -247,6 +260,9 @@ void ModelDriver::do_brk() {
     ok = all_free(brk_, wanted - brk_ + 1);
   }
   const VirtAddr got = machine_.mm().brk(at(wanted), machine_.task);
+  if (ok && got == at(brk_) && wanted != brk_ && exhausted()) {
+    return;
+  }
   if (got != at(ok ? wanted : brk_)) {
     mismatch(fmt::format("brk is {:x}", got.vpn()));
   }
@@ -283,7 +299,7 @@ void ModelDriver::do_lock() {
   const auto done = machine_.mm().mlock(at(first), bytes_of(length), machine_.task);
   sync_copies(first, length);
   if (error == Errno{} && !done && done.error() == Errno::kEAGAIN && exhausted()) {
-    return;
+    return;  // locked, but not all is in memory
   }
   expect(done, unreadable ? Errno::kENOMEM : error, "mlock");
 }

@@ -3,8 +3,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <map>
+#include <memory>
 #include <optional>
 #include <random>
+#include <vector>
 
 #include "vm/profile.hpp"
 
@@ -12,11 +14,8 @@ namespace fl::vm::test {
 namespace {
 
 std::unique_ptr<VmArea> make(uint32_t start, uint32_t end, uint32_t flags = 0) {
-  auto area = std::make_unique<VmArea>();
-  area->start = VirtAddr(start << kPageShift);
-  area->end = VirtAddr(end << kPageShift);
-  area->flags = flags;
-  return area;
+  return std::make_unique<VmArea>(
+      AreaShape{.start = VirtAddr(start << kPageShift), .end = VirtAddr(end << kPageShift), .flags = flags});
 }
 
 VirtAddr at(uint32_t page) { return VirtAddr(page << kPageShift); }
@@ -25,12 +24,16 @@ VirtAddr at(uint32_t page) { return VirtAddr(page << kPageShift); }
 class Pair {
  public:
   void insert(uint32_t start, uint32_t end, bool grows = false) {
-    tree.insert(make(start, end, grows ? uint32_t{VmFlag::kGrowsDown} : 0u));
+    auto area = make(start, end, grows ? uint32_t{VmFlag::kGrowsDown} : 0u);
+    tree.insert(area.get());
+    areas[area.get()] = std::move(area);
     model[start] = {end, grows};
   }
   void remove(uint32_t start) {
-    tree.remove(tree.lookup(at(start)));
+    VmArea* const area = tree.lookup(at(start));
+    tree.remove(area);
     model.erase(start);
+    areas.erase(area);
   }
   bool free(uint32_t start, uint32_t end) const {
     auto next = model.upper_bound(start);
@@ -65,6 +68,7 @@ class Pair {
     uint32_t end;
     bool grows;
   };
+  std::map<const VmArea*, std::unique_ptr<VmArea>> areas;  // the tree owns none
   VmaTree tree;
   std::map<uint32_t, Entry> model;
 };
@@ -159,9 +163,10 @@ TEST_CASE("vma tree: random inserts, removals and resizes keep it equal to std::
 }
 
 TEST_CASE("vma tree: a thousand areas inserted in order do not make a list of it") {
+  std::vector<std::unique_ptr<VmArea>> areas;
   VmaTree tree;
   for (uint32_t i = 0; i < 1000; ++i) {
-    tree.insert(make(i * 2, i * 2 + 1));
+    tree.insert(areas.emplace_back(make(i * 2, i * 2 + 1)).get());
   }
   const auto depth = [](auto&& self, const VmArea* node) -> int {
     return node == nullptr ? 0 : 1 + std::max(self(self, node->left), self(self, node->right));
