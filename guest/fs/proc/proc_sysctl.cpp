@@ -69,13 +69,20 @@ Status set_lowmem_reserve_ratio(Kernel& kernel, std::string_view text) {
   return {};
 }
 
-constexpr std::array<SystemFile, 14> kSysctlFiles = {{
+// Linux 6.1 compacts whatever is written.
+Status compact_memory(Kernel& kernel, std::string_view) {
+  kernel.memory().compaction().compact_all();
+  return {};
+}
+
+constexpr std::array<SystemFile, 15> kSysctlFiles = {{
     {"sys/kernel/hostname", 0x40, 0444, host_name},
     {"sys/kernel/ngroups_max", 0x41, 0444, [](Kernel&) { return std::string("65536\n"); }},
     {"sys/kernel/osrelease", 0x42, 0444, os_release},
     {"sys/kernel/ostype", 0x43, 0444, [](Kernel&) { return std::string("Linux\n"); }},
     {"sys/kernel/pid_max", 0x44, 0444, [](Kernel&) { return std::string("32768\n"); }},
     {"sys/kernel/version", 0x45, 0444, os_version},
+    {"sys/vm/compact_memory", 0x50, 0200, nullptr, compact_memory},
     {"sys/vm/drop_caches", 0x51, 0200, nullptr, drop_caches},
     {"sys/vm/lowmem_reserve_ratio", 0x52, 0644, lowmem_reserve_ratio, set_lowmem_reserve_ratio},
     {"sys/vm/max_map_count", 0x53, 0444, max_map_count},
