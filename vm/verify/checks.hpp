@@ -33,6 +33,8 @@ void check_pages(MemorySystem& memory, const FrameUses& uses, Violations& out);
 
 // 14: kernel objects.
 void check_slab(MemorySystem& memory, Violations& out);
+// 7: every mapped page's entries are found from it. Comes after check_tables.
+void check_rmap(MemorySystem& memory, const FrameUses& uses, Violations& out);
 // 15, 16: what the processor remembers. Needs to know which frames are free.
 void check_translations(MemorySystem& memory, const FrameUses& uses, Violations& out);
 

@@ -17,6 +17,7 @@ enum class Invariant : int {
   kEntryRights = 4,
   kMapCount = 5,
   kRefCount = 6,
+  kRmap = 7,
   kZeroPage = 8,
   kPageCache = 10,
   kInactiveList = 11,

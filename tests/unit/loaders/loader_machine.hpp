@@ -105,6 +105,12 @@ class LoaderMachine {
 
   vm::MemorySystem& memory() { return *memory_; }
   vm::AddressSpace& mm() { return *mm_; }
+  // Frames that are free or can be: the page cache and the slabs hold the others.
+  uint32_t unlost_frames() {
+    const vm::SlabAllocator& slab = memory_->slab();
+    return memory_->pages().free_frames() + memory_->cache().cached_pages() + slab.unreclaimable_pages() +
+           slab.reclaimable_pages();
+  }
   const VdsoImage& vdso() const { return *vdso_; }
   void new_space(const vm::MemoryLimits& limits) {
     mm_.reset();

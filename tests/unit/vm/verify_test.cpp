@@ -65,7 +65,7 @@ TEST_CASE("verify 3: broken lists and trees of areas are noticed") {
     VmArea& text = busy.area(busy.text);
     auto& list = busy.file.mapping().areas();
     list.erase(list.iterator_to(text));
-    CHECK(has(busy.complaint(3), "not on its file's list"));
+    CHECK(has(busy.complaint(3, 7), "not on its file's list"));
     list.push_back(text);
   }
   SECTION("a shared area without a file") {
@@ -184,6 +184,32 @@ TEST_CASE("verify 5 and 6: wrong map and reference counts are noticed") {
   }
 }
 
+TEST_CASE("verify 7: a page whose entries rmap does not find is noticed") {
+  Busy busy;
+  SECTION("a wrong index") {
+    ++busy.page(busy.anon).index;
+    CHECK(has(busy.complaint(7), "rmap finds 0 entries, 1 map it"));
+  }
+  SECTION("an anon_vma that is none") {
+    busy.page(busy.anon).mapping += 64;
+    CHECK(has(busy.complaint(7), "no area's anon_vma"));
+  }
+  SECTION("an area off its anon_vma's list") {
+    AnonVmaChain& chain = busy.area(busy.anon).anon_vma_chain.front();
+    AnonVmaChain::OfAnonVma& members = chain.anon_vma->chain;
+    members.erase(members.iterator_to(chain));
+    CHECK(has(busy.complaint(7), "rmap finds 0 entries, 1 map it"));
+    members.push_back(chain);
+  }
+  SECTION("an area off its file's list") {
+    VmArea& text = busy.area(busy.text);
+    auto& list = busy.file.mapping().areas();
+    list.erase(list.iterator_to(text));
+    CHECK(has(busy.complaint(7, 3), "rmap finds 0 entries, 1 map it"));
+    list.push_back(text);
+  }
+}
+
 TEST_CASE("verify 8: a zero page that is written, writable, counted or freed is noticed") {
   Busy busy;
   MemorySystem& memory = busy.machine.memory();
@@ -209,7 +235,7 @@ TEST_CASE("verify 10: a page cache that disagrees with its frames is noticed") {
   Busy busy;
   SECTION("a wrong index") {
     busy.page(busy.text).index = 77;
-    CHECK(has(busy.complaint(10), "does not know it"));
+    CHECK(has(busy.complaint(10, 7), "does not know it"));
   }
   SECTION("a mapping that does not exist") {
     busy.page(busy.text).mapping = 99;
@@ -225,7 +251,7 @@ TEST_CASE("verify 10: a page cache that disagrees with its frames is noticed") {
   }
   SECTION("an entry that maps another page of the file") {
     std::swap(busy.entry(busy.text), busy.entry(busy.text + bytes_of(1)));
-    CHECK(has(busy.complaint(10), "not its area's"));
+    CHECK(has(busy.complaint(10, 7), "not its area's"));
   }
   SECTION("a cache flag outside the cache") {
     busy.page(busy.anon).set(PageFlag::kShmem);
