@@ -114,8 +114,15 @@ Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller&, const std::string&
   }
   const bool writes = (flags & OpenFlag::kAccessMode) != OpenFlag::kReadOnly;
   const FdUse use = read_write ? FdUse::kReadWrite : writes ? FdUse::kWrite : FdUse::kRead;
-  FL_TRY_ASSIGN(std::shared_ptr<HostInode> inode, inodes_.acquire(fd, use, node->stat));
-  auto file = std::make_shared<HostFile>(status, request.path, memory_, fd, std::move(inode), place(path));
+  auto inode = inodes_.acquire(fd, use, node->stat);
+  if (!inode) {
+    if (created) {
+      // The name must not stay behind a call that failed.
+      (void)remove(path, RemoveKind::kFile);
+    }
+    return fail(inode.error());
+  }
+  auto file = std::make_shared<HostFile>(status, request.path, memory_, fd, std::move(*inode), place(path));
   if ((flags & OpenFlag::kTruncate) != 0 && !created) {
     FL_TRY(file->truncate(0));
   }

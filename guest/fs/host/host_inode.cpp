@@ -161,6 +161,7 @@ Result<std::shared_ptr<HostInode>> HostInodeTable::acquire(const SharedFd& fd, F
     store.set_writer(fd);
   }
   if (store.has_reader() && inode->mapping == nullptr) {
+    // Without memory the inode stays in the table, idle, and is tried again by the next open.
     FL_TRY_ASSIGN(inode->mapping, vm::Mapping::for_file(memory_, inode->store));
   }
   const bool changed = !fresh && (!same_time(inode->mtime, stat.mtime) || !same_time(inode->ctime, stat.ctime));
