@@ -239,6 +239,7 @@ TEST_CASE("memory info: what a program uses is missing from MemFree, each page a
   CHECK(steps["shared"].at("anon") == 0);
   CHECK(steps["unshared"].at("files") == -50);
   CHECK(steps["freed"].at("tables") <= -2);
+  CHECK(steps["areas"].at("slab") > 0);
 }
 
 TEST_CASE("memory info: a machine with nodes obeys memory policies", "[memory]") {
