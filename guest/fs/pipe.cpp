@@ -6,23 +6,54 @@
 
 #include "guest/fs/ioctl.hpp"
 #include "guest/fs/synthetic.hpp"
+#include "vm/kernel_space/kmap_local.hpp"
+#include "vm/memory_system.hpp"
 
 namespace fl::guest {
 
+// The ring: pages of simulated memory, taken when they are written and given back when they are read. Linux: struct
+// pipe_inode_info, pipe_write, pipe_read.
 class PipeBuffer {
  public:
-  uint32_t used() const { return used_; }
-  uint32_t room() const { return kPipeBytes - used_; }
+  explicit PipeBuffer(vm::MemorySystem& memory) : memory_(memory) {}
+  PipeBuffer(const PipeBuffer&) = delete;
+  PipeBuffer& operator=(const PipeBuffer&) = delete;
+  ~PipeBuffer() {
+    while (count_ > 0) {
+      release_first();
+    }
+  }
 
-  uint32_t fill(IoBuffer& from) {
+  uint32_t used() const { return used_; }
+  bool full() const { return count_ == kPipePages; }
+  // Whether some of a write of so many bytes goes in, if it is small all of it.
+  bool accepts(uint32_t bytes) const { return !full() || merges(bytes & kPageOffsetMask); }
+
+  // How much went in. ENOMEM only if nothing did.
+  Result<uint32_t> fill(IoBuffer& from) {
     uint32_t done = 0;
-    while (from.left() > 0 && room() > 0) {
-      const uint32_t end = (start_ + used_) % kPipeBytes;
-      const auto free = std::span(ring_).subspan(end, std::min(room(), kPipeBytes - end));
-      const uint32_t moved = from.take(free);
-      used_ += moved;
+    // What is more than whole pages joins the last page if it fits in there.
+    if (const uint32_t odd = from.left() & kPageOffsetMask; odd != 0 && merges(odd)) {
+      done = append(last(), from, odd);
+      if (done < odd) {
+        return done;
+      }
+    }
+    while (from.left() > 0 && !full()) {
+      const auto page = memory_.pages().alloc_pages(vm::kGfpHighUser | vm::kGfpAccount);
+      if (!page) {
+        return done > 0 ? Result<uint32_t>(done) : fail(page.error());
+      }
+      ++count_;
+      last() = {.page = *page};
+      const uint32_t wanted = std::min<uint32_t>(from.left(), kPageSize);
+      const uint32_t moved = append(last(), from, wanted);
       done += moved;
-      if (moved < free.size()) {
+      if (moved == 0) {
+        memory_.pages().free_pages(*page);
+        --count_;
+      }
+      if (moved < wanted) {
         break;
       }
     }
@@ -31,13 +62,22 @@ class PipeBuffer {
 
   uint32_t drain(IoBuffer& to) {
     uint32_t done = 0;
-    while (to.left() > 0 && used_ > 0) {
-      const auto piece = std::span(ring_).subspan(start_, std::min(used_, kPipeBytes - start_));
-      const uint32_t moved = to.put(piece);
-      start_ = (start_ + moved) % kPipeBytes;
+    while (to.left() > 0 && count_ > 0) {
+      Slot& slot = slots_[first_];
+      const uint32_t wanted = std::min(to.left(), slot.length);
+      uint32_t moved = 0;
+      {
+        const vm::KmapLocal map(memory_.kmap_slots(), slot.page);
+        moved = to.put(std::span(map.data() + slot.offset, wanted));
+      }
+      slot.offset += moved;
+      slot.length -= moved;
       used_ -= moved;
       done += moved;
-      if (moved < piece.size()) {
+      if (slot.length == 0) {
+        release_first();
+      }
+      if (moved < wanted) {
         break;
       }
     }
@@ -49,8 +89,35 @@ class PipeBuffer {
   uint32_t mode = FileMode::kFifo | 0600;
 
  private:
-  std::vector<std::byte> ring_ = std::vector<std::byte>(kPipeBytes);
-  uint32_t start_ = 0, used_ = 0;
+  // Linux: struct pipe_buffer.
+  struct Slot {
+    Pfn page{};
+    uint32_t offset = 0;
+    uint32_t length = 0;
+  };
+  Slot& last() { return slots_[(first_ + count_ - 1) % kPipePages]; }
+  const Slot& last() const { return slots_[(first_ + count_ - 1) % kPipePages]; }
+  bool merges(uint32_t bytes) const {
+    return count_ > 0 && bytes != 0 && last().offset + last().length + bytes <= kPageSize;
+  }
+  uint32_t append(Slot& slot, IoBuffer& from, uint32_t bytes) {
+    const vm::KmapLocal map(memory_.kmap_slots(), slot.page);
+    const uint32_t moved = from.take(std::span(map.data() + slot.offset + slot.length, bytes));
+    slot.length += moved;
+    used_ += moved;
+    return moved;
+  }
+  void release_first() {
+    memory_.pages().free_pages(slots_[first_].page);
+    used_ -= slots_[first_].length;
+    first_ = (first_ + 1) % kPipePages;
+    --count_;
+  }
+
+  vm::MemorySystem& memory_;
+  std::array<Slot, kPipePages> slots_{};
+  uint32_t first_ = 0, count_ = 0;
+  uint32_t used_ = 0;
 };
 
 namespace {
@@ -87,7 +154,7 @@ class PipeEnd final : public OpenFile {
     return done > 0 ? Result<uint32_t>(done) : fail(Errno::kEFAULT);
   }
 
-  // Up to PIPE_BUF bytes go in at once or not at all.
+  // Up to PIPE_BUF bytes go in at once or not at all: they need one page.
   Result<uint32_t> write(IoBuffer& from, uint64_t&) override {
     if (from.left() == 0) {
       return 0;
@@ -95,16 +162,16 @@ class PipeEnd final : public OpenFile {
     if (buffer_->readers == 0) {
       return fail(Errno::kEPIPE);
     }
-    if (buffer_->room() == 0 || (from.left() <= kPipeAtomicBytes && buffer_->room() < from.left())) {
+    if (!buffer_->accepts(from.left())) {
       return fail(Errno::kEAGAIN);
     }
-    const uint32_t done = buffer_->fill(from);
+    FL_TRY_ASSIGN(const uint32_t done, buffer_->fill(from));
     return done > 0 ? Result<uint32_t>(done) : fail(Errno::kEFAULT);
   }
 
   uint32_t poll() override {
     if (writable()) {
-      return (buffer_->room() >= kPipeAtomicBytes ? uint32_t{PollEvent::kOut | PollEvent::kWriteNormal} : 0u) |
+      return (buffer_->full() ? 0u : uint32_t{PollEvent::kOut | PollEvent::kWriteNormal}) |
              (buffer_->readers == 0 ? uint32_t{PollEvent::kErr} : 0u);
     }
     return (buffer_->used() > 0 ? uint32_t{PollEvent::kIn | PollEvent::kReadNormal} : 0u) |
@@ -128,8 +195,8 @@ class PipeEnd final : public OpenFile {
 
 }  // namespace
 
-PipeEnds make_pipe(uint32_t flags, uint64_t inode, std::shared_ptr<LivePath> path) {
-  const auto buffer = std::make_shared<PipeBuffer>();
+PipeEnds make_pipe(vm::MemorySystem& memory, uint32_t flags, uint64_t inode, std::shared_ptr<LivePath> path) {
+  const auto buffer = std::make_shared<PipeBuffer>(memory);
   return {std::make_shared<PipeEnd>(flags | OpenFlag::kReadOnly, path, inode, buffer),
           std::make_shared<PipeEnd>(flags | OpenFlag::kWriteOnly, path, inode, buffer)};
 }

@@ -1,8 +1,8 @@
-// Pipes: 64 KiB of bytes between the tasks of the guest. Linux counterpart: fs/pipe.c.
+// Pipes: up to 16 pages of bytes between the tasks of the guest. Linux counterpart: fs/pipe.c.
 //
 // A reader of an empty pipe with writers and a writer to a full one answer EAGAIN; the system call then sleeps on the
-// wait queue. Simplified: the buffer counts bytes, not pages, so many small writes fit into a pipe where Linux's would
-// be full.
+// wait queue. The pages are simulated memory. As on Linux a small write joins the last page only if it fits there
+// whole, so a pipe can be full with less than 64 KiB in it. Simplified: no packets (O_DIRECT), no F_SETPIPE_SZ.
 #pragma once
 
 #include <cstddef>
@@ -15,16 +15,14 @@
 
 namespace fl::guest {
 
-inline constexpr uint32_t kPipeBytes = 64 << 10;
-inline constexpr uint32_t kPipeAtomicBytes = kPageSize;  // PIPE_BUF
-
-class PipeBuffer;
+inline constexpr uint32_t kPipePages = 16;  // Linux: PIPE_DEF_BUFFERS
+inline constexpr uint32_t kPipeBytes = kPipePages << kPageShift;
 
 struct PipeEnds {
   std::shared_ptr<OpenFile> reader;
   std::shared_ptr<OpenFile> writer;
 };
 // `flags`: O_NONBLOCK and O_DIRECT (answered, not obeyed). `inode` names it in /proc/PID/fd.
-PipeEnds make_pipe(uint32_t flags, uint64_t inode, std::shared_ptr<LivePath> path);
+PipeEnds make_pipe(vm::MemorySystem& memory, uint32_t flags, uint64_t inode, std::shared_ptr<LivePath> path);
 
 }  // namespace fl::guest

@@ -16,7 +16,7 @@ Result<uint32_t> make(Kernel& kernel, Task& task, VirtAddr to, uint32_t flags) {
   }
   Vfs& vfs = kernel.vfs();
   const uint64_t inode = vfs.next_anonymous_inode();
-  PipeEnds ends = make_pipe(flags & uint32_t{OpenFlag::kNonBlock | OpenFlag::kDirect}, inode,
+  PipeEnds ends = make_pipe(kernel.memory(), flags & uint32_t{OpenFlag::kNonBlock | OpenFlag::kDirect}, inode,
                             vfs.make_path(fmt::format("pipe:[{}]", inode)));
   const uint64_t limit = descriptor_limit(task);
   FL_TRY_ASSIGN(const uint32_t reader, task.files->install(std::move(ends.reader), close_on_exec(flags), limit));

@@ -55,14 +55,45 @@ TEST_CASE("fs pipe: it holds 64 KiB and then refuses a writer that will not wait
   const uint32_t buffer = machine.fresh(32);
   CHECK(machine.call(Nr::kWrite, {4, buffer, 32 << kPageShift}) == static_cast<int32_t>(kPipeBytes));
   CHECK(machine.call(Nr::kWrite, {4, buffer, 1}) == FsKernel::error(Errno::kEAGAIN));
+  // A page that was read in part still counts.
   CHECK(machine.call(Nr::kRead, {3, buffer, 100}) == 100);
-  // At most PIPE_BUF bytes go in whole or not at all.
-  CHECK(machine.call(Nr::kWrite, {4, buffer, 200}) == FsKernel::error(Errno::kEAGAIN));
-  CHECK(machine.call(Nr::kWrite, {4, buffer, 100}) == 100);
+  CHECK(machine.call(Nr::kWrite, {4, buffer, 1}) == FsKernel::error(Errno::kEAGAIN));
+  CHECK(machine.call(Nr::kRead, {3, buffer, 3996}) == 3996);
+  CHECK(machine.call(Nr::kWrite, {4, buffer, 200}) == 200);
+  // Joins the last page while it fits there whole.
+  CHECK(machine.call(Nr::kWrite, {4, buffer, 3800}) == 3800);
+  CHECK(machine.call(Nr::kWrite, {4, buffer, 100}) == FsKernel::error(Errno::kEAGAIN));
+  CHECK(machine.call(Nr::kWrite, {4, buffer, 96}) == 96);
   for (uint32_t left = kPipeBytes; left > 0; left -= 4096) {
     REQUIRE(machine.call(Nr::kRead, {3, buffer, 4096}) == 4096);
   }
   CHECK(machine.call(Nr::kRead, {3, buffer, 1}) == FsKernel::error(Errno::kEAGAIN));
+}
+
+TEST_CASE("fs pipe: its bytes stand in simulated pages, which come back when they are read or the pipe is gone") {
+  FsKernel machine;
+  REQUIRE(machine.call(Nr::kPipe, {kData}) == 0);
+  const uint32_t buffer = machine.fresh(8);
+  vm::PageAllocator& pages = machine.kernel->memory().pages();
+  REQUIRE(machine.call(Nr::kWrite, {4, buffer, 1}) == 1);  // the program's own pages are there from now on
+  REQUIRE(machine.call(Nr::kRead, {3, buffer, 1}) == 1);
+  REQUIRE(machine.call(Nr::kWrite, {4, buffer, 8 << kPageShift}) == 8 << kPageShift);
+  REQUIRE(machine.call(Nr::kRead, {3, buffer, 8 << kPageShift}) == 8 << kPageShift);
+  const uint32_t free_frames = pages.free_frames();
+  REQUIRE(machine.call(Nr::kWrite, {4, buffer, 3 << kPageShift}) == 3 << kPageShift);
+  CHECK(pages.free_frames() == free_frames - 3);
+  REQUIRE(machine.call(Nr::kRead, {3, buffer, 1 << kPageShift}) == 1 << kPageShift);
+  CHECK(pages.free_frames() == free_frames - 2);
+  // No memory: what is in stays, the rest is refused.
+  pages.fail_allocation(2);
+  CHECK(machine.call(Nr::kWrite, {4, buffer, 2 << kPageShift}) == 1 << kPageShift);
+  pages.fail_allocation(1);
+  CHECK(machine.call(Nr::kWrite, {4, buffer, 2 << kPageShift}) == FsKernel::error(Errno::kENOMEM));
+  pages.fail_allocation(0);
+  CHECK(pages.free_frames() == free_frames - 3);
+  REQUIRE(machine.call(Nr::kClose, {4}) == 0);
+  REQUIRE(machine.call(Nr::kClose, {3}) == 0);
+  CHECK(pages.free_frames() == free_frames);
 }
 
 TEST_CASE("fs pipe: a write that nobody can read is SIGPIPE and EPIPE") {
