@@ -16,8 +16,8 @@ class VfsOpener final : public loaders::ProgramOpener {
   VfsOpener(Vfs& vfs, At at) : vfs_(vfs), at_(std::move(at)) {}
   Result<std::shared_ptr<const vm::MappedFile>> open_program(const std::string& path) override {
     FL_TRY_ASSIGN(const std::shared_ptr<OpenFile> file, vfs_.open_exec(at_, path));
-    std::shared_ptr<const vm::MappedFile> mapped = file->mapped_file();
-    if (mapped == nullptr) {
+    auto mapped = file->mapped_file();
+    if (!mapped && mapped.error() == Errno::kENODEV) {
       return fail(Errno::kEACCES);  // a file that cannot be mapped is no program
     }
     return mapped;
@@ -74,9 +74,9 @@ Result<Task*> Kernel::create_init(const InitRequest& request) {
   task->group = std::make_shared<ThreadGroup>();
   task->group->tgid = task->tgid;
   task->handlers = std::make_shared<SignalHandlers>();
-  task->files = std::make_shared<FdTable>();
+  FL_TRY_ASSIGN(task->files, FdTable::create(ports_.vfs.caches()));
   FL_TRY(ports_.vfs.open_stdio(*task->files));
-  task->fs = ports_.vfs.initial_context();
+  FL_TRY_ASSIGN(task->fs, ports_.vfs.initial_context());
   task->start_ns = ports_.time.cpu_ns();
 
   FL_TRY_ASSIGN(task->mm, vm::AddressSpace::create(ports_.memory, memory_limits(task->group->limits)));
