@@ -44,15 +44,15 @@ Collector::Place Collector::place_of(const guest::Task* task) {
   if (task == nullptr) {
     return {};
   }
-  if (task == last_task_) [[likely]] {
+  if (task->tid == last_tid_) [[likely]] {
     return last_place_;
   }
   const auto [entry, added] = places_.try_emplace(task->tid);
   if (added) {
-    const uint32_t process = process_of(task->tgid, task->ppid);
+    const uint32_t process = process_of(task->tgid, task->group->parent_id());
     entry->second = {process, run_.processes[process].tasks++};
   }
-  last_task_ = task;
+  last_tid_ = task->tid;
   last_place_ = entry->second;
   return last_place_;
 }

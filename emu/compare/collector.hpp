@@ -45,7 +45,7 @@ class Collector final : public FaultListener {
   OurRun run_;
   uint32_t last_area_ = kNoIndex;
   std::string last_area_name_;
-  const guest::Task* last_task_ = nullptr;
+  uint32_t last_tid_ = 0;
   Place last_place_;
   std::map<uint32_t, Place> places_;        // by tid
   std::map<uint32_t, uint32_t> processes_;  // index by pid

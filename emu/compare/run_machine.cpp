@@ -110,9 +110,9 @@ HostResult<OurRun> run_here(const MachineRun& run) {
                             *run.machine.timeout_ms / 1000, describe_tasks(machine.kernel()))
                : host_error("the run was stopped before its end");
   }
-  for (const auto& task : machine.kernel().tasks()) {
-    if (task->alive()) {
-      processes.add(*task);
+  for (const guest::Task& task : machine.kernel().tasks()) {
+    if (task.alive()) {
+      processes.add(task);
     }
   }
   OurRun result = collector.finish(processes.processes(), machine.memory().faults());

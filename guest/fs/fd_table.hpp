@@ -40,8 +40,10 @@ class FdTable {
   // Linux: do_close_on_exec.
   void close_on_exec();
   void close_all() { entries_.clear(); }
-  // For fork. Linux: dup_fd.
-  std::shared_ptr<FdTable> clone() const { return std::make_shared<FdTable>(*this); }
+  // ENOMEM.
+  static Result<std::shared_ptr<FdTable>> create(vm::MemorySystem& /*memory*/) { return std::make_shared<FdTable>(); }
+  // For fork. ENOMEM. Linux: dup_fd.
+  Result<std::shared_ptr<FdTable>> clone() const { return std::make_shared<FdTable>(*this); }
 
   std::span<const Entry> entries() const { return entries_; }
 

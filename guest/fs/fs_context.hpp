@@ -7,13 +7,14 @@
 #include <memory>
 
 #include "guest/fs/live_path.hpp"
+#include "mmu/base/result.hpp"
 
 namespace fl::guest {
 
 class FsContext {
  public:
   FsContext(std::shared_ptr<LivePath> directory, uint32_t mask) : cwd(std::move(directory)), umask(mask) {}
-  std::shared_ptr<FsContext> clone() const { return std::make_shared<FsContext>(*this); }
+  Result<std::shared_ptr<FsContext>> clone() const { return std::make_shared<FsContext>(*this); }
 
   std::shared_ptr<LivePath> cwd;
   uint32_t umask;

@@ -131,7 +131,10 @@ class PipeEnd final : public OpenFile {
       : OpenFile(flags, std::move(path)), inode_(inode), buffer_(std::move(buffer)) {
     (writable() ? buffer_->writers : buffer_->readers) += 1;
   }
-  ~PipeEnd() override { (writable() ? buffer_->writers : buffer_->readers) -= 1; }
+  ~PipeEnd() override {
+    (writable() ? buffer_->writers : buffer_->readers) -= 1;
+    buffer_->waiting.wake_all();
+  }
 
   Result<FileStat> stat() override {
     FileStat stat = synthetic_stat(kPipeDevice, inode_, buffer_->mode, {});

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "guest/fs/open_file.hpp"
-#include "guest/fs/wait_queue.hpp"
+#include "guest/task/wait_queue.hpp"
 
 namespace fl::guest {
 

@@ -74,7 +74,7 @@ Status Vfs::open_stdio(FdTable& files) {
   return {};
 }
 
-std::shared_ptr<FsContext> Vfs::initial_context() {
+Result<std::shared_ptr<FsContext>> Vfs::initial_context() {
   std::array<char, PATH_MAX> host{};
   std::string directory;
   if (::getcwd(host.data(), host.size()) != nullptr) {
@@ -207,9 +207,12 @@ Result<std::shared_ptr<OpenFile>> Vfs::open(const At& at, std::string_view path,
   return file;
 }
 
-Result<std::shared_ptr<OpenFile>> Vfs::open_exec(const At& at, std::string_view path) {
+Result<std::shared_ptr<OpenFile>> Vfs::open_exec(const At& at, std::string_view path, Follow follow) {
   constexpr uint32_t kExecuteOk = 1;
-  FL_TRY_ASSIGN(const FileStat stat, this->stat(at, path, Follow::kYes));
+  FL_TRY_ASSIGN(const FileStat stat, this->stat(at, path, follow));
+  if (stat.is_symlink()) {
+    return fail(Errno::kELOOP);
+  }
   if (!stat.is_regular()) {
     return fail(Errno::kEACCES);
   }

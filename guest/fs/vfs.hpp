@@ -56,12 +56,12 @@ class Vfs {
   // own.
   Status open_stdio(FdTable& files);
   // A working directory: the host's current one if the guest can see it, else "/"; and the host's umask.
-  std::shared_ptr<FsContext> initial_context();
+  Result<std::shared_ptr<FsContext>> initial_context();
 
   // --- system calls: paths as the guest gave them ---
   Result<std::shared_ptr<OpenFile>> open(const At& at, std::string_view path, uint32_t flags, uint32_t mode);
   // A file to execute. EACCES if it is not a regular file or nobody may execute it. Linux: do_open_execat.
-  Result<std::shared_ptr<OpenFile>> open_exec(const At& at, std::string_view path);
+  Result<std::shared_ptr<OpenFile>> open_exec(const At& at, std::string_view path, Follow follow = Follow::kYes);
   Result<FileStat> stat(const At& at, std::string_view path, Follow follow);
   Result<std::string> readlink(const At& at, std::string_view path);
   Status access(const At& at, std::string_view path, uint32_t mode, Follow follow);

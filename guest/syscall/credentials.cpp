@@ -103,7 +103,7 @@ Result<uint32_t> get_res_id(Task& task, Ids ids, const SyscallArgs& args) {
 
 template <typename Id>
 Result<uint32_t> get_groups(Task& task, const SyscallArgs& args) {
-  const std::vector<uint32_t>& groups = task.cred.groups;
+  const GroupList& groups = task.cred.groups;
   if (args.s(0) < 0) {
     return fail(Errno::kEINVAL);
   }

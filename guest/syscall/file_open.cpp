@@ -32,16 +32,12 @@ Result<uint32_t> open_file(Task& task, Vfs& vfs, int32_t dirfd, VirtAddr name, u
   return task.files->install(std::move(file), close_on_exec(flags), descriptor_limit(task));
 }
 
-Result<uint32_t> duplicate_to(Kernel& kernel, Task& task, uint32_t from, uint32_t to, CloseOnExec close_on_exec) {
+Result<uint32_t> duplicate_to(Task& task, uint32_t from, uint32_t to, CloseOnExec close_on_exec) {
   std::shared_ptr<OpenFile> file = task.files->share(from);
   if (file == nullptr) {
     return fail(Errno::kEBADF);
   }
-  const std::shared_ptr<OpenFile> old = task.files->share(to);
   FL_TRY(task.files->install_at(to, std::move(file), close_on_exec, descriptor_limit(task)));
-  if (old != nullptr) {
-    wake_waiters(kernel, *old);
-  }
   return to;
 }
 
@@ -58,20 +54,18 @@ Result<uint32_t> sys_creat(Kernel& kernel, Task& task, const SyscallArgs& args) 
                    OpenFlag::kCreate | OpenFlag::kWriteOnly | OpenFlag::kTruncate, args[1]);
 }
 
-Result<uint32_t> sys_close(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file, task.files->close(args[0]));
-  // Those who wait for the other end look again when they run; this end is gone by then.
-  wake_waiters(kernel, *file);
+Result<uint32_t> sys_close(Kernel&, Task& task, const SyscallArgs& args) {
+  FL_TRY(task.files->close(args[0]));
   return 0;
 }
 
-Result<uint32_t> sys_close_range(Kernel& kernel, Task& task, const SyscallArgs& args) {
+Result<uint32_t> sys_close_range(Kernel&, Task& task, const SyscallArgs& args) {
   constexpr uint32_t kUnshare = 2, kCloseOnExec = 4;
   if (args[0] > args[1] || (args[2] & ~(kUnshare | kCloseOnExec)) != 0) {
     return fail(Errno::kEINVAL);
   }
   if ((args[2] & kUnshare) != 0) {
-    task.files = task.files->clone();
+    FL_TRY_ASSIGN(task.files, task.files->clone());
   }
   const auto open = static_cast<uint32_t>(task.files->entries().size());
   for (uint32_t fd = args[0]; fd < open && fd <= args[1]; ++fd) {
@@ -81,8 +75,8 @@ Result<uint32_t> sys_close_range(Kernel& kernel, Task& task, const SyscallArgs& 
     }
     if ((args[2] & kCloseOnExec) != 0) {
       entry->close_on_exec = CloseOnExec::kYes;
-    } else if (const auto closed = task.files->close(fd)) {
-      wake_waiters(kernel, **closed);
+    } else {
+      static_cast<void>(task.files->close(fd));
     }
   }
   return 0;
@@ -92,18 +86,18 @@ Result<uint32_t> sys_dup(Kernel&, Task& task, const SyscallArgs& args) {
   FL_TRY(any_file(task, args[0]));
   return task.files->install(task.files->share(args[0]), CloseOnExec::kNo, descriptor_limit(task));
 }
-Result<uint32_t> sys_dup2(Kernel& kernel, Task& task, const SyscallArgs& args) {
+Result<uint32_t> sys_dup2(Kernel&, Task& task, const SyscallArgs& args) {
   if (args[0] == args[1]) {
     FL_TRY(any_file(task, args[0]));
     return args[0];
   }
-  return duplicate_to(kernel, task, args[0], args[1], CloseOnExec::kNo);
+  return duplicate_to(task, args[0], args[1], CloseOnExec::kNo);
 }
-Result<uint32_t> sys_dup3(Kernel& kernel, Task& task, const SyscallArgs& args) {
+Result<uint32_t> sys_dup3(Kernel&, Task& task, const SyscallArgs& args) {
   if ((args[2] & ~uint32_t{OpenFlag::kCloseOnExec}) != 0 || args[0] == args[1]) {
     return fail(Errno::kEINVAL);
   }
-  return duplicate_to(kernel, task, args[0], args[1], close_on_exec(args[2]));
+  return duplicate_to(task, args[0], args[1], close_on_exec(args[2]));
 }
 
 Result<uint32_t> sys_umask(Kernel&, Task& task, const SyscallArgs& args) {

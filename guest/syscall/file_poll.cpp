@@ -11,7 +11,6 @@
 #include <optional>
 #include <vector>
 
-#include "guest/fs/wait_queue.hpp"
 #include "guest/signal/send.hpp"
 #include "guest/syscall/file_support.hpp"
 #include "guest/syscall/syscall.hpp"
@@ -71,6 +70,21 @@ std::optional<uint64_t> deadline_of(Kernel& kernel, const Task& task, std::optio
   return timeout_ns ? std::optional(kernel.time().now_ns() + std::min(*timeout_ns, kForEver)) : std::nullopt;
 }
 
+// Puts an entry of the task into the queue of each file. ENOMEM. Linux: struct poll_wqueues.
+Status wait_on_all(Kernel& kernel, Task& task, const std::vector<Watch>& watches) {
+  for (const Watch& watch : watches) {
+    const std::shared_ptr<OpenFile> file = task.files->share(watch.fd);
+    WaitQueue* const queue = file != nullptr ? file->wait_queue() : nullptr;
+    if (queue == nullptr) {
+      continue;
+    }
+    FL_TRY_ASSIGN(PollWaiter* const waiter, kernel.caches().poll_waiter.create(task, file));
+    task.poll_waiters.push_back(*waiter);
+    queue->add(*waiter);
+  }
+  return {};
+}
+
 // How many are ready; 0 after the time. `timeout_ns` none: for ever. Sleeps by answering kCallSleeps.
 Result<uint32_t> poll_until_ready(Kernel& kernel, Task& task, std::vector<Watch>& watches,
                                   std::optional<uint64_t> timeout_ns) {
@@ -83,11 +97,8 @@ Result<uint32_t> poll_until_ready(Kernel& kernel, Task& task, std::vector<Watch>
     if (deadline && now >= *deadline) {
       return 0;
     }
-    std::optional<uint64_t> wake = kernel.next_timer_ns();
-    if (wake && now >= *wake) {
-      kernel.fire_timers();
-      wake = kernel.next_timer_ns();
-    }
+    kernel.fire_timers();
+    std::optional<uint64_t> wake = kernel.timers().next_ns();
     if (signal_pending(task)) {
       return fail(kRestartNoHand);
     }
@@ -109,12 +120,7 @@ Result<uint32_t> poll_until_ready(Kernel& kernel, Task& task, std::vector<Watch>
       kernel.time().sleep_until(std::min(passed, *wake));
     }
   }
-  for (const Watch& watch : watches) {
-    OpenFile* const file = task.files->get(watch.fd);
-    if (WaitQueue* const queue = file != nullptr ? file->wait_queue() : nullptr) {
-      queue->add(task.tid);
-    }
-  }
+  FL_TRY(wait_on_all(kernel, task, watches));
   return kernel.sleep(task, "poll", watches.empty() ? 0 : watches.front().fd, deadline);
 }
 

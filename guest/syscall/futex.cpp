@@ -11,6 +11,7 @@
 #include "guest/syscall/syscall.hpp"
 #include "guest/syscall/time_types.hpp"
 #include "guest/task.hpp"
+#include "guest/task/robust_list.hpp"
 
 namespace fl::guest {
 namespace {
@@ -43,7 +44,7 @@ Result<std::optional<uint64_t>> deadline(Kernel& kernel, Task& task, VirtAddr ti
 }
 
 Result<uint32_t> go_on_waiting(Kernel& kernel, Task& task) {
-  const Wait wait = task.wait;
+  const Wait& wait = task.wait;
   if (wait.satisfied) {
     return 0;
   }
@@ -77,6 +78,23 @@ Result<uint32_t> wait(Kernel& kernel, Task& task, const SyscallArgs& args, uint3
   return kernel.sleep(task, kReason, args[0], until);
 }
 
+uint32_t wake_waiters(Kernel& kernel, Task& task, VirtAddr at, uint32_t count, uint32_t bitset) {
+  uint32_t woken = 0;
+  for (Task& other : kernel.tasks()) {
+    const bool waits = other.state == Task::State::kSleeping && other.wait.reason == kReason &&
+                       other.wait.object == at.value() && other.mm == task.mm && (other.futex_bitset & bitset) != 0;
+    if (waits) {
+      other.wait.satisfied = true;
+      kernel.wake(other);
+      // At least one, as Linux: the count is looked at after each.
+      if (++woken >= count) {
+        break;
+      }
+    }
+  }
+  return woken;
+}
+
 Result<uint32_t> wake(Kernel& kernel, Task& task, const SyscallArgs& args, uint32_t bitset) {
   if (bitset == 0 || args[0] % sizeof(uint32_t) != 0) {
     return fail(Errno::kEINVAL);
@@ -84,20 +102,7 @@ Result<uint32_t> wake(Kernel& kernel, Task& task, const SyscallArgs& args, uint3
   if (!vm::UserAccess::access_ok(args.ptr(0), sizeof(uint32_t))) {
     return fail(Errno::kEFAULT);
   }
-  uint32_t woken = 0;
-  for (const auto& other : kernel.tasks()) {
-    const bool waits = other->state == Task::State::kSleeping && other->wait.reason == kReason &&
-                       other->wait.object == args[0] && other->mm == task.mm && (other->futex_bitset & bitset) != 0;
-    if (waits) {
-      other->wait.satisfied = true;
-      kernel.wake(*other);
-      // At least one, as Linux: the count is looked at after each.
-      if (++woken >= args[2]) {
-        break;
-      }
-    }
-  }
-  return woken;
+  return wake_waiters(kernel, task, args.ptr(0), args[2], bitset);
 }
 
 template <typename Timespec>
@@ -117,6 +122,10 @@ Result<uint32_t> futex(Kernel& kernel, Task& task, const SyscallArgs& args) {
 }
 
 }  // namespace
+
+uint32_t futex_wake(Kernel& kernel, Task& task, VirtAddr at, uint32_t count) {
+  return wake_waiters(kernel, task, at, count, Futex::kMatchAny);
+}
 
 Result<uint32_t> sys_futex(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return futex<Timespec32>(kernel, task, args);

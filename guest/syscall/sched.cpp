@@ -54,7 +54,10 @@ struct Membarrier {
 
 }  // namespace
 
-Result<uint32_t> sys_sched_yield(Kernel&, Task&, const SyscallArgs&) { return 0; }
+Result<uint32_t> sys_sched_yield(Kernel& kernel, Task& task, const SyscallArgs&) {
+  kernel.yield(task);
+  return 0;
+}
 
 Result<uint32_t> sys_sched_getaffinity(Kernel& kernel, Task& task, const SyscallArgs& args) {
   // The kernel's mask is a number of its own longs.

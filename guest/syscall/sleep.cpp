@@ -90,20 +90,20 @@ Result<uint32_t> clock_nanosleep(Kernel& kernel, Task& task, const SyscallArgs& 
 
 uint64_t alarm_left_ns(Kernel& kernel, const ThreadGroup& group) {
   const uint64_t now = kernel.time().now_ns();
-  if (!group.alarm_ns) {
+  if (!group.real_timer.armed()) {
     return 0;
   }
   // An armed timer is never shown as 0.
-  return *group.alarm_ns > now ? *group.alarm_ns - now : kNsPerMicrosecond;
+  const uint64_t deadline = group.real_timer.deadline_ns();
+  return deadline > now ? deadline - now : kNsPerMicrosecond;
 }
 
 void arm(Kernel& kernel, ThreadGroup& group, uint64_t after_ns, uint64_t interval_ns) {
-  group.alarm_ns.reset();
+  group.real_timer.cancel();
   if (after_ns != 0) {
-    group.alarm_ns = add_capped(kernel.time().now_ns(), after_ns);
+    kernel.timers().arm(group.real_timer, add_capped(kernel.time().now_ns(), after_ns));
   }
-  group.alarm_interval_ns = interval_ns;
-  kernel.update_timer_count();
+  group.real_timer.interval_ns = interval_ns;
 }
 
 struct Itimerval32 {
@@ -111,7 +111,7 @@ struct Itimerval32 {
 };
 
 Itimerval32 show(Kernel& kernel, const ThreadGroup& group) {
-  return {Timeval32::from_ns(group.alarm_interval_ns), Timeval32::from_ns(alarm_left_ns(kernel, group))};
+  return {Timeval32::from_ns(group.real_timer.interval_ns), Timeval32::from_ns(alarm_left_ns(kernel, group))};
 }
 
 std::optional<uint64_t> to_ns(const Timeval32& time) {
@@ -127,6 +127,15 @@ constexpr uint32_t kItimerReal = 0;
 constexpr uint32_t kItimerProf = 2;
 
 }  // namespace
+
+void RealTimer::expire() {
+  if (interval_ns != 0) {
+    // As a periodic hrtimer: the next multiple that is still to come.
+    const uint64_t late = kernel_.time().now_ns() - deadline_ns();
+    kernel_.timers().arm(*this, deadline_ns() + (late / interval_ns + 1) * interval_ns);
+  }
+  static_cast<void>(send_signal(kernel_, group_, SignalInfo{.signal = Signal::kAlrm, .code = SiCode::kKernel}));
+}
 
 Result<uint32_t> sys_nanosleep(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return sleep_on<Timespec32>(kernel, task, ClockId::kMonotonic, 0, args.ptr(0), args.ptr(1));
