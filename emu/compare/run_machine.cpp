@@ -13,10 +13,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <csignal>
 #include <cstring>
 
 #include "emu/base/content_hash.hpp"
+#include "emu/base/printable.hpp"
 #include "emu/compare/collector.hpp"
 #include "emu/compare/wire.hpp"
 #include "emu/machine/machine.hpp"
@@ -69,6 +71,22 @@ std::string describe_unimplemented(const guest::Kernel& kernel) {
   return text;
 }
 
+// "1000 (sh) waits in wait4, 1001 (cat) runs": for a run that did not end.
+std::string describe_tasks(const guest::Kernel& kernel) {
+  std::string text;
+  for (const auto& task : kernel.tasks()) {
+    if (!task->alive()) {
+      continue;
+    }
+    const bool sleeps = task->state == guest::Task::State::kSleeping;
+    text += fmt::format("{}{} ({}) {}", text.empty() ? "" : ", ", task->tid, printable(task->comm),
+                        sleeps                                        ? fmt::format("waits in {}", task->wait.reason)
+                        : task->state == guest::Task::State::kStopped ? "is stopped"
+                                                                      : "runs");
+  }
+  return text;
+}
+
 // In the child, from the machine's start to its end.
 HostResult<OurRun> run_here(const MachineRun& run) {
   ProcessCollector processes;
@@ -87,7 +105,10 @@ HostResult<OurRun> run_here(const MachineRun& run) {
     return host_error("{}", outcome.report);
   }
   if (outcome.kind == guest::Outcome::Kind::kStopped) {
-    return host_error("the run was stopped before its end");
+    return run.machine.timeout_ms
+               ? host_error("cannot compare: the program had not ended here after {} s: see --timeout; {}",
+                            *run.machine.timeout_ms / 1000, describe_tasks(machine.kernel()))
+               : host_error("the run was stopped before its end");
   }
   for (const guest::Task& task : machine.kernel().tasks()) {
     if (task.alive()) {
@@ -126,16 +147,25 @@ HostResult<OurRun> run_here(const MachineRun& run) {
 struct Drained {
   ContentHash output;
   std::string error;  // the beginning of standard error
+  bool late = false;  // it took too long: there may be more
 };
 
-// Reads both pipes to their ends.
-Drained drain(int out, int err) {
+using Clock = std::chrono::steady_clock;
+
+// Reads both pipes to their ends, or until then.
+Drained drain(int out, int err, std::optional<Clock::time_point> until) {
   constexpr size_t kMostError = 4096;
   Drained drained;
   std::array<pollfd, 2> polls{{{out, POLLIN, 0}, {err, POLLIN, 0}}};
   std::array<char, 65536> buffer;
   while (polls[0].fd >= 0 || polls[1].fd >= 0) {
-    if (poll(polls.data(), polls.size(), -1) < 0 && errno != EINTR) {
+    const auto left = until ? std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count() : 0;
+    if (until && left <= 0) {
+      drained.late = true;
+      break;
+    }
+    if (poll(polls.data(), polls.size(), until ? static_cast<int>(std::min<int64_t>(left, INT_MAX)) : -1) < 0 &&
+        errno != EINTR) {
       break;
     }
     for (size_t i = 0; i < polls.size(); ++i) {
@@ -184,7 +214,7 @@ HostResult<OurRun> run_machine(const MachineRun& run) {
   if (!piped || answer.get() < 0) {
     return host_error("cannot start the run: {}", std::strerror(errno));
   }
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = Clock::now();
   const pid_t pid = fork();
   if (pid < 0) {
     return host_error("cannot start the run: {}", std::strerror(errno));
@@ -194,9 +224,22 @@ HostResult<OurRun> run_machine(const MachineRun& run) {
   }
   out_write.close_now();
   err_write.close_now();
-  const Drained drained = drain(out_read.get(), err_read.get());
+  // The child stops by itself at its timeout, unless it hangs.
+  constexpr std::chrono::seconds kGrace{10};
+  std::optional<Clock::time_point> until;
+  if (run.machine.timeout_ms) {
+    until = began + std::chrono::milliseconds(*run.machine.timeout_ms) + kGrace;
+  }
+  const Drained drained = drain(out_read.get(), err_read.get(), until);
+  if (drained.late) {
+    kill(pid, SIGKILL);
+  }
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (drained.late) {
+    return host_error("the run hung inside faultline and was killed {} s after its timeout: {}", kGrace.count(),
+                      drained.error);
   }
   if (!WIFEXITED(status) || (WEXITSTATUS(status) != kAnswered && WEXITSTATUS(status) != kRefused)) {
     return host_error("the run failed inside faultline: {}: {}",
@@ -215,7 +258,7 @@ HostResult<OurRun> run_machine(const MachineRun& run) {
   }
   result->output_bytes = drained.output.bytes();
   result->output_hash = drained.output.text();
-  result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  result->seconds = std::chrono::duration<double>(Clock::now() - began).count();
   return std::move(*result);
 }
 

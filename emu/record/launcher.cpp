@@ -101,7 +101,7 @@ HostResult<LaunchResult> launch(const LaunchSpec& spec, PerfSession* session, co
   }
   ChildStart start{argv.data(), envp.data(),     spec.cwd.empty() ? nullptr : spec.cwd.c_str(),
                    in.get(),    (*out)[1].get(), (*err)[1].get()};
-  Supervisor supervisor(session, sink);
+  Supervisor supervisor(session, sink, spec.timeout_seconds);
   // Touched by its construction, so that the child takes no faults for it.
   std::vector<char> stack(64u << 10, 1);
   const pid_t pid = ::clone(child_main, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | SIGCHLD, &start);
@@ -116,8 +116,10 @@ HostResult<LaunchResult> launch(const LaunchSpec& spec, PerfSession* session, co
   (*err)[1].reset();
   auto result = supervisor.follow(pid, std::move((*out)[0]), std::move((*err)[0]));
   if (result) {
-    result->minflt -= static_cast<uint64_t>(start.before.ru_minflt);
-    result->majflt -= static_cast<uint64_t>(start.before.ru_majflt);
+    result->launcher_minflt = static_cast<uint64_t>(start.before.ru_minflt);
+    result->launcher_majflt = static_cast<uint64_t>(start.before.ru_majflt);
+    result->minflt -= result->launcher_minflt;
+    result->majflt -= result->launcher_majflt;
   }
   return result;
 }

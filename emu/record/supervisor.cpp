@@ -8,16 +8,15 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
+#include <climits>
 #include <cstdio>
 #include <cstring>
 
 namespace fl::emu {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr long kPidfdOpen = 434;  // the same number on every architecture
 // For processes that the program left running: how often we look, and how long we wait.
@@ -38,7 +37,11 @@ void kill_children() {
 
 }  // namespace
 
-Supervisor::Supervisor(PerfSession* session, const OutputSink& sink) : session_(session), sink_(sink) {
+Supervisor::Supervisor(PerfSession* session, const OutputSink& sink, uint32_t timeout_seconds)
+    : session_(session),
+      sink_(sink),
+      timeout_seconds_(timeout_seconds),
+      deadline_(Clock::now() + std::chrono::seconds(timeout_seconds)) {
   sigset_t mask;
   sigemptyset(&mask);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
@@ -114,6 +117,17 @@ HostStatus Supervisor::take_signal() {
   return {};
 }
 
+int Supervisor::wait_ms() const {
+  if (main_gone_) {
+    return kLookMs;
+  }
+  if (timeout_seconds_ == 0) {
+    return -1;
+  }
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
+  return static_cast<int>(std::clamp<int64_t>(left + 1, 0, INT_MAX));
+}
+
 HostStatus Supervisor::watch() {
   Clock::time_point main_end{};
   while (!all_gone_ || out_.open() || err_.open()) {
@@ -126,11 +140,16 @@ HostStatus Supervisor::watch() {
         polls.push_back({fd, POLLIN, 0});
       }
     }
-    ::poll(polls.data(), polls.size(), main_gone_ ? kLookMs : -1);
+    ::poll(polls.data(), polls.size(), wait_ms());
     if (session_ != nullptr) {
       FL_HOST_TRY(session_->drain());
     }
     FL_HOST_TRY(take_signal());
+    if (timeout_seconds_ != 0 && Clock::now() >= deadline_) {
+      return tl::unexpected(
+          HostError{fmt::format("cannot record: the program had not ended after {} s: see --timeout", timeout_seconds_),
+                    kExitTimeout});
+    }
     read_pipe(out_, OutputStream::kOut);
     read_pipe(err_, OutputStream::kErr);
     const bool was_gone = main_gone_;

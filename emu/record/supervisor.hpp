@@ -2,6 +2,7 @@
 // perf buffers, adds up what wait4 reports, and stops it if we are to stop. Linux: PR_SET_CHILD_SUBREAPER, pidfd_open.
 #pragma once
 
+#include <chrono>
 #include <csignal>
 #include <optional>
 
@@ -11,8 +12,9 @@ namespace fl::emu {
 
 class Supervisor {
  public:
-  // Made before the program starts: from here on orphans among its descendants come to us, and signals wait.
-  Supervisor(PerfSession* session, const OutputSink& sink);
+  // Made before the program starts: from here on orphans among its descendants come to us, signals wait, and the
+  // timeout (0: none) runs.
+  Supervisor(PerfSession* session, const OutputSink& sink, uint32_t timeout_seconds);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor();
@@ -26,9 +28,15 @@ class Supervisor {
   void reap();
   void add(int status, const struct rusage& usage, pid_t pid);
   void end_all();
+  // For poll(2).
+  int wait_ms() const;
+
+  using Clock = std::chrono::steady_clock;
 
   PerfSession* session_;
   const OutputSink& sink_;
+  uint32_t timeout_seconds_;
+  Clock::time_point deadline_;
   sigset_t old_mask_{};
   bool was_subreaper_ = false;
   UniqueFd signals_, main_;

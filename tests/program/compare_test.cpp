@@ -164,6 +164,19 @@ TEST_CASE("compare: kernel-mode faults that a record does not have leave the que
   CHECK(compare({"--against", file.string(), "--level", "total"}).exit_status == 0);
 }
 
+TEST_CASE("compare: a program that does not end on either side is given up", "[faults]") {
+  skip_unless_recordable();
+  const RunResult native = compare({"--timeout", "1", "--", program_or_skip("spin").string()});
+  CHECK(native.exit_status == 2);
+  CHECK_THAT(native.error, ContainsSubstring("the program had not ended after 1 s"));
+  const fs::path file = record(program_or_skip("hello"), "ends");
+  const RunResult here = compare(
+      {"--timeout", "1", "--against", file.string(), "--accept-changed", "--", program_or_skip("spin").string()});
+  CHECK(here.exit_status == 2);
+  CHECK_THAT(here.error,
+             ContainsSubstring("the program had not ended here after 1 s: see --timeout; 1000 (spin) runs"));
+}
+
 TEST_CASE("compare: what cannot be used ends with status 2 and a reason") {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{}, "there is no PROGRAM"},
