@@ -74,15 +74,15 @@ std::string describe_unimplemented(const guest::Kernel& kernel) {
 // "1000 (sh) waits in wait4, 1001 (cat) runs": for a run that did not end.
 std::string describe_tasks(const guest::Kernel& kernel) {
   std::string text;
-  for (const auto& task : kernel.tasks()) {
-    if (!task->alive()) {
+  for (const guest::Task& task : kernel.tasks()) {
+    if (!task.alive()) {
       continue;
     }
-    const bool sleeps = task->state == guest::Task::State::kSleeping;
-    text += fmt::format("{}{} ({}) {}", text.empty() ? "" : ", ", task->tid, printable(task->comm),
-                        sleeps                                        ? fmt::format("waits in {}", task->wait.reason)
-                        : task->state == guest::Task::State::kStopped ? "is stopped"
-                                                                      : "runs");
+    const bool sleeps = task.state == guest::Task::State::kSleeping;
+    text += fmt::format("{}{} ({}) {}", text.empty() ? "" : ", ", task.tid, printable(task.comm),
+                        task.group->stop_signal != 0 ? "is stopped"
+                        : sleeps                     ? fmt::format("waits in {}", task.wait.reason)
+                                                     : "runs");
   }
   return text;
 }
