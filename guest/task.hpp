@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,16 +38,19 @@ class OpenFile;
 class GroupList {
  public:
   using Groups = std::vector<uint32_t>;
-  auto begin() const { return groups_->begin(); }
-  auto end() const { return groups_->end(); }
-  size_t size() const { return groups_->size(); }
+  std::span<const uint32_t> all() const {
+    return groups_ != nullptr ? std::span<const uint32_t>(*groups_) : std::span<const uint32_t>();
+  }
+  auto begin() const { return all().begin(); }
+  auto end() const { return all().end(); }
+  size_t size() const { return all().size(); }
   template <typename It>
   void assign(It from, It to) {
     groups_ = std::make_shared<const Groups>(from, to);
   }
 
  private:
-  std::shared_ptr<const Groups> groups_ = std::make_shared<const Groups>();
+  std::shared_ptr<const Groups> groups_;
 };
 
 // Effective and other user and group ids. Linux: struct cred.

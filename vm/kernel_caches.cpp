@@ -17,6 +17,6 @@ KernelCaches::KernelCaches(SlabAllocator& slab)
       page_tree_node(slab, "radix_tree_node"),
       inode(slab, "inode_cache"),
       shmem_inode(slab, "shmem_inode_cache"),
-      mapped_file(slab, "filp") {}
+      filp(slab, "filp", {}, kFileBytes) {}
 
 }  // namespace fl::vm

@@ -2,7 +2,8 @@
 // anon_vma_cachep, radix_tree_node_cachep, filp_cachep, made by proc_caches_init and its like.
 //
 // Names are those of /proc/slabinfo. A Mapping stands in a cache of inodes, as struct address_space stands in struct
-// inode: "shmem_inode_cache" for shared memory, "inode_cache" for files of a store.
+// inode: "shmem_inode_cache" for shared memory, "inode_cache" for files of a store. "filp" holds whatever is an open
+// file: guest/fs places its kinds of files there, of at most kFileBytes with their counts; they are MappedFiles too.
 #pragma once
 
 #include "vm/slab/object_cache.hpp"
@@ -18,6 +19,8 @@ struct MappedFile;
 struct PageTreeNode;
 struct VmArea;
 
+inline constexpr uint32_t kFileBytes = 384;
+
 class KernelCaches {
  public:
   explicit KernelCaches(SlabAllocator& slab);
@@ -29,7 +32,7 @@ class KernelCaches {
   ObjectCache<PageTreeNode> page_tree_node;
   SharedObjectCache<Mapping> inode;
   SharedObjectCache<Mapping> shmem_inode;
-  SharedObjectCache<MappedFile> mapped_file;
+  SharedObjectCache<MappedFile> filp;
 };
 
 }  // namespace fl::vm

@@ -100,9 +100,6 @@ HostStatus Machine::boot(const MachineOptions& options) {
                       options.nodes > 1 ? fmt::format(" for {} nodes", options.nodes) : "");
   }
   memory_ = std::move(*memory);
-  if (!options.fail_alloc.empty()) {
-    FL_CHECK(memory_->pages().fail_alloc().configure(options.fail_alloc, options.seed), "--fail-alloc was checked");
-  }
   memory_->set_verify_level(options.verify);
 
   guest::VfsOptions files;
@@ -129,6 +126,9 @@ HostStatus Machine::boot(const MachineOptions& options) {
                                                                .stop = &stop_->flag()},
                                             std::move(kernel));
   at_boot_ = vm::take_census(*memory_);
+  if (!options.fail_alloc.empty()) {
+    FL_CHECK(memory_->pages().fail_alloc().configure(options.fail_alloc, options.seed), "--fail-alloc was checked");
+  }
   return {};
 }
 

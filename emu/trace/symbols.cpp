@@ -109,7 +109,7 @@ std::unique_ptr<SymbolResolver::Module> SymbolResolver::load(const vm::MappedFil
   module->path = file.path;
   module->device = file.device;
   module->inode = file.inode;
-  const HostFile host(root_, file.path);
+  const HostFile host(root_, std::string(file.path));
   if (host.is_open()) {
     module->symbols = loaders::ElfSymbols::read(host);
     module->segments = load_segments(host);

@@ -11,20 +11,26 @@ constexpr uint64_t kMaxDescriptors = 1u << 20;
 
 }  // namespace
 
-Result<uint32_t> FdTable::lowest_free(uint64_t limit, uint32_t lowest) const {
+// Linux: expand_files.
+Status FdTable::grow_to(uint32_t fd) {
+  return fd < entries_.size() ? Status{} : vm::with_memory([&] { entries_.resize(size_t{fd} + 1); });
+}
+
+Result<uint32_t> FdTable::lowest_free(uint64_t limit, uint32_t lowest) {
   uint64_t fd = lowest;
   while (fd < entries_.size() && entries_[fd].file != nullptr) {
     ++fd;
   }
-  return fd < limit && fd < kMaxDescriptors ? Result<uint32_t>(static_cast<uint32_t>(fd)) : fail(Errno::kEMFILE);
+  if (fd >= limit || fd >= kMaxDescriptors) {
+    return fail(Errno::kEMFILE);
+  }
+  FL_TRY(grow_to(static_cast<uint32_t>(fd)));
+  return static_cast<uint32_t>(fd);
 }
 
 Result<uint32_t> FdTable::install(std::shared_ptr<OpenFile> file, CloseOnExec close_on_exec, uint64_t limit,
                                   uint32_t lowest) {
   FL_TRY_ASSIGN(const uint32_t fd, lowest_free(limit, lowest));
-  if (fd >= entries_.size()) {
-    entries_.resize(fd + 1);
-  }
   entries_[fd] = {std::move(file), close_on_exec};
   return fd;
 }
@@ -33,9 +39,7 @@ Status FdTable::install_at(uint32_t fd, std::shared_ptr<OpenFile> file, CloseOnE
   if (fd >= limit || fd >= kMaxDescriptors) {
     return fail(Errno::kEBADF);
   }
-  if (fd >= entries_.size()) {
-    entries_.resize(fd + 1);
-  }
+  FL_TRY(grow_to(fd));
   // The old file's destructor must not see a half-written entry.
   const Entry old = std::exchange(entries_[fd], Entry{std::move(file), close_on_exec});
   return {};

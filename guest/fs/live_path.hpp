@@ -8,19 +8,24 @@
 #include <boost/intrusive/list.hpp>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include "guest/fs/shared_text.hpp"
 
 namespace fl::guest {
 
 struct LivePath : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-  explicit LivePath(std::string path) : text(std::move(path)) {}
+  explicit LivePath(SharedText path) : name(std::move(path)) {}
   // Canonical: absolute, without symbolic links, ".", ".." and doubled slashes; "/" is the root. What is not in the
   // tree has a name like "pipe:[7]".
-  std::string text;
+  std::string_view text() const { return name.view(); }
+
+  SharedText name;
   bool deleted = false;
 
   // As readlink of /proc/PID/fd/N shows it.
-  std::string shown() const { return deleted ? text + " (deleted)" : text; }
+  std::string shown() const { return std::string(text()) + (deleted ? " (deleted)" : ""); }
 };
 
 using LivePathList = boost::intrusive::list<LivePath, boost::intrusive::constant_time_size<false>>;

@@ -2,7 +2,9 @@
 // with its file_operations.
 //
 // The base class answers every operation as a file does that does not have it; a kind of file overrides what it can do.
-// A file that would have to wait answers EAGAIN: the system call then sleeps, or returns it if O_NONBLOCK is set.
+// Open files are made with make_file (fs_caches.hpp) and live in the cache "filp". What mmap maps is part of the open
+// file: an area keeps it open, as on Linux. A file that would have to wait answers EAGAIN: the system call then sleeps,
+// or returns it if O_NONBLOCK is set.
 #pragma once
 
 #include <cstdint>
@@ -107,7 +109,7 @@ struct TimeChanges {
   TimeChange access, modification;
 };
 
-class OpenFile {
+class OpenFile : public std::enable_shared_from_this<OpenFile> {
  public:
   // `flags`: access mode and status flags of OpenFlag.
   OpenFile(uint32_t flags, std::shared_ptr<LivePath> path) : flags_(flags), path_(std::move(path)) {}
@@ -161,10 +163,19 @@ class OpenFile {
   // Tasks that wait for this file; null: it never makes anyone wait.
   virtual WaitQueue* wait_queue() { return nullptr; }
 
-  // What mmap maps, one object for each description; null: it cannot be mapped (ENODEV).
-  virtual std::shared_ptr<const vm::MappedFile> mapped_file() { return nullptr; }
+  // What mmap maps, one object for each description, which keeps it open. ENODEV: it cannot be mapped; ENOMEM.
+  virtual Result<std::shared_ptr<const vm::MappedFile>> mapped_file() { return fail(Errno::kENODEV); }
   // mmap of this file gives anonymous memory: /dev/zero.
   virtual bool maps_anonymous() const { return false; }
+
+ protected:
+  // `file`, a member of this object, as mapped_file answers it.
+  std::shared_ptr<const vm::MappedFile> share_mapped(const vm::MappedFile& file) { return {shared_from_this(), &file}; }
+  // The name of a mapping that is made now.
+  void name_mapped(vm::MappedFile& file) const {
+    file.path = path_->text();
+    file.path_owner = path_->name.owner();
+  }
 
  private:
   uint32_t flags_;

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <array>
 
+#include "guest/fs/fs_caches.hpp"
 #include "guest/fs/ioctl.hpp"
 #include "guest/fs/synthetic.hpp"
 #include "vm/kernel_space/kmap_local.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/slab/stl_allocator.hpp"
 
 namespace fl::guest {
 
@@ -198,10 +200,16 @@ class PipeEnd final : public OpenFile {
 
 }  // namespace
 
-PipeEnds make_pipe(vm::MemorySystem& memory, uint32_t flags, uint64_t inode, std::shared_ptr<LivePath> path) {
-  const auto buffer = std::make_shared<PipeBuffer>(memory);
-  return {std::make_shared<PipeEnd>(flags | OpenFlag::kReadOnly, path, inode, buffer),
-          std::make_shared<PipeEnd>(flags | OpenFlag::kWriteOnly, path, inode, buffer)};
+Result<PipeEnds> make_pipe(vm::MemorySystem& memory, uint32_t flags, uint64_t inode, std::shared_ptr<LivePath> path) {
+  std::shared_ptr<PipeBuffer> buffer;
+  if (!vm::with_memory([&] {
+        buffer = std::allocate_shared<PipeBuffer>(vm::SlabStlAllocator<PipeBuffer>(memory.slab()), memory);
+      })) {
+    return fail(Errno::kENFILE);
+  }
+  FL_TRY_ASSIGN(auto writer, make_file<PipeEnd>(memory, flags | OpenFlag::kWriteOnly, path, inode, buffer));
+  FL_TRY_ASSIGN(auto reader, make_file<PipeEnd>(memory, flags | OpenFlag::kReadOnly, path, inode, buffer));
+  return PipeEnds{std::move(reader), std::move(writer)};
 }
 
 }  // namespace fl::guest

@@ -23,6 +23,7 @@ struct PipeEnds {
   std::shared_ptr<OpenFile> writer;
 };
 // `flags`: O_NONBLOCK and O_DIRECT (answered, not obeyed). `inode` names it in /proc/PID/fd.
-PipeEnds make_pipe(vm::MemorySystem& memory, uint32_t flags, uint64_t inode, std::shared_ptr<LivePath> path);
+// ENFILE (as Linux says of the pipe itself), ENOMEM.
+Result<PipeEnds> make_pipe(vm::MemorySystem& memory, uint32_t flags, uint64_t inode, std::shared_ptr<LivePath> path);
 
 }  // namespace fl::guest

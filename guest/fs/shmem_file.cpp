@@ -123,18 +123,17 @@ Status ShmemFile::chmod(uint32_t mode) {
 
 Result<FsStat> ShmemFile::statfs() { return synthetic_statfs(kTmpfsMagic); }
 
-std::shared_ptr<const vm::MappedFile> ShmemFile::mapped_file() {
-  if (mapped_ == nullptr) {
-    vm::MappedFile file;
-    file.mapping = mapping_;
-    file.path = path()->text;
-    file.device = kShmemDevice.word();
-    file.inode = inode_;
-    file.readable = readable();
-    file.writable = writable() && (seals_ & uint32_t{Seal::kWrite | Seal::kFutureWrite}) == 0;
-    mapped_ = std::make_shared<const vm::MappedFile>(std::move(file));
+Result<std::shared_ptr<const vm::MappedFile>> ShmemFile::mapped_file() {
+  if (mapped_.mapping == nullptr) {
+    mapped_.mapping = mapping_;
+    mapped_.device = kShmemDevice.word();
+    mapped_.inode = inode_;
+    name_mapped(mapped_);
   }
-  return mapped_;
+  // Areas that are there already keep the rights that they were given.
+  mapped_.readable = readable();
+  mapped_.writable = writable() && (seals_ & uint32_t{Seal::kWrite | Seal::kFutureWrite}) == 0;
+  return share_mapped(mapped_);
 }
 
 Status ShmemFile::add_seals(uint32_t seals) {
@@ -142,7 +141,6 @@ Status ShmemFile::add_seals(uint32_t seals) {
     return fail(Errno::kEPERM);
   }
   seals_ |= seals;
-  mapped_ = nullptr;  // made anew with the rights that are left
   return {};
 }
 

@@ -31,7 +31,7 @@ class ShmemFile final : public OpenFile {
   Status sync() override { return {}; }
   Status chmod(uint32_t mode) override;
   Result<FsStat> statfs() override;
-  std::shared_ptr<const vm::MappedFile> mapped_file() override;
+  Result<std::shared_ptr<const vm::MappedFile>> mapped_file() override;
 
   uint32_t seals() const { return seals_; }
   // EPERM if sealing is over.
@@ -42,7 +42,7 @@ class ShmemFile final : public OpenFile {
   uint64_t inode_;
   uint32_t seals_;
   uint32_t mode_ = FileMode::kRegular | 0777;
-  std::shared_ptr<const vm::MappedFile> mapped_;
+  vm::MappedFile mapped_;
 };
 
 }  // namespace fl::guest

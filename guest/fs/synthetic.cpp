@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "guest/fs/fs_caches.hpp"
+
 namespace fl::guest {
 
 FileStat synthetic_stat(DeviceNumber device, uint64_t ino, uint32_t mode, const FileTime& time) {
@@ -25,23 +27,45 @@ FsStat synthetic_statfs(uint64_t magic) {
 
 Result<uint32_t> TextFile::read(IoBuffer& to, uint64_t& at) {
   if (at == 0 || !generated_) {
-    FL_TRY_ASSIGN(text_, generate_());
+    FL_TRY_ASSIGN(const std::string text, generate_());
+    generated_ = false;
+    FL_TRY(text_.assign(text));
     generated_ = true;
   }
   if (at >= text_.size() || to.left() == 0) {
     return 0;
   }
-  size_t length = std::min<uint64_t>(text_.size() - at, to.left());
-  if (size_ == ReadSize::kPageOfLines && text_.size() - at > kPageSize) {
-    const size_t line_end = text_.rfind('\n', at + kPageSize - 1);
-    length = std::min<size_t>(length, line_end == std::string::npos || line_end < at ? kPageSize : line_end + 1 - at);
+  const auto from = static_cast<uint32_t>(at);
+  uint32_t length = std::min(text_.size() - from, to.left());
+  if (size_ == ReadSize::kPageOfLines && text_.size() - from > kPageSize) {
+    length = std::min(length, whole_lines(from));
   }
-  const uint32_t moved = to.put(std::as_bytes(std::span(text_)).subspan(at, length));
-  if (moved == 0) {
+  uint32_t done = 0;
+  while (done < length) {
+    const std::span<const std::byte> piece = text_.piece(from + done);
+    const uint32_t moved = to.put(piece.first(std::min<size_t>(piece.size(), length - done)));
+    if (moved == 0) {
+      break;
+    }
+    done += moved;
+  }
+  if (done == 0) {
     return fail(Errno::kEFAULT);
   }
-  at += moved;
-  return moved;
+  at += done;
+  return done;
+}
+
+// The lines that fit into a page from `from` on; the page if not even one does.
+uint32_t TextFile::whole_lines(uint32_t from) const {
+  uint32_t end = 0;
+  for (uint32_t at = 0; at < kPageSize;) {
+    const std::span<const std::byte> piece = text_.piece(from + at);
+    for (size_t i = 0; i < piece.size() && at < kPageSize; ++i, ++at) {
+      end = piece[i] == std::byte{'\n'} ? at + 1 : end;
+    }
+  }
+  return end != 0 ? end : kPageSize;
 }
 
 Result<uint32_t> TextFile::write(IoBuffer& from, uint64_t& at) {
@@ -71,10 +95,26 @@ Result<uint64_t> TextFile::seek(int64_t offset, uint32_t whence) {
 
 Result<FsStat> TextFile::statfs() { return synthetic_statfs(magic_); }
 
-ListDirectory::ListDirectory(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat,
-                             std::vector<Item> items, uint64_t magic)
-    : OpenFile(flags, std::move(path)), stat_(stat), items_(std::move(items)), magic_(magic) {
-  items_.insert(items_.begin(), {Item{".", stat.ino, FileMode::kDirectory}, Item{"..", 1, FileMode::kDirectory}});
+Result<std::shared_ptr<OpenFile>> ListDirectory::make(vm::MemorySystem& memory, uint32_t flags,
+                                                      std::shared_ptr<LivePath> path, const FileStat& stat,
+                                                      std::span<const Item> items, uint64_t magic) {
+  FL_TRY_ASSIGN(const auto file, make_file<ListDirectory>(memory, flags, std::move(path), memory.slab(), stat, magic));
+  FL_TRY(vm::with_memory([&] {
+    file->add(".", stat.ino, FileMode::kDirectory);
+    file->add("..", 1, FileMode::kDirectory);
+    for (const Item& item : items) {
+      file->add(item.name, item.ino, item.mode);
+    }
+  }));
+  return file;
+}
+
+// May throw std::bad_alloc.
+void ListDirectory::add(std::string_view name, uint64_t ino, uint32_t mode) {
+  constexpr uint32_t kTypeShift = 12;  // DT_x is S_IFx >> 12
+  entries_.push_back(
+      {ino, static_cast<uint32_t>(names_.size()), static_cast<uint8_t>((mode & FileMode::kTypeMask) >> kTypeShift)});
+  names_.append(name).push_back('\0');
 }
 
 Result<uint64_t> ListDirectory::seek(int64_t offset, uint32_t whence) {
@@ -86,11 +126,9 @@ Result<uint64_t> ListDirectory::seek(int64_t offset, uint32_t whence) {
 }
 
 Status ListDirectory::list(DirectorySink& sink) {
-  constexpr uint32_t kTypeShift = 12;  // DT_x is S_IFx >> 12
-  while (pos < items_.size()) {
-    const Item& item = items_[pos];
-    const auto type = static_cast<uint8_t>((item.mode & FileMode::kTypeMask) >> kTypeShift);
-    if (!sink.add({item.ino, pos + 1, type, item.name})) {
+  while (pos < entries_.size()) {
+    const Entry& entry = entries_[pos];
+    if (!sink.add({entry.ino, pos + 1, entry.type, names_.c_str() + entry.name})) {
       break;
     }
     ++pos;

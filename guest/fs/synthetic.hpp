@@ -2,13 +2,16 @@
 // Linux counterparts: fs/seq_file.c, simple_dir_operations.
 #pragma once
 
-#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "guest/fs/inline_function.hpp"
+#include "guest/fs/kernel_text.hpp"
 #include "guest/fs/open_file.hpp"
+#include "vm/slab/stl_allocator.hpp"
 
 namespace fl::guest {
 
@@ -31,19 +34,20 @@ enum class Splice : uint8_t { kNo, kYes };
 class TextFile final : public OpenFile {
  public:
   // Makes the whole text; called when a read starts at position 0.
-  using Generate = std::function<Result<std::string>()>;
-  TextFile(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat, Generate generate, ReadSize size,
-           Splice splice, uint64_t magic = kProcMagic)
+  using Generate = InlineFunction<Result<std::string>()>;
+  TextFile(uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySystem& memory, const FileStat& stat,
+           Generate generate, ReadSize size, Splice splice, uint64_t magic = kProcMagic)
       : OpenFile(flags, std::move(path)),
         stat_(stat),
-        generate_(std::move(generate)),
+        generate_(generate),
         size_(size),
         splice_(splice),
-        magic_(magic) {}
+        magic_(magic),
+        text_(memory) {}
 
   // What a write does with its bytes; called once for each write(2). `at` is the file position before it.
-  using Store = std::function<Status(std::string_view text, uint64_t at)>;
-  void set_store(Store store) { store_ = std::move(store); }
+  using Store = InlineFunction<Status(std::string_view text, uint64_t at)>;
+  void set_store(Store store) { store_ = store; }
 
   Result<FileStat> stat() override { return stat_; }
   bool seekable() const override { return true; }
@@ -55,13 +59,15 @@ class TextFile final : public OpenFile {
   bool can_splice_read() const override { return splice_ == Splice::kYes; }
 
  private:
+  uint32_t whole_lines(uint32_t from) const;
+
   FileStat stat_;
   Generate generate_;
   Store store_;
   ReadSize size_;
   Splice splice_;
   uint64_t magic_;
-  std::string text_;
+  KernelText text_;
   bool generated_ = false;
 };
 
@@ -73,8 +79,17 @@ class ListDirectory final : public OpenFile {
     uint32_t mode = 0;
   };
   // `items` without "." and "..".
-  ListDirectory(uint32_t flags, std::shared_ptr<LivePath> path, const FileStat& stat, std::vector<Item> items,
-                uint64_t magic = kProcMagic);
+  static Result<std::shared_ptr<OpenFile>> make(vm::MemorySystem& memory, uint32_t flags,
+                                                std::shared_ptr<LivePath> path, const FileStat& stat,
+                                                std::span<const Item> items, uint64_t magic = kProcMagic);
+  // For make.
+  ListDirectory(uint32_t flags, std::shared_ptr<LivePath> path, vm::SlabAllocator& slab, const FileStat& stat,
+                uint64_t magic)
+      : OpenFile(flags, std::move(path)),
+        stat_(stat),
+        magic_(magic),
+        entries_(vm::SlabStlAllocator<Entry>(slab)),
+        names_(vm::SlabStlAllocator<char>(slab)) {}
 
   Result<FileStat> stat() override { return stat_; }
   bool is_directory() const override { return true; }
@@ -85,9 +100,17 @@ class ListDirectory final : public OpenFile {
   Result<FsStat> statfs() override;
 
  private:
+  struct Entry {
+    uint64_t ino;
+    uint32_t name;  // where it begins in names_; it ends with a NUL
+    uint8_t type;
+  };
+  void add(std::string_view name, uint64_t ino, uint32_t mode);
+
   FileStat stat_;
-  std::vector<Item> items_;
   uint64_t magic_;
+  vm::SlabVector<Entry> entries_;
+  vm::SlabString names_;
 };
 
 }  // namespace fl::guest

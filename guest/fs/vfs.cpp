@@ -23,23 +23,31 @@ tl::expected<std::unique_ptr<Vfs>, std::string> Vfs::create(vm::MemorySystem& me
   if (!root) {
     return tl::unexpected(root.error());
   }
-  return std::unique_ptr<Vfs>(new Vfs(memory, std::move(options), std::move(*root)));
+  std::unique_ptr<Vfs> vfs(new Vfs(memory, std::move(options)));
+  if (!vfs->mount(std::move(*root))) {
+    return tl::unexpected(std::string("no memory: give more --ram"));
+  }
+  return vfs;
 }
 
-Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options, std::unique_ptr<HostRoot> root)
-    : memory_(memory), options_(std::move(options)) {
+Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options)
+    : memory_(memory), caches_(memory.slab()), options_(std::move(options)) {}
+
+Status Vfs::mount(std::unique_ptr<HostRoot> root) {
+  FL_TRY_ASSIGN(root_, make_path("/"));
   auto proc = std::make_unique<ProcFs>(*this);
-  auto host = std::make_unique<HostFs>(memory, std::move(root));
+  auto host = std::make_unique<HostFs>(memory_, caches_, std::move(root));
   proc_ = proc.get();
   host_ = host.get();
   mounts_.push_back({"/proc", "proc", std::move(proc)});
-  mounts_.push_back({"/dev", "devtmpfs", std::make_unique<DevFs>([this](std::span<std::byte> to) {
+  mounts_.push_back({"/dev", "devtmpfs", std::make_unique<DevFs>(memory_, [this](std::span<std::byte> to) {
                        if (kernel_ != nullptr) {
                          kernel_->random_bytes(to);
                        }
                      })});
-  mounts_.push_back({"/sys", "sysfs", std::make_unique<SysFs>(memory)});
+  mounts_.push_back({"/sys", "sysfs", std::make_unique<SysFs>(memory_)});
   mounts_.push_back({"", "ext4", std::move(host)});
+  return {};
 }
 
 Vfs::~Vfs() = default;
@@ -51,8 +59,9 @@ void Vfs::set_kernel(Kernel* kernel) {
 
 void Vfs::drop_caches() { host_->inodes().drop_idle(); }
 
-std::shared_ptr<LivePath> Vfs::make_path(std::string text) {
-  auto path = std::make_shared<LivePath>(text.empty() ? "/" : std::move(text));
+Result<std::shared_ptr<LivePath>> Vfs::make_path(std::string_view text) {
+  FL_TRY_ASSIGN(SharedText name, SharedText::make(caches_.slab(), text.empty() ? "/" : text));
+  FL_TRY_ASSIGN(auto path, make_shared_object(caches_.dentry, std::move(name)));
   live_paths_.push_back(*path);
   return path;
 }
@@ -64,12 +73,15 @@ Status Vfs::open_stdio(FdTable& files) {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     std::array<char, PATH_MAX> name{};
     const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), name.data(), name.size());
-    auto path = make_path(length > 0 ? std::string(name.data(), static_cast<size_t>(length)) : "anon_inode:[stdio]");
+    FL_TRY_ASSIGN(auto path, make_path(length > 0 ? std::string_view(name.data(), static_cast<size_t>(length))
+                                                  : "anon_inode:[stdio]"));
     auto stream = HostStream::adopt(fd, memory_, host_->inodes(), std::move(path), options_.stop);
-    if (stream != nullptr) {
-      FL_TRY(files.install_at(static_cast<uint32_t>(fd), std::move(stream), CloseOnExec::kNo,
-                              std::numeric_limits<uint64_t>::max()));
+    if (!stream && stream.error() == Errno::kEBADF) {
+      continue;
     }
+    FL_TRY(stream);
+    FL_TRY(files.install_at(static_cast<uint32_t>(fd), std::move(*stream), CloseOnExec::kNo,
+                            std::numeric_limits<uint64_t>::max()));
   }
   return {};
 }
@@ -78,7 +90,7 @@ Result<std::shared_ptr<FsContext>> Vfs::initial_context() {
   std::array<char, PATH_MAX> host{};
   std::string directory;
   if (::getcwd(host.data(), host.size()) != nullptr) {
-    const At root{make_path("/"), {}};
+    const At root{root_, {}};
     const auto path = host_->root().guest_path(host.data());
     if (path && !path->empty() && this->directory(root, "/" + *path)) {
       directory = "/" + *path;
@@ -86,7 +98,8 @@ Result<std::shared_ptr<FsContext>> Vfs::initial_context() {
   }
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  return std::make_shared<FsContext>(make_path(std::move(directory)), mask);
+  FL_TRY_ASSIGN(auto cwd, make_path(directory));
+  return make_shared_object(caches_.fs, caches_, std::move(cwd), mask);
 }
 
 Vfs::Spot Vfs::spot(std::string full) const {
@@ -106,13 +119,13 @@ Result<std::string> Vfs::start(const At& at, std::string_view path) {
   if (path.empty()) {
     return fail(Errno::kENOENT);
   }
-  if (path.front() == '/' || at.directory->text == "/") {
+  if (path.front() == '/' || at.directory->text() == "/") {
     return std::string();
   }
   if (at.directory->deleted && next_component(path) != "..") {
     return fail(Errno::kENOENT);
   }
-  return at.directory->text;
+  return std::string(at.directory->text());
 }
 
 Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing) const {
@@ -194,9 +207,11 @@ Result<std::shared_ptr<OpenFile>> Vfs::open(const At& at, std::string_view path,
   }
   const bool stays = (flags & OpenFlag::kNoFollow) != 0 || (creates && (flags & OpenFlag::kExclusive) != 0);
   const auto missing = creates ? LastMayBeMissing::kYes : LastMayBeMissing::kNo;
-  auto file = apply(at, path, stays ? Follow::kNo : Follow::kYes, missing, [&](const Spot& place) {
-    return place.fs->open(at.caller, place.path, {flags, mode, make_path(place.full)});
-  });
+  auto file = apply(at, path, stays ? Follow::kNo : Follow::kYes, missing,
+                    [&](const Spot& place) -> Result<std::shared_ptr<OpenFile>> {
+                      FL_TRY_ASSIGN(auto live, make_path(place.full));
+                      return place.fs->open(at.caller, place.path, {flags, mode, std::move(live)});
+                    });
   constexpr uint64_t kMaxWithoutLargeFile = std::numeric_limits<int32_t>::max();
   if (file && (flags & uint32_t{OpenFlag::kLargeFile | OpenFlag::kPath}) == 0) {
     FL_TRY_ASSIGN(const FileStat stat, (*file)->stat());

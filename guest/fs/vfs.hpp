@@ -80,7 +80,11 @@ class Vfs {
   Status set_times(const At& at, std::string_view path, const TimeChanges& times, Follow follow);
 
   // --- for file systems and files that have no place in the tree (pipes) ---
-  std::shared_ptr<LivePath> make_path(std::string text);
+  // A place of an open file; "" is the root. ENOMEM.
+  Result<std::shared_ptr<LivePath>> make_path(std::string_view text);
+  // The place "/".
+  const std::shared_ptr<LivePath>& root() const { return root_; }
+  FsCaches& caches() { return caches_; }
   uint64_t next_anonymous_inode() { return ++last_anonymous_inode_; }
   vm::MemorySystem& memory() { return memory_; }
   HostFs& host() { return *host_; }
@@ -103,7 +107,8 @@ class Vfs {
   };
   enum class LastMayBeMissing : bool { kNo, kYes };
 
-  Vfs(vm::MemorySystem& memory, VfsOptions options, std::unique_ptr<HostRoot> root);
+  Vfs(vm::MemorySystem& memory, VfsOptions options);
+  Status mount(std::unique_ptr<HostRoot> root);
   Spot spot(std::string full) const;
   static Result<std::string> start(const At& at, std::string_view path);
   Result<Spot> walk(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing) const;
@@ -112,16 +117,24 @@ class Vfs {
       -> std::invoke_result_t<Operation, const Spot&>;
   Result<Spot> settle(const At& at, const Spot& spot, Follow follow) const;
   Result<Spot> place_for_new(const At& at, std::string_view path) const;
+  // New names for what lies at `from` or below.
+  struct Renamed {
+    LivePath* path;
+    SharedText name;
+  };
+  using Renames = std::vector<Renamed>;
+  Status plan_rename(const std::string& from, const std::string& to, Renames& renames);
   void note_removed(const std::string& full);
-  void note_renamed(const std::string& from, const std::string& to);
 
   vm::MemorySystem& memory_;
+  FsCaches caches_;
   VfsOptions options_;
   std::vector<Mount> mounts_;  // the root last
   HostFs* host_ = nullptr;
   ProcFs* proc_ = nullptr;
   Kernel* kernel_ = nullptr;
   LivePathList live_paths_;
+  std::shared_ptr<LivePath> root_;
   uint64_t last_anonymous_inode_ = 0;
 };
 

@@ -85,18 +85,20 @@ Status Vfs::rename(const At& from_at, std::string_view from, const At& to_at, st
       return fail(Errno::kENOTDIR);
     }
   }
-  FL_TRY(source.fs->rename(source.path, target.path, flags));
-  if (source.full == target.full) {
-    return {};
+  // What may fail comes first.
+  Renames renames;
+  if (source.full != target.full) {
+    FL_TRY(plan_rename(source.full, target.full, renames));
+    if ((flags & kRenameExchange) != 0) {
+      FL_TRY(plan_rename(target.full, source.full, renames));
+    }
   }
-  if ((flags & kRenameExchange) != 0) {
-    const std::string aside = "\n";  // no canonical path: they begin with a slash
-    note_renamed(source.full, aside);
-    note_renamed(target.full, source.full);
-    note_renamed(aside, target.full);
-  } else {
+  FL_TRY(source.fs->rename(source.path, target.path, flags));
+  if (source.full != target.full && (flags & kRenameExchange) == 0) {
     note_removed(target.full);
-    note_renamed(source.full, target.full);
+  }
+  for (Renamed& renamed : renames) {
+    renamed.path->name = std::move(renamed.name);
   }
   return {};
 }
@@ -147,19 +149,22 @@ Status Vfs::set_times(const At& at, std::string_view path, const TimeChanges& ti
 
 void Vfs::note_removed(const std::string& full) {
   for (LivePath& path : live_paths_) {
-    if (path.text == full) {
+    if (path.text() == full) {
       path.deleted = true;
     }
   }
 }
 
-void Vfs::note_renamed(const std::string& from, const std::string& to) {
+Status Vfs::plan_rename(const std::string& from, const std::string& to, Renames& renames) {
   for (LivePath& path : live_paths_) {
     // What was removed kept its parent, but not its name.
-    if (path_is_below(path.text, from) && (!path.deleted || path.text != from)) {
-      path.text = to + path.text.substr(from.size());
+    if (path_is_below(path.text(), from) && (!path.deleted || path.text() != from)) {
+      FL_TRY_ASSIGN(SharedText name,
+                    SharedText::make(caches_.slab(), to + std::string(path.text().substr(from.size()))));
+      renames.push_back({&path, std::move(name)});
     }
   }
+  return {};
 }
 
 }  // namespace fl::guest

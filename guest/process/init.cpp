@@ -72,7 +72,7 @@ Result<Task*> Kernel::create_init(const InitRequest& request) {
   task.group->pgid = task.group->sid = task.tid;
   task.cred = options_.credentials;
   FL_TRY_ASSIGN(task.handlers, vm::make_shared_object(caches_.handlers));
-  FL_TRY_ASSIGN(task.files, FdTable::create(ports_.memory));
+  FL_TRY_ASSIGN(task.files, FdTable::create(ports_.vfs.caches()));
   FL_TRY(ports_.vfs.open_stdio(*task.files));
   FL_TRY_ASSIGN(task.fs, ports_.vfs.initial_context());
 

@@ -13,8 +13,8 @@ namespace fl::guest {
 
 // EACCES: a file that cannot be mapped is no program.
 inline Result<std::shared_ptr<const vm::MappedFile>> program_of(const std::shared_ptr<OpenFile>& file) {
-  std::shared_ptr<const vm::MappedFile> mapped = file->mapped_file();
-  if (mapped == nullptr) {
+  auto mapped = file->mapped_file();
+  if (!mapped && mapped.error() == Errno::kENODEV) {
     return fail(Errno::kEACCES);
   }
   return mapped;

@@ -158,7 +158,7 @@ Result<uint32_t> sys_readahead(Kernel&, Task& task, const SyscallArgs& args) {
   if (!file->readable()) {
     return fail(Errno::kEBADF);
   }
-  return file->mapped_file() != nullptr ? Result<uint32_t>(0u) : fail(Errno::kEINVAL);
+  return file->mapped_file() ? Result<uint32_t>(0u) : fail(Errno::kEINVAL);
 }
 
 }  // namespace fl::guest

@@ -114,12 +114,17 @@ Result<uint32_t> sys_memfd_create(Kernel& kernel, Task& task, const SyscallArgs&
   }
   FL_TRY_ASSIGN(const std::string name, task.user().string(args.ptr(0), kMaxName + 1, Errno::kEINVAL));
   Vfs& vfs = kernel.vfs();
-  const auto path = vfs.make_path("/memfd:" + name);
+  FL_TRY(task.files->lowest_free(descriptor_limit(task), 0));
+  auto mapping = vm::Mapping::for_shmem(kernel.memory(), 0);
+  if (!mapping) {
+    return fail(Errno::kENOSPC);  // as Linux's __shmem_file_setup says of an inode that cannot be had
+  }
+  FL_TRY_ASSIGN(const auto path, vfs.make_path("/memfd:" + name));
   path->deleted = true;
-  FL_TRY_ASSIGN(std::shared_ptr<vm::Mapping> mapping, vm::Mapping::for_shmem(kernel.memory(), 0));
-  auto file =
-      std::make_shared<ShmemFile>(OpenFlag::kReadWrite | OpenFlag::kLargeFile, path, vfs.next_anonymous_inode(),
-                                  std::move(mapping), (args[1] & kAllowSealing) != 0 ? 0u : uint32_t{Seal::kSeal});
+  FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file,
+                make_file<ShmemFile>(kernel.memory(), OpenFlag::kReadWrite | OpenFlag::kLargeFile, path,
+                                     vfs.next_anonymous_inode(), std::move(*mapping),
+                                     (args[1] & kAllowSealing) != 0 ? 0u : uint32_t{Seal::kSeal}));
   return task.files->install(std::move(file), (args[1] & kCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo,
                              descriptor_limit(task));
 }

@@ -19,7 +19,7 @@ Result<uint32_t> access_at(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr n
   FL_TRY_ASSIGN(const std::string path, user_path(task, name));
   if (path.empty() && (flags & AtFlag::kEmptyPath) != 0) {
     FL_TRY_ASSIGN(OpenFile * file, any_file(task, static_cast<uint32_t>(dirfd)));
-    return zero_or(kernel.vfs().access(at_cwd(task), file->path()->text, mode, Follow::kNo));
+    return zero_or(kernel.vfs().access(at_cwd(task), file->path()->text(), mode, Follow::kNo));
   }
   FL_TRY_ASSIGN(const At at, at_directory(task, dirfd, path));
   return zero_or(kernel.vfs().access(at, path, mode, follow_unless((flags & AtFlag::kSymlinkNoFollow) != 0)));
@@ -159,14 +159,14 @@ Result<uint32_t> sys_getcwd(Kernel&, Task& task, const SyscallArgs& args) {
   if (cwd.deleted) {
     return fail(Errno::kENOENT);
   }
-  const auto bytes = static_cast<uint32_t>(cwd.text.size() + 1);
+  const auto bytes = static_cast<uint32_t>(cwd.text().size() + 1);
   if (bytes > kPathMax) {
     return fail(Errno::kENAMETOOLONG);
   }
   if (bytes > args[1]) {
     return fail(Errno::kERANGE);
   }
-  FL_TRY(task.user().write(args.ptr(0), std::as_bytes(std::span(cwd.text.c_str(), bytes))));
+  FL_TRY(task.user().write(args.ptr(0), std::as_bytes(std::span(cwd.name.c_str(), bytes))));
   return bytes;
 }
 
@@ -183,7 +183,7 @@ Result<uint32_t> sys_fchdir(Kernel& kernel, Task& task, const SyscallArgs& args)
     return fail(Errno::kENOTDIR);
   }
   if (!file->path()->deleted) {
-    FL_TRY(kernel.vfs().access(at_cwd(task), file->path()->text, kExecuteOk, Follow::kNo));
+    FL_TRY(kernel.vfs().access(at_cwd(task), file->path()->text(), kExecuteOk, Follow::kNo));
   }
   task.fs->cwd = file->path();
   return 0;

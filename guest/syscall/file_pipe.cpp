@@ -16,8 +16,9 @@ Result<uint32_t> make(Kernel& kernel, Task& task, VirtAddr to, uint32_t flags) {
   }
   Vfs& vfs = kernel.vfs();
   const uint64_t inode = vfs.next_anonymous_inode();
-  PipeEnds ends = make_pipe(kernel.memory(), flags & uint32_t{OpenFlag::kNonBlock | OpenFlag::kDirect}, inode,
-                            vfs.make_path(fmt::format("pipe:[{}]", inode)));
+  FL_TRY_ASSIGN(auto path, vfs.make_path(fmt::format("pipe:[{}]", inode)));
+  FL_TRY_ASSIGN(PipeEnds ends, make_pipe(kernel.memory(), flags & uint32_t{OpenFlag::kNonBlock | OpenFlag::kDirect},
+                                         inode, std::move(path)));
   const uint64_t limit = descriptor_limit(task);
   FL_TRY_ASSIGN(const uint32_t reader, task.files->install(std::move(ends.reader), close_on_exec(flags), limit));
   const auto writer = task.files->install(std::move(ends.writer), close_on_exec(flags), limit);

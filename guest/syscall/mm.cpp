@@ -36,10 +36,7 @@ Result<uint32_t> map(Task& task, vm::MmapRequest request, uint32_t fd) {
       request.flags |= vm::MapFlag::kAnonymous;
       request.pgoff = 0;
     } else {
-      request.file = file->mapped_file();
-      if (request.file == nullptr) {
-        return fail(Errno::kENODEV);
-      }
+      FL_TRY_ASSIGN(request.file, file->mapped_file());
     }
   }
   return as_answer(task.mm->mmap(request, task.faults));

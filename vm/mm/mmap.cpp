@@ -69,7 +69,7 @@ Result<AreaRequest> area_request(MemorySystem& memory, const MmapRequest& reques
         return fail(Errno::kEINVAL);
       }
       // Each shared anonymous mapping is a nameless tmpfs file. Linux: shmem_zero_setup.
-      FL_TRY_ASSIGN(auto file, make_shared_object(memory.caches().mapped_file));
+      FL_TRY_ASSIGN(auto file, make_shared_object(memory.caches().filp));
       FL_TRY_ASSIGN(file->mapping, Mapping::for_shmem(memory, bytes));
       file->path = "/dev/zero (deleted)";
       file->writable = true;

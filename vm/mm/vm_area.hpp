@@ -56,7 +56,8 @@ inline constexpr uint32_t kVmAccessFlags = VmFlag::kRead | VmFlag::kWrite | VmFl
 // come from the same one. Linux: struct file.
 struct MappedFile {
   std::shared_ptr<Mapping> mapping;
-  std::string path;     // as /proc/PID/maps shows it
+  std::string_view path;  // as /proc/PID/maps shows it; it lives as long as `path_owner`, which may be null
+  std::shared_ptr<const void> path_owner;
   uint64_t device = 0;  // st_dev, st_ino for /proc/PID/maps
   uint64_t inode = 0;
   bool readable = true;

@@ -5,6 +5,7 @@
 // std::bad_alloc (a member that allocates through SlabStlAllocator) counts as such too, and nothing is left behind.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <string_view>
@@ -137,8 +138,9 @@ class MeasuringAllocator {
 template <class T>
 class SharedObjectCache {
  public:
-  SharedObjectCache(SlabAllocator& slab, std::string_view name, SlabFlags flags = {})
-      : slab_(slab), cache_(create_cache(slab, name, flags)) {
+  // Objects of at least `at_least` bytes: room for classes that are derived from T.
+  SharedObjectCache(SlabAllocator& slab, std::string_view name, SlabFlags flags = {}, uint32_t at_least = 0)
+      : slab_(slab), cache_(create_cache(slab, name, flags, at_least)) {
     FL_CHECK(cache_ != nullptr, "no memory for the cache '{}'", name);
   }
   SharedObjectCache(const SharedObjectCache&) = delete;
@@ -155,15 +157,15 @@ class SharedObjectCache {
   struct alignas(alignof(T)) StandIn {
     std::byte bytes[sizeof(T)];
   };
-  static KmemCache* create_cache(SlabAllocator& slab, std::string_view name, SlabFlags flags) {
+  static KmemCache* create_cache(SlabAllocator& slab, std::string_view name, SlabFlags flags, uint32_t at_least) {
     MeasuredObject measured;
     try {
       static_cast<void>(std::allocate_shared<StandIn>(MeasuringAllocator<StandIn>(measured)));
     } catch (const std::bad_alloc&) {
       // As it must be.
     }
-    return slab.kmem_cache_create(name, static_cast<uint32_t>(measured.bytes), static_cast<uint32_t>(measured.align),
-                                  flags);
+    return slab.kmem_cache_create(name, std::max(static_cast<uint32_t>(measured.bytes), at_least),
+                                  static_cast<uint32_t>(measured.align), flags);
   }
 
   SlabAllocator& slab_;

@@ -111,7 +111,7 @@ Result<std::shared_ptr<OpenFile>> DevFs::open(const Caller& caller, const std::s
         items.push_back({std::string(node.name), inode_of(node), node.mode});
       }
     }
-    return std::make_shared<ListDirectory>(status, request.path, *stat, std::move(items));
+    return ListDirectory::make(memory_, status, request.path, *stat, items);
   }
   if (stat->is_symlink()) {
     return fail(Errno::kELOOP);
@@ -125,7 +125,7 @@ Result<std::shared_ptr<OpenFile>> DevFs::open(const Caller& caller, const std::s
   if (path == "tty") {
     return fail(Errno::kENXIO);
   }
-  return make_memory_device(path, status, request.path, *stat, random_);
+  return make_memory_device(memory_, path, status, request.path, *stat, random_);
 }
 
 Status DevFs::access(const Caller& caller, const std::string& path, uint32_t mode) {

@@ -20,7 +20,7 @@ using RandomBytes = std::function<void(std::span<std::byte>)>;
 
 class DevFs final : public FileSystem {
  public:
-  explicit DevFs(RandomBytes random) : random_(std::move(random)) {}
+  DevFs(vm::MemorySystem& memory, RandomBytes random) : memory_(memory), random_(std::move(random)) {}
   Result<FileStat> lstat(const Caller& caller, const std::string& path) override;
   Result<LinkTarget> readlink(const Caller& caller, const std::string& path) override;
   Result<std::shared_ptr<OpenFile>> open(const Caller& caller, const std::string& path,
@@ -29,6 +29,7 @@ class DevFs final : public FileSystem {
   Result<FsStat> statfs(const std::string& path) override;
 
  private:
+  vm::MemorySystem& memory_;
   RandomBytes random_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <array>
 
+#include "guest/fs/fs_caches.hpp"
 #include "guest/fs/synthetic.hpp"
 
 namespace fl::guest {
@@ -84,7 +85,7 @@ class MemoryDevice final : public OpenFile {
 
 }  // namespace
 
-Result<std::shared_ptr<OpenFile>> make_memory_device(std::string_view name, uint32_t flags,
+Result<std::shared_ptr<OpenFile>> make_memory_device(vm::MemorySystem& memory, std::string_view name, uint32_t flags,
                                                      std::shared_ptr<LivePath> path, const FileStat& stat,
                                                      const RandomBytes& random) {
   Kind kind = Kind::kNull;
@@ -97,7 +98,7 @@ Result<std::shared_ptr<OpenFile>> make_memory_device(std::string_view name, uint
   } else if (name != "null") {
     return fail(Errno::kENXIO);
   }
-  return std::make_shared<MemoryDevice>(flags, std::move(path), stat, kind, random);
+  return make_file<MemoryDevice>(memory, flags, std::move(path), stat, kind, random);
 }
 
 }  // namespace fl::guest

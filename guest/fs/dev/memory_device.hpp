@@ -10,7 +10,7 @@
 namespace fl::guest {
 
 // ENXIO for any other name.
-Result<std::shared_ptr<OpenFile>> make_memory_device(std::string_view name, uint32_t flags,
+Result<std::shared_ptr<OpenFile>> make_memory_device(vm::MemorySystem& memory, std::string_view name, uint32_t flags,
                                                      std::shared_ptr<LivePath> path, const FileStat& stat,
                                                      const RandomBytes& random);
 

@@ -12,7 +12,7 @@
 namespace fl::guest {
 namespace {
 
-constexpr size_t kBufferBytes = 32 << 10;
+constexpr size_t kBufferBytes = 4 << 10;
 // Behind all entries. Linux: EXT4_HTREE_EOF_32BIT.
 constexpr uint64_t kEndPosition = 0x7fffffff;
 
@@ -47,7 +47,7 @@ Status HostDirectory::move_to(uint64_t position) {
 }
 
 Result<bool> HostDirectory::fill() {
-  buffer_.resize(kBufferBytes);
+  FL_TRY(vm::with_memory([&] { buffer_.resize(kBufferBytes); }));
   const long got = ::syscall(SYS_getdents64, fd_->get(), buffer_.data(), buffer_.size());
   FL_TRY(host_status(got));
   next_ = 0;
@@ -72,13 +72,18 @@ Status HostDirectory::list(DirectorySink& sink) {
     HostEntry entry;
     std::memcpy(&entry, buffer_.data() + next_, kNameOffset);
     const char* const name = reinterpret_cast<const char*>(buffer_.data()) + next_ + kNameOffset;
+    // The position is remembered before it is told.
+    const bool fresh = pos == host_offsets_.size();
+    if (fresh) {
+      FL_TRY(vm::with_memory([&] { host_offsets_.push_back(entry.offset); }));
+    }
     if (!sink.add({entry.ino, pos + 1, entry.type, name})) {
+      if (fresh) {
+        host_offsets_.pop_back();
+      }
       return {};
     }
     next_ += entry.length;
-    if (pos == host_offsets_.size()) {
-      host_offsets_.push_back(entry.offset);
-    }
     buffer_pos_ = ++pos;
   }
 }

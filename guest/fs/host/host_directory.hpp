@@ -6,17 +6,21 @@
 
 #include <cstddef>
 #include <memory>
-#include <vector>
 
 #include "guest/fs/host/host_file.hpp"
 #include "guest/fs/open_file.hpp"
+#include "vm/slab/stl_allocator.hpp"
 
 namespace fl::guest {
 
 class HostDirectory final : public OpenFile {
  public:
-  HostDirectory(uint32_t flags, std::shared_ptr<LivePath> path, SharedFd fd, Place place)
-      : OpenFile(flags, std::move(path)), fd_(std::move(fd)), place_(place) {}
+  HostDirectory(uint32_t flags, std::shared_ptr<LivePath> path, vm::SlabAllocator& slab, SharedFd fd, Place place)
+      : OpenFile(flags, std::move(path)),
+        fd_(std::move(fd)),
+        place_(place),
+        buffer_(vm::SlabStlAllocator<std::byte>(slab)),
+        host_offsets_(vm::SlabStlAllocator<int64_t>(slab)) {}
 
   Result<FileStat> stat() override { return stat_host_fd(fd_->get()); }
   bool is_directory() const override { return true; }
@@ -36,10 +40,10 @@ class HostDirectory final : public OpenFile {
 
   SharedFd fd_;
   Place place_;
-  std::vector<std::byte> buffer_;  // host entries; those from next_ to end_ are not yet handed out
+  vm::SlabVector<std::byte> buffer_;  // host entries; those from next_ to end_ are not yet handed out
   size_t next_ = 0, end_ = 0;
-  uint64_t buffer_pos_ = 0;            // position of the entry at next_
-  std::vector<int64_t> host_offsets_;  // host position behind entry n
+  uint64_t buffer_pos_ = 0;               // position of the entry at next_
+  vm::SlabVector<int64_t> host_offsets_;  // host position behind entry n
 };
 
 }  // namespace fl::guest

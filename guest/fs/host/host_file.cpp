@@ -177,18 +177,19 @@ Result<uint32_t> HostFile::ioctl(vm::UserAccess& user, uint32_t request, VirtAdd
   return 0;
 }
 
-std::shared_ptr<const vm::MappedFile> HostFile::mapped_file() {
-  if (mapped_ == nullptr && inode_->mapping != nullptr) {
-    vm::MappedFile file;
-    file.mapping = inode_->mapping;
-    file.path = path()->text;
-    file.device = inode_->device;
-    file.inode = inode_->number;
-    file.readable = readable();
-    file.writable = writable();
-    mapped_ = std::make_shared<const vm::MappedFile>(std::move(file));
+Result<std::shared_ptr<const vm::MappedFile>> HostFile::mapped_file() {
+  if (inode_->mapping == nullptr) {
+    return fail(Errno::kENODEV);
   }
-  return mapped_;
+  if (mapped_.mapping == nullptr) {
+    mapped_.mapping = inode_->mapping;
+    mapped_.device = inode_->key.device;
+    mapped_.inode = inode_->key.number;
+    mapped_.readable = readable();
+    mapped_.writable = writable();
+    name_mapped(mapped_);
+  }
+  return share_mapped(mapped_);
 }
 
 }  // namespace fl::guest

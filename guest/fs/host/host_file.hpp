@@ -38,7 +38,7 @@ class HostFile final : public OpenFile {
   Status set_times(const TimeChanges& times) override;
   Result<FsStat> statfs() override;
   Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) override;
-  std::shared_ptr<const vm::MappedFile> mapped_file() override;
+  Result<std::shared_ptr<const vm::MappedFile>> mapped_file() override;
 
  private:
   uint64_t known_size(uint64_t wanted_end);
@@ -48,7 +48,7 @@ class HostFile final : public OpenFile {
   std::shared_ptr<HostInode> inode_;
   Place place_;
   bool changed_ = false;
-  std::shared_ptr<const vm::MappedFile> mapped_;
+  vm::MappedFile mapped_;
 };
 
 }  // namespace fl::guest

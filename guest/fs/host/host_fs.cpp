@@ -10,6 +10,7 @@
 #include <climits>
 #include <cstdio>
 
+#include "guest/fs/fs_caches.hpp"
 #include "guest/fs/host/host_call.hpp"
 #include "guest/fs/host/host_directory.hpp"
 #include "vm/memory_system.hpp"
@@ -79,7 +80,7 @@ Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller&, const std::string&
     if ((flags & OpenFlag::kDirectory) != 0 && !node.stat.is_directory()) {
       return fail(Errno::kENOTDIR);
     }
-    return std::make_shared<PathFile>(status, request.path, std::move(node.fd), node.stat.is_directory());
+    return make_file<PathFile>(memory_, status, request.path, std::move(node.fd), node.stat.is_directory());
   }
 
   bool read_write = false;
@@ -110,21 +111,21 @@ Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller&, const std::string&
 
   const auto fd = std::make_shared<const UniqueFd>(std::move(node->fd));
   if (node->stat.is_directory()) {
-    return std::make_shared<HostDirectory>(status, request.path, fd, place(path));
+    return make_file<HostDirectory>(memory_, status, request.path, memory_.slab(), fd, place(path));
   }
   const bool writes = (flags & OpenFlag::kAccessMode) != OpenFlag::kReadOnly;
   const FdUse use = read_write ? FdUse::kReadWrite : writes ? FdUse::kWrite : FdUse::kRead;
-  auto inode = inodes_.acquire(fd, use, node->stat);
-  if (!inode) {
-    if (created) {
-      // The name must not stay behind a call that failed.
-      (void)remove(path, RemoveKind::kFile);
-    }
-    return fail(inode.error());
+  const auto make = [&]() -> Result<std::shared_ptr<HostFile>> {
+    FL_TRY_ASSIGN(std::shared_ptr<HostInode> inode, inodes_.acquire(fd, use, node->stat));
+    return make_file<HostFile>(memory_, status, request.path, memory_, fd, std::move(inode), place(path));
+  };
+  auto file = make();
+  if (!file && created) {
+    // The name must not stay behind a call that failed.
+    (void)remove(path, RemoveKind::kFile);
   }
-  auto file = std::make_shared<HostFile>(status, request.path, memory_, fd, std::move(*inode), place(path));
-  if ((flags & OpenFlag::kTruncate) != 0 && !created) {
-    FL_TRY(file->truncate(0));
+  if (file && (flags & OpenFlag::kTruncate) != 0 && !created) {
+    FL_TRY((*file)->truncate(0));
   }
   return file;
 }
@@ -213,7 +214,6 @@ Status HostFs::set_times(const std::string& path, const TimeChanges& times) {
 Status HostFs::truncate(const std::string& path, uint64_t size) {
   OpenRequest request;
   request.flags = OpenFlag::kWriteOnly | OpenFlag::kLargeFile;
-  request.path = std::make_shared<LivePath>(path);
   FL_TRY_ASSIGN(const auto file, open(Caller{}, path, request));
   return file->truncate(size);
 }

@@ -16,8 +16,8 @@ namespace fl::guest {
 
 class HostFs final : public FileSystem {
  public:
-  HostFs(vm::MemorySystem& memory, std::unique_ptr<HostRoot> root)
-      : memory_(memory), root_(std::move(root)), inodes_(memory) {}
+  HostFs(vm::MemorySystem& memory, FsCaches& caches, std::unique_ptr<HostRoot> root)
+      : memory_(memory), root_(std::move(root)), inodes_(memory, caches) {}
 
   Result<FileStat> lstat(const Caller& caller, const std::string& path) override;
   Result<LinkTarget> readlink(const Caller& caller, const std::string& path) override;

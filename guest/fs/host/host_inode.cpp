@@ -11,6 +11,7 @@
 #include <cstring>
 #include <limits>
 
+#include "guest/fs/fs_caches.hpp"
 #include "mmu/base/check.hpp"
 #include "vm/memory_system.hpp"
 
@@ -136,21 +137,33 @@ void HostInode::note_times(const FileStat& stat) {
   ctime = stat.ctime;
 }
 
-std::shared_ptr<HostInode> HostInodeTable::find(const FileStat& stat) const {
-  const auto found = inodes_.find(Key{stat.dev.word(), stat.ino});
-  return found == inodes_.end() ? nullptr : found->second;
+HostInodeTable::~HostInodeTable() {
+  while (!by_age_.empty()) {
+    forget(by_age_.front());
+  }
+}
+
+// Its pages and host descriptors go with its last user.
+void HostInodeTable::forget(HostInode& inode) {
+  by_key_.erase(by_key_.iterator_to(inode));
+  by_age_.erase(by_age_.iterator_to(inode));
+  const std::shared_ptr<HostInode> last = std::move(inode.kept);
+}
+
+std::shared_ptr<HostInode> HostInodeTable::find(const HostInodeKey& key) const {
+  const auto found = by_key_.find(key);
+  return found == by_key_.end() ? nullptr : found->kept;
 }
 
 Result<std::shared_ptr<HostInode>> HostInodeTable::acquire(const SharedFd& fd, FdUse use, const FileStat& stat) {
-  const Key key{stat.dev.word(), stat.ino};
-  std::shared_ptr<HostInode> inode = find(stat);
+  const HostInodeKey key = HostInodeKey::of(stat);
+  std::shared_ptr<HostInode> inode = find(key);
   const bool fresh = inode == nullptr;
   if (fresh) {
-    inode = std::make_shared<HostInode>();
-    inode->device = key.device;
-    inode->number = key.number;
-    inodes_.emplace(key, inode);
-    order_.push_back(key);
+    FL_TRY_ASSIGN(inode, make_shared_object(caches_.host_inode, caches_.slab(), key));
+    inode->kept = inode;
+    by_key_.insert(*inode);
+    by_age_.push_back(*inode);
     drop_oldest_idle(kMaxIdle - 1);  // the new one is idle soon, too
   }
   HostStore& store = *inode->store;
@@ -174,39 +187,31 @@ Result<std::shared_ptr<HostInode>> HostInodeTable::acquire(const SharedFd& fd, F
 }
 
 void HostInodeTable::write_back_all() {
-  for (const Key& key : order_) {
-    if (const auto& mapping = inodes_.at(key)->mapping) {
+  for (const HostInode& inode : by_age_) {
+    if (inode.mapping != nullptr) {
       // sync tells of no error; the pages stay dirty and are tried again.
-      (void)mapping->write_back(0, std::numeric_limits<uint64_t>::max());
+      (void)inode.mapping->write_back(0, std::numeric_limits<uint64_t>::max());
     }
   }
 }
 
-bool HostInodeTable::unused(const HostInode& inode, long references) {
-  return references == 1 && (inode.mapping == nullptr || inode.mapping.use_count() == 1);
+bool HostInodeTable::unused(const HostInode& inode) {
+  return inode.kept.use_count() == 1 && (inode.mapping == nullptr || inode.mapping.use_count() == 1);
 }
 
 size_t HostInodeTable::idle() const {
-  return static_cast<size_t>(std::count_if(inodes_.begin(), inodes_.end(), [](const auto& entry) {
-    return unused(*entry.second, entry.second.use_count());
-  }));
+  return static_cast<size_t>(std::count_if(by_age_.begin(), by_age_.end(), unused));
 }
 
 void HostInodeTable::drop_oldest_idle(size_t keep) {
-  size_t excess = idle();
-  if (excess <= keep) {
-    return;
-  }
-  excess -= keep;
-  std::erase_if(order_, [&](const Key& key) {
-    const auto found = inodes_.find(key);
-    if (excess == 0 || !unused(*found->second, found->second.use_count())) {
-      return false;
+  size_t idle_now = idle();
+  for (auto inode = by_age_.begin(); inode != by_age_.end() && idle_now > keep;) {
+    HostInode& oldest = *inode++;
+    if (unused(oldest)) {
+      forget(oldest);
+      --idle_now;
     }
-    inodes_.erase(found);
-    --excess;
-    return true;
-  });
+  }
 }
 
 }  // namespace fl::guest

@@ -6,22 +6,26 @@
 // that changes a file while it is open is noticed at the next open only (except for growth).
 #pragma once
 
+#include <boost/intrusive/list.hpp>
+#include <boost/intrusive/set.hpp>
+#include <compare>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
-#include <unordered_map>
 
 #include "guest/fs/file_stat.hpp"
 #include "guest/fs/unique_fd.hpp"
 #include "vm/cache/backing_store.hpp"
 #include "vm/cache/mapping.hpp"
+#include "vm/slab/stl_allocator.hpp"
 
 namespace fl::vm {
 class MemorySystem;
 }
 
 namespace fl::guest {
+
+class FsCaches;
 
 // A host descriptor that several owners keep open.
 using SharedFd = std::shared_ptr<const UniqueFd>;
@@ -47,12 +51,28 @@ class HostStore final : public vm::BackingStore {
   uint64_t size_ = 0;
 };
 
-struct HostInode {
+struct HostInodeKey {
   uint64_t device = 0;
   uint64_t number = 0;
-  std::shared_ptr<HostStore> store = std::make_shared<HostStore>();
+  static HostInodeKey of(const FileStat& stat) { return {stat.dev.word(), stat.ino}; }
+  auto operator<=>(const HostInodeKey&) const = default;
+};
+
+// In the cache "ext4_inode_cache".
+struct HostInode {
+  // Throws std::bad_alloc, as FsCaches' makers expect.
+  HostInode(vm::SlabAllocator& slab, HostInodeKey identity)
+      : key(identity), store(std::allocate_shared<HostStore>(vm::SlabStlAllocator<HostStore>(slab))) {}
+
+  HostInodeKey key;
+  std::shared_ptr<HostStore> store;
   std::shared_ptr<vm::Mapping> mapping;
   FileTime mtime, ctime;  // as last seen
+
+  // The table's: it keeps the inode by `kept`, finds it by key, and knows the order of first use.
+  std::shared_ptr<HostInode> kept;
+  boost::intrusive::set_member_hook<> table_hook;
+  boost::intrusive::list_member_hook<> order_hook;
 
   // The cached pages take what was written to the host file at `offset`. Linux: what generic_perform_write stores.
   void store_in_cache(vm::MemorySystem& memory, uint64_t offset, std::span<const std::byte> bytes);
@@ -70,7 +90,8 @@ enum class FdUse : uint8_t { kRead, kWrite, kReadWrite };
 
 class HostInodeTable {
  public:
-  explicit HostInodeTable(vm::MemorySystem& memory) : memory_(memory) {}
+  HostInodeTable(vm::MemorySystem& memory, FsCaches& caches) : memory_(memory), caches_(caches) {}
+  ~HostInodeTable();
   HostInodeTable(const HostInodeTable&) = delete;
   HostInodeTable& operator=(const HostInodeTable&) = delete;
 
@@ -78,7 +99,7 @@ class HostInodeTable {
   // ENOMEM.
   Result<std::shared_ptr<HostInode>> acquire(const SharedFd& fd, FdUse use, const FileStat& stat);
   // The inode if it is in the table, else null.
-  std::shared_ptr<HostInode> find(const FileStat& stat) const;
+  std::shared_ptr<HostInode> find(const HostInodeKey& key) const;
   // Gives the host what shared mappings stored. Linux: sync.
   void write_back_all();
   // Writes back and forgets the inodes that nobody uses, with their cached pages. Linux: drop_caches, 3.
@@ -89,20 +110,26 @@ class HostInodeTable {
  private:
   // Host descriptors and pages of files that were closed are kept for so many files. Linux's cache has no such bound.
   static constexpr size_t kMaxIdle = 64;
-  struct Key {
-    uint64_t device, number;
-    bool operator==(const Key&) const = default;
+  struct KeyOf {
+    using type = HostInodeKey;
+    const type& operator()(const HostInode& inode) const { return inode.key; }
   };
-  struct Hash {
-    size_t operator()(const Key& key) const { return key.device * 0x9e3779b97f4a7c15u ^ key.number; }
-  };
-  static bool unused(const HostInode& inode, long references);
+  using ByKey = boost::intrusive::set<
+      HostInode, boost::intrusive::member_hook<HostInode, boost::intrusive::set_member_hook<>, &HostInode::table_hook>,
+      boost::intrusive::key_of_value<KeyOf>>;
+  using ByAge =
+      boost::intrusive::list<HostInode, boost::intrusive::member_hook<HostInode, boost::intrusive::list_member_hook<>,
+                                                                      &HostInode::order_hook>>;
+  static bool unused(const HostInode& inode);
   // So that at most `keep` are left.
   void drop_oldest_idle(size_t keep);
 
+  void forget(HostInode& inode);
+
   vm::MemorySystem& memory_;
-  std::unordered_map<Key, std::shared_ptr<HostInode>, Hash> inodes_;
-  std::deque<Key> order_;  // by first use
+  FsCaches& caches_;
+  ByKey by_key_;
+  ByAge by_age_;
 };
 
 }  // namespace fl::guest

@@ -13,6 +13,7 @@
 #include <limits>
 #include <utility>
 
+#include "guest/fs/fs_caches.hpp"
 #include "guest/fs/host/host_call.hpp"
 #include "guest/fs/ioctl.hpp"
 #include "vm/memory_system.hpp"
@@ -29,15 +30,13 @@ constexpr size_t kWinsizeBytes = 8;
 
 }  // namespace
 
-std::shared_ptr<HostStream> HostStream::adopt(int fd, vm::MemorySystem& memory, HostInodeTable& inodes,
-                                              std::shared_ptr<LivePath> path, StopRequested stop) {
+Result<std::shared_ptr<HostStream>> HostStream::adopt(int fd, vm::MemorySystem& memory, HostInodeTable& inodes,
+                                                      std::shared_ptr<LivePath> path, StopRequested stop) {
   const int flags = ::fcntl(fd, F_GETFL);
-  const auto stat = stat_host_fd(fd);
-  if (flags < 0 || !stat) {
-    return nullptr;
-  }
-  return std::shared_ptr<HostStream>(
-      new HostStream(fd, static_cast<uint32_t>(flags), std::move(path), memory, inodes, *stat, std::move(stop)));
+  FL_TRY(host_status(flags));
+  FL_TRY_ASSIGN(const FileStat stat, stat_host_fd(fd));
+  return make_file<HostStream>(memory, fd, static_cast<uint32_t>(flags), std::move(path), memory, inodes, stat,
+                               std::move(stop));
 }
 
 HostStream::HostStream(int fd, uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySystem& memory,
@@ -48,7 +47,7 @@ HostStream::HostStream(int fd, uint32_t flags, std::shared_ptr<LivePath> path, v
       inodes_(inodes),
       regular_(stat.is_regular()),
       seekable_(::lseek(fd, 0, SEEK_CUR) >= 0),
-      identity_(stat),
+      identity_(HostInodeKey::of(stat)),
       stop_(std::move(stop)) {}
 
 Status HostStream::wait_for(short events) const {
@@ -263,29 +262,23 @@ uint32_t HostStream::poll() {
   return events;
 }
 
-std::shared_ptr<const vm::MappedFile> HostStream::mapped_file() {
-  if (mapped_ != nullptr || !regular_ || !readable()) {
-    return mapped_;
+Result<std::shared_ptr<const vm::MappedFile>> HostStream::mapped_file() {
+  if (!regular_ || !readable()) {
+    return fail(Errno::kENODEV);
   }
-  auto copy = std::make_shared<const UniqueFd>(::fcntl(fd_, F_DUPFD_CLOEXEC, 0));
-  const auto now = stat_host_fd(fd_);
-  if (!copy->valid() || !now) {
-    return nullptr;
+  if (mapped_.mapping == nullptr) {
+    auto copy = std::make_shared<const UniqueFd>(::fcntl(fd_, F_DUPFD_CLOEXEC, 0));
+    FL_TRY(host_status(copy->get()));
+    FL_TRY_ASSIGN(const FileStat now, stat_host_fd(fd_));
+    FL_TRY_ASSIGN(inode_, inodes_.acquire(copy, writable() ? FdUse::kReadWrite : FdUse::kRead, now));
+    mapped_.mapping = inode_->mapping;
+    mapped_.device = inode_->key.device;
+    mapped_.inode = inode_->key.number;
+    mapped_.readable = true;
+    mapped_.writable = writable();
+    name_mapped(mapped_);
   }
-  auto inode = inodes_.acquire(copy, writable() ? FdUse::kReadWrite : FdUse::kRead, *now);
-  if (!inode) {
-    return nullptr;
-  }
-  inode_ = std::move(*inode);
-  vm::MappedFile file;
-  file.mapping = inode_->mapping;
-  file.path = path()->text;
-  file.device = inode_->device;
-  file.inode = inode_->number;
-  file.readable = true;
-  file.writable = writable();
-  mapped_ = std::make_shared<const vm::MappedFile>(std::move(file));
-  return mapped_;
+  return share_mapped(mapped_);
 }
 
 }  // namespace fl::guest

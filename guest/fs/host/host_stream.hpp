@@ -26,9 +26,9 @@ using StopRequested = std::function<bool()>;
 
 class HostStream final : public OpenFile {
  public:
-  // `fd` is borrowed: one of 0, 1, 2. Null if it is not open.
-  static std::shared_ptr<HostStream> adopt(int fd, vm::MemorySystem& memory, HostInodeTable& inodes,
-                                           std::shared_ptr<LivePath> path, StopRequested stop);
+  // `fd` is borrowed: one of 0, 1, 2. EBADF if it is not open; ENOMEM.
+  static Result<std::shared_ptr<HostStream>> adopt(int fd, vm::MemorySystem& memory, HostInodeTable& inodes,
+                                                   std::shared_ptr<LivePath> path, StopRequested stop);
 
   Result<FileStat> stat() override { return stat_host_fd(fd_); }
   bool seekable() const override { return seekable_; }
@@ -42,11 +42,13 @@ class HostStream final : public OpenFile {
   Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) override;
   uint32_t poll() override;
   int host_poll_fd() const override { return fd_; }
-  std::shared_ptr<const vm::MappedFile> mapped_file() override;
+  Result<std::shared_ptr<const vm::MappedFile>> mapped_file() override;
 
- private:
+  // For adopt.
   HostStream(int fd, uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySystem& memory, HostInodeTable& inodes,
              const FileStat& stat, StopRequested stop);
+
+ private:
   Status wait_for(short events) const;
   Result<uint32_t> host_read(std::span<std::byte> to, const uint64_t* at) const;
   Result<uint32_t> host_write(std::span<const std::byte> from, const uint64_t* at) const;
@@ -57,12 +59,12 @@ class HostStream final : public OpenFile {
   HostInodeTable& inodes_;
   bool regular_;
   bool seekable_;
-  FileStat identity_;
+  HostInodeKey identity_;
   StopRequested stop_;
-  std::vector<std::byte> unread_;
-  bool broken_ = false;  // the reader of the pipe has gone
+  std::vector<std::byte> unread_;  // on the host's heap: there are three streams at most
+  bool broken_ = false;            // the reader of the pipe has gone
   std::shared_ptr<HostInode> inode_;
-  std::shared_ptr<const vm::MappedFile> mapped_;
+  vm::MappedFile mapped_;
 };
 
 }  // namespace fl::guest

@@ -165,7 +165,9 @@ Result<ProcFs::Node> ProcFs::task_node(const Caller& caller, uint32_t pid, std::
     }
     node.mode = kLinkMode;
     node.ino = first_inode + static_cast<uint64_t>(name.front());
-    node.target.text = name == "root" ? "/" : name == "cwd" ? found->fs->cwd->shown() : found->program->exe->path;
+    node.target.text = name == "root"  ? "/"
+                       : name == "cwd" ? found->fs->cwd->shown()
+                                       : std::string(found->program->exe->path);
     return node;
   }
   for (const TaskFile& file : task_files()) {
@@ -277,7 +279,7 @@ Result<std::shared_ptr<OpenFile>> ProcFs::open(const Caller& caller, const std::
       if (creates || (request.flags & OpenFlag::kAccessMode) != OpenFlag::kReadOnly) {
         return fail(Errno::kEISDIR);
       }
-      return std::make_shared<ListDirectory>(status, request.path, stat_of(*node), node->items);
+      return ListDirectory::make(vfs_.memory(), status, request.path, stat_of(*node), node->items);
     case FileMode::kSymlink:
       if (node->magic == nullptr || (request.flags & OpenFlag::kNoFollow) != 0) {
         return fail(Errno::kELOOP);
@@ -300,8 +302,8 @@ Result<std::shared_ptr<OpenFile>> ProcFs::open_text(const Caller& caller, const 
       return fail(Errno::kEACCES);
     }
   }
-  auto file =
-      std::make_shared<TextFile>(status, request.path, stat_of(node), node.generate, node.read_size, node.splice);
+  FL_TRY_ASSIGN(const auto file, make_file<TextFile>(vfs_.memory(), status, request.path, vfs_.memory(), stat_of(node),
+                                                     node.generate, node.read_size, node.splice));
   if (node.store) {
     file->set_store(node.store);
   }
@@ -313,8 +315,8 @@ Result<std::shared_ptr<OpenFile>> ProcFs::open_text(const Caller& caller, const 
 Result<std::shared_ptr<OpenFile>> ProcFs::open_magic(const Caller& caller, const std::shared_ptr<OpenFile>& file,
                                                      uint32_t flags) const {
   const LivePath& path = *file->path();
-  if (path.text.starts_with('/') && !path.deleted && file->host_poll_fd() < 0) {
-    return vfs_.open({vfs_.make_path("/"), caller}, path.text, flags & ~uint32_t{OpenFlag::kCreate}, 0);
+  if (path.text().starts_with('/') && !path.deleted && file->host_poll_fd() < 0) {
+    return vfs_.open({vfs_.root(), caller}, path.text(), flags & ~uint32_t{OpenFlag::kCreate}, 0);
   }
   const uint32_t mode = flags & OpenFlag::kAccessMode;
   const bool allowed =

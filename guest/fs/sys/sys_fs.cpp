@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "guest/fs/fs_caches.hpp"
 #include "guest/fs/path.hpp"
 #include "guest/fs/permission.hpp"
 #include "vm/info/node_report.hpp"
@@ -16,7 +17,7 @@ constexpr uint32_t kDirectoryMode = FileMode::kDirectory | 0755;
 
 }  // namespace
 
-SysFs::SysFs(vm::MemorySystem& memory) {
+SysFs::SysFs(vm::MemorySystem& memory) : memory_(memory) {
   nodes_[""].ino = 1;
   const std::string folder = "devices/system/node/";
   for (const vm::NodeListReport& report : vm::node_list_reports()) {
@@ -103,7 +104,7 @@ Result<std::shared_ptr<OpenFile>> SysFs::open(const Caller&, const std::string& 
     if (creates || !reads) {
       return fail(Errno::kEISDIR);
     }
-    return std::make_shared<ListDirectory>(status, request.path, stat_of(**node), items_of(path, **node), kSysfsMagic);
+    return ListDirectory::make(memory_, status, request.path, stat_of(**node), items_of(path, **node), kSysfsMagic);
   }
   if ((request.flags & OpenFlag::kDirectory) != 0) {
     return fail(Errno::kENOTDIR);
@@ -112,8 +113,8 @@ Result<std::shared_ptr<OpenFile>> SysFs::open(const Caller&, const std::string& 
   if (!reads) {
     return fail(Errno::kEACCES);
   }
-  return std::make_shared<TextFile>(status, request.path, stat_of(**node), (*node)->generate, ReadSize::kWhole,
-                                    Splice::kYes, kSysfsMagic);
+  return make_file<TextFile>(memory_, status, request.path, memory_, stat_of(**node), (*node)->generate,
+                             ReadSize::kWhole, Splice::kYes, kSysfsMagic);
 }
 
 Status SysFs::access(const Caller&, const std::string& path, uint32_t mode) {

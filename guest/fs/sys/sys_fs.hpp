@@ -43,6 +43,7 @@ class SysFs final : public FileSystem {
   FileStat stat_of(const Node& node) const;
   std::vector<ListDirectory::Item> items_of(const std::string& path, const Node& node) const;
 
+  vm::MemorySystem& memory_;
   std::map<std::string, Node> nodes_;  // by path; "" is the root
 };
 

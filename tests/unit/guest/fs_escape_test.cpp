@@ -63,7 +63,7 @@ TEST_CASE("fs: the host's proc, sysfs and dev are not shown, whatever leads ther
   auto whole = Vfs::create(*machine.memory, {{"/", {}}, {}});
   REQUIRE(whole);
   Vfs& vfs = **whole;
-  const At at{vfs.make_path("/"), {}};
+  const At at{vfs.root(), {}};
   const auto open = [&](const char* path) { return vfs.open(at, path, OpenFlag::kReadOnly, 0); };
   // The synthetic /proc knows no process 1 while there is no kernel, and no /proc/self/root.
   CHECK(open("/proc/1/maps").error() == Errno::kENOENT);

@@ -57,12 +57,12 @@ TEST_CASE("fs: opening reads nothing, and every open shares the pages") {
   const auto two = machine.open("/ro/sub/../data");
   REQUIRE(one);
   REQUIRE(two);
-  const auto mapped = (*one)->mapped_file();
+  const auto mapped = (*one)->mapped_file().value();
   REQUIRE(mapped != nullptr);
   CHECK(mapped->mapping->cached_pages() == 0);
-  CHECK(mapped != (*two)->mapped_file());  // one for each open file: only areas of the same one merge
-  CHECK(mapped->mapping == (*two)->mapped_file()->mapping);
-  CHECK(mapped == (*one)->mapped_file());
+  CHECK(mapped != (*two)->mapped_file().value());  // one for each open file: only areas of the same one merge
+  CHECK(mapped->mapping == (*two)->mapped_file().value()->mapping);
+  CHECK(mapped == (*one)->mapped_file().value());
   CHECK(mapped->path == "/ro/data");
   CHECK_FALSE(mapped->writable);
   FsMachine::read_all(**one);
@@ -75,7 +75,7 @@ TEST_CASE("fs: what is written is in the host file and in the cached pages") {
   const auto file = machine.open("/rw/data", OpenFlag::kReadWrite);
   REQUIRE(file);
   FsMachine::read_all(**file);
-  const auto mapping = (*file)->mapped_file()->mapping;
+  const auto mapping = (*file)->mapped_file().value()->mapping;
   const uint32_t changed = machine.tlb.changed;
   (*file)->pos = 4090;
   REQUIRE(FsMachine::write(**file, "0123456789") == 10u);
@@ -109,7 +109,7 @@ TEST_CASE("fs: truncating drops pages and zeroes the tail") {
   const auto file = machine.open("/rw/data", OpenFlag::kReadWrite);
   REQUIRE(file);
   FsMachine::read_all(**file);
-  const auto mapping = (*file)->mapped_file()->mapping;
+  const auto mapping = (*file)->mapped_file().value()->mapping;
   REQUIRE((*file)->truncate(5000));
   CHECK(mapping->cached_pages() == 2);
   REQUIRE((*file)->truncate(6000));
@@ -226,8 +226,8 @@ TEST_CASE("fs: rename and unlink are seen by open files and working directories"
   const auto file = machine.open("/rw/sub/inner");
   REQUIRE(file);
   REQUIRE(vfs.rename(machine.at, "/rw/sub", machine.at, "/rw/moved", 0));
-  CHECK((*directory)->text == "/rw/moved");
-  CHECK((*file)->path()->text == "/rw/moved/inner");
+  CHECK((*directory)->text() == "/rw/moved");
+  CHECK((*file)->path()->text() == "/rw/moved/inner");
   const At inside{*directory, {}};
   CHECK(vfs.stat(inside, "inner", Follow::kYes)->size == 5);
   CHECK(vfs.stat(inside, "../file", Follow::kYes)->size == 9);
@@ -244,8 +244,8 @@ TEST_CASE("fs: rename and unlink are seen by open files and working directories"
   const auto a = machine.open("/rw/a");
   const auto b = machine.open("/rw/b");
   REQUIRE(vfs.rename(machine.at, "/rw/a", machine.at, "/rw/b", 2));
-  CHECK((*a)->path()->text == "/rw/b");
-  CHECK((*b)->path()->text == "/rw/a");
+  CHECK((*a)->path()->text() == "/rw/b");
+  CHECK((*b)->path()->text() == "/rw/a");
   CHECK(vfs.rename(machine.at, "/rw/a", machine.at, "/rw/b", 1).error() == Errno::kEEXIST);
 }
 
@@ -297,7 +297,7 @@ TEST_CASE("fs: only regular files with an x bit can be executed") {
   stdfs::permissions(machine.base / "root/rw/file", stdfs::perms::owner_exec, stdfs::perm_options::add);
   const auto file = machine.vfs->open_exec(machine.at, "/rw/file");
   REQUIRE(file);
-  CHECK((*file)->mapped_file() != nullptr);
+  CHECK((*file)->mapped_file().has_value());
 }
 
 TEST_CASE("fs: times and modes are set below --rw") {

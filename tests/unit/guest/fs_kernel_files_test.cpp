@@ -250,7 +250,7 @@ TEST_CASE("fs proc: directories list what can be opened") {
     for (uint32_t at = buffer; at < buffer + static_cast<uint32_t>(got); at += machine.peek<uint16_t>(at + 16)) {
       const auto name = machine.task->user().string(VirtAddr(at + 19), 256);
       REQUIRE(name);
-      const auto stat = machine.vfs->stat({machine.vfs->make_path(directory), {machine.task->tgid, machine.task->tid}},
+      const auto stat = machine.vfs->stat({*machine.vfs->make_path(directory), {machine.task->tgid, machine.task->tid}},
                                           *name, Follow::kNo);
       INFO(directory << "/" << *name);
       REQUIRE(stat);

@@ -52,7 +52,7 @@ class FsMachine {
     auto made = Vfs::create(*memory, {{(base / "root").string(), {(base / "root/rw").string()}}, {}});
     REQUIRE(made);
     vfs = std::move(*made);
-    at = {vfs->make_path("/"), {}};
+    at = {vfs->root(), {}};
   }
   ~FsMachine() {
     vfs.reset();

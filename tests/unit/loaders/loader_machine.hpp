@@ -67,7 +67,9 @@ class MemoryFiles final : public ProgramOpener {
   std::shared_ptr<const vm::MappedFile> add(const std::string& path, Bytes bytes) {
     auto file = std::make_shared<vm::MappedFile>();
     file->mapping = *vm::Mapping::for_file(memory_, std::make_shared<MemoryStore>(std::move(bytes)));
-    file->path = path;
+    const auto name = std::make_shared<const std::string>(path);
+    file->path = *name;
+    file->path_owner = name;
     files_[path] = file;
     return file;
   }
@@ -123,7 +125,7 @@ class LoaderMachine {
     ExecRequest request;
     request.file = file;
     request.path = file->path;
-    request.argv = {file->path};
+    request.argv = {std::string(file->path)};
     request.envp = {"A=1"};
     request.opener = &files;
     request.vdso = vdso_.get();
