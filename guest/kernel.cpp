@@ -59,7 +59,7 @@ void Kernel::random_bytes(std::span<std::byte> to) {
 tl::unexpected<Errno> Kernel::sleep(Task& task, const char* reason, uint32_t object,
                                     std::optional<uint64_t> deadline_ns) {
   task.state = Task::State::kSleeping;
-  task.wait = Wait{.reason = reason, .object = object, .deadline_ns = deadline_ns, .resumed = false};
+  task.wait = Wait{.reason = reason, .object = object, .deadline_ns = deadline_ns, .file = nullptr, .resumed = false};
   return fail(kCallSleeps);
 }
 

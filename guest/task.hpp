@@ -27,6 +27,7 @@ namespace fl::guest {
 
 class FdTable;
 class FsContext;
+class OpenFile;
 
 // Effective and other user and group ids. Linux: struct cred.
 struct Credentials {
@@ -40,6 +41,7 @@ struct Wait {
   const char* reason = "";              // for the deadlock report: "nanosleep", "futex"
   uint32_t object = 0;                  // its address, descriptor or pid
   std::optional<uint64_t> deadline_ns;  // as TimeSource::now_ns counts
+  std::shared_ptr<OpenFile> file;       // what it sleeps on, kept open meanwhile. Linux: fdget
   bool resumed = false;                 // the handler is being called again
   bool satisfied = false;               // what it waited for has happened (set by who woke it)
 };

@@ -74,6 +74,7 @@ HostResult<OurRun> run_here(const MachineRun& run) {
   ProcessCollector processes;
   MachineOptions options = run.machine;
   options.observer = &processes;
+  options.program = run.command[0];
   auto created = Machine::create(options);
   if (!created) {
     return tl::unexpected<HostError>(created.error());
