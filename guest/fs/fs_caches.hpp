@@ -22,6 +22,9 @@ class FsContext;
 struct HostInode;
 struct LivePath;
 
+// Of "dentry": room for the entries of tmpfs beside LivePath.
+inline constexpr uint32_t kDentryBytes = 128;
+
 class FsCaches {
  public:
   explicit FsCaches(vm::SlabAllocator& slab);

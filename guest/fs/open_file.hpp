@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "guest/fs/caller.hpp"
 #include "guest/fs/file_stat.hpp"
 #include "guest/fs/io_buffer.hpp"
 #include "guest/fs/live_path.hpp"
@@ -146,12 +147,15 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   virtual Status truncate(uint64_t size);
   virtual Status allocate(uint32_t mode, uint64_t offset, uint64_t length);
   virtual Status sync();
-  virtual Status chmod(uint32_t mode);
+  virtual Status chmod(const Caller& caller, uint32_t mode);
   // uid_t(-1), gid_t(-1): unchanged.
-  virtual Status chown(uint32_t uid, uint32_t gid);
-  virtual Status set_times(const TimeChanges& times);
+  virtual Status chown(const Caller& caller, uint32_t uid, uint32_t gid);
+  virtual Status set_times(const Caller& caller, const TimeChanges& times);
   virtual Result<FsStat> statfs();
   virtual Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument);
+
+  // The open itself has to wait, on wait_queue(): the other side of a FIFO is not there yet. Linux: wait_for_partner.
+  virtual bool open_waits() const { return false; }
 
   // sendfile can take bytes from this file. Linux: file_operations has splice_read.
   virtual bool can_splice_read() const { return true; }

@@ -33,31 +33,12 @@ tl::expected<std::unique_ptr<Vfs>, std::string> Vfs::create(vm::MemorySystem& me
 Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options)
     : memory_(memory), caches_(memory.slab()), options_(std::move(options)) {}
 
-Status Vfs::mount(std::unique_ptr<HostRoot> root) {
-  FL_TRY_ASSIGN(root_, make_path("/"));
-  auto proc = std::make_unique<ProcFs>(*this);
-  auto host = std::make_unique<HostFs>(memory_, caches_, std::move(root));
-  proc_ = proc.get();
-  host_ = host.get();
-  mounts_.push_back({"/proc", "proc", std::move(proc)});
-  mounts_.push_back({"/dev", "devtmpfs", std::make_unique<DevFs>(memory_, [this](std::span<std::byte> to) {
-                       if (kernel_ != nullptr) {
-                         kernel_->random_bytes(to);
-                       }
-                     })});
-  mounts_.push_back({"/sys", "sysfs", std::make_unique<SysFs>(memory_)});
-  mounts_.push_back({"", "ext4", std::move(host)});
-  return {};
-}
-
 Vfs::~Vfs() = default;
 
 void Vfs::set_kernel(Kernel* kernel) {
   kernel_ = kernel;
   proc_->set_kernel(kernel);
 }
-
-void Vfs::drop_caches() { host_->inodes().drop_idle(); }
 
 Result<std::shared_ptr<LivePath>> Vfs::make_path(std::string_view text) {
   FL_TRY_ASSIGN(SharedText name, SharedText::make(caches_.slab(), text.empty() ? "/" : text));
@@ -100,17 +81,6 @@ Result<std::shared_ptr<FsContext>> Vfs::initial_context() {
   ::umask(mask);
   FL_TRY_ASSIGN(auto cwd, make_path(directory));
   return make_shared_object(caches_.fs, caches_, std::move(cwd), mask);
-}
-
-Vfs::Spot Vfs::spot(std::string full) const {
-  for (const Mount& mount : mounts_) {
-    if (path_is_below(full, mount.path)) {
-      const size_t skip = mount.path.size();
-      std::string path = full.size() > skip ? full.substr(skip + 1) : "";
-      return {mount.fs.get(), std::move(path), std::move(full), false};
-    }
-  }
-  return {host_, "", std::move(full), false};
 }
 
 // The canonical path at which a walk begins; "" is the root. From a directory that was removed only its parent can be
@@ -201,6 +171,14 @@ Result<Vfs::Spot> Vfs::settle(const At& at, const Spot& spot, Follow follow) con
 
 Result<std::shared_ptr<OpenFile>> Vfs::open(const At& at, std::string_view path, uint32_t flags, uint32_t mode) {
   const bool creates = (flags & OpenFlag::kCreate) != 0;
+  if ((flags & OpenFlag::kTmpFileBit) != 0) {
+    return apply(at, path, Follow::kYes, LastMayBeMissing::kNo,
+                 [&](const Spot& place) -> Result<std::shared_ptr<OpenFile>> {
+                   FL_TRY(place.fs->check_unnamed_files(at.caller, place.path));
+                   FL_TRY_ASSIGN(auto live, make_path(place.full));
+                   return place.fs->open(at.caller, place.path, {flags, mode, std::move(live)});
+                 });
+  }
   if (creates && (path.ends_with('/') || last_component(path) != LastComponent::kNormal)) {
     FL_TRY(walk(at, path, Follow::kYes, LastMayBeMissing::kYes));
     return fail(Errno::kEISDIR);

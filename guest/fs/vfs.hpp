@@ -21,6 +21,8 @@
 #include "guest/fs/fs_context.hpp"
 #include "guest/fs/host/host_fs.hpp"
 #include "guest/fs/host/host_stream.hpp"
+#include "guest/fs/tmp_kind.hpp"
+#include "guest/fs/tmpfs/tmpfs.hpp"
 
 namespace fl::guest {
 
@@ -30,6 +32,10 @@ class ProcFs;
 struct VfsOptions {
   HostRootOptions host;
   StopRequested stop;  // may be empty
+  TmpKind tmp = TmpKind::kTmpfs;
+  // Paths of the host that are seen through the tmpfs where they lie below /tmp, as if bound there; the writable
+  // directories are in any case. What is not there or elsewhere is passed over.
+  std::vector<std::string> shown = {};
 };
 
 enum class Follow : bool { kNo, kYes };
@@ -70,10 +76,16 @@ class Vfs {
   Result<std::shared_ptr<LivePath>> directory(const At& at, std::string_view path);
 
   Status mkdir(const At& at, std::string_view path, uint32_t mode);
+  // `mode` with its type: FileSystem::mknod.
+  Status mknod(const At& at, std::string_view path, uint32_t mode);
   Status symlink(const At& at, std::string_view path, const std::string& target);
   Status remove(const At& at, std::string_view path, RemoveKind kind);
   Status rename(const At& from_at, std::string_view from, const At& to_at, std::string_view to, uint32_t flags);
   Status link(const At& from_at, std::string_view from, const At& to_at, std::string_view to, Follow follow);
+  // A name for an open file. Linux: linkat with AT_EMPTY_PATH.
+  Status link_file(OpenFile& file, const At& to_at, std::string_view to);
+  // For connect: FileSystem::socket_at.
+  Result<std::shared_ptr<const void>> socket_at(const At& at, std::string_view path);
   Status chmod(const At& at, std::string_view path, uint32_t mode, Follow follow);
   Status chown(const At& at, std::string_view path, uint32_t uid, uint32_t gid, Follow follow);
   Status truncate(const At& at, std::string_view path, uint64_t size);
@@ -90,25 +102,35 @@ class Vfs {
   HostFs& host() { return *host_; }
   // Writes back and forgets the files that nobody has open or mapped, and their cached pages.
   void drop_caches();
+  // Forgets what the guest has stored in its own file systems, as unmounting them does.
+  void empty_tmpfs();
+  // Of files without a name: memfd_create. Linux: shm_mnt.
+  const std::shared_ptr<TmpfsSuper>& unnamed_files() const { return unnamed_files_; }
   struct Mount {
     std::string path;  // canonical; "" is the root
     std::string type;
-    std::unique_ptr<FileSystem> fs;
+    std::shared_ptr<FileSystem> fs;
+    std::string fs_path = {};  // what of the file system is mounted. Linux: mnt_root
+    bool writable = true;
   };
   const std::vector<Mount>& mounts() const { return mounts_; }
 
  private:
   // The end of a walk.
   struct Spot {
+    const Mount* mount;
     FileSystem* fs;
     std::string path;  // relative to fs
     std::string full;  // canonical in the guest's tree; "" is the root
     bool magic;        // a magic link, to be followed by fs
+    bool is_mount_point() const { return full == mount->path; }
   };
   enum class LastMayBeMissing : bool { kNo, kYes };
 
   Vfs(vm::MemorySystem& memory, VfsOptions options);
   Status mount(std::unique_ptr<HostRoot> root);
+  Status mount_tmpfs(const std::string& path);
+  void bind_host(const std::string& host_path);
   Spot spot(std::string full) const;
   static Result<std::string> start(const At& at, std::string_view path);
   Result<Spot> walk(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing) const;
@@ -129,7 +151,9 @@ class Vfs {
   vm::MemorySystem& memory_;
   FsCaches caches_;
   VfsOptions options_;
-  std::vector<Mount> mounts_;  // the root last
+  std::vector<Mount> mounts_;  // longer paths first, so that the first that fits is the right one
+  std::vector<Tmpfs*> tmpfs_;
+  std::shared_ptr<TmpfsSuper> unnamed_files_;
   HostFs* host_ = nullptr;
   ProcFs* proc_ = nullptr;
   Kernel* kernel_ = nullptr;

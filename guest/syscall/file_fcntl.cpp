@@ -3,7 +3,7 @@
 // Simplified: locks are answered as for the only process that ever locks: every lock is granted. No leases, no SIGIO.
 #include "guest/fs/ioctl.hpp"
 #include "guest/fs/pipe.hpp"
-#include "guest/fs/shmem_file.hpp"
+#include "guest/fs/tmpfs/tmpfs_file.hpp"
 #include "guest/syscall/file_support.hpp"
 #include "guest/syscall/syscall.hpp"
 
@@ -122,10 +122,16 @@ Result<uint32_t> sys_fcntl64(Kernel&, Task& task, const SyscallArgs& args) {
     case Fcntl::kGetOwn:
       return 0;
     case Fcntl::kGetPipeSize:
-      return file->wait_queue() != nullptr ? Result<uint32_t>(kPipeBytes) : fail(Errno::kEBADF);
+    case Fcntl::kSetPipeSize: {
+      auto* const pipe = dynamic_cast<PipeEnd*>(file);
+      if (pipe == nullptr) {
+        return fail(Errno::kEBADF);
+      }
+      return command == Fcntl::kGetPipeSize ? pipe->size() : pipe->resize(args[2], caller_of(task));
+    }
     case Fcntl::kAddSeals:
     case Fcntl::kGetSeals: {
-      auto* const shmem = dynamic_cast<ShmemFile*>(file);
+      auto* const shmem = dynamic_cast<TmpfsFile*>(file);
       if (shmem == nullptr || (args[2] & ~Seal::kAll) != 0) {
         return fail(Errno::kEINVAL);
       }
