@@ -19,6 +19,7 @@ namespace fl::guest {
 
 class FdTable;
 class FsContext;
+class LockTable;
 struct HostInode;
 struct LivePath;
 
@@ -33,6 +34,9 @@ class FsCaches {
   vm::SharedObjectCache<HostInode> host_inode;
   vm::SharedObjectCache<FdTable> files;
   vm::SharedObjectCache<FsContext> fs;
+
+  // Where descriptor tables release their locks; set by the Vfs, null before.
+  LockTable* locks = nullptr;
 
   vm::SlabAllocator& slab() const { return dentry.slab(); }
 };

@@ -1,7 +1,15 @@
 // What a file answers to the operations it does not have. Linux counterparts: the missing entries of file_operations.
 #include "guest/fs/open_file.hpp"
 
+#include "guest/fs/lock_table.hpp"
+
 namespace fl::guest {
+
+OpenFile::~OpenFile() {
+  if (locks_ != nullptr) {
+    locks_->remove_owner(this);
+  }
+}
 
 Result<uint32_t> OpenFile::read(IoBuffer&, uint64_t&) { return fail(Errno::kEINVAL); }
 Result<uint32_t> OpenFile::write(IoBuffer&, uint64_t&) { return fail(Errno::kEINVAL); }

@@ -21,6 +21,7 @@
 
 namespace fl::guest {
 
+class LockTable;
 class WaitQueue;
 
 // O_* with their i386 values (asm-generic/fcntl.h); x86-64 has the same.
@@ -116,7 +117,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   OpenFile(uint32_t flags, std::shared_ptr<LivePath> path) : flags_(flags), path_(std::move(path)) {}
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
-  virtual ~OpenFile() = default;
+  virtual ~OpenFile();
 
   uint32_t flags() const { return flags_; }
   void set_flags(uint32_t flags) { flags_ = flags; }
@@ -154,6 +155,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   virtual Result<FsStat> statfs();
   virtual Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument);
 
+  // The locks that this open file owns go with it.
+  void release_locks_at_end(LockTable& locks) { locks_ = &locks; }
+
   // The open itself has to wait, on wait_queue(): the other side of a FIFO is not there yet. Linux: wait_for_partner.
   virtual bool open_waits() const { return false; }
 
@@ -184,6 +188,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
  private:
   uint32_t flags_;
   std::shared_ptr<LivePath> path_;
+  LockTable* locks_ = nullptr;
 };
 
 // lseek's arithmetic on a file of `size` bytes. EINVAL, EOVERFLOW; ENXIO for SEEK_DATA and SEEK_HOLE beyond the end.

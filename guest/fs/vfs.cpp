@@ -31,13 +31,32 @@ tl::expected<std::unique_ptr<Vfs>, std::string> Vfs::create(vm::MemorySystem& me
 }
 
 Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options)
-    : memory_(memory), caches_(memory.slab()), options_(std::move(options)) {}
+    : memory_(memory),
+      caches_(memory.slab()),
+      locks_(memory.slab(), [this] { wake_lock_waiters(); }),
+      options_(std::move(options)) {
+  caches_.locks = &locks_;
+}
+
+void Vfs::wake_lock_waiters() {
+  for (const uint32_t tid : locks_.waiting.take()) {
+    if (Task* const waiting = kernel_ != nullptr ? kernel_->find_task(tid) : nullptr) {
+      kernel_->wake(*waiting);
+    }
+  }
+}
 
 Vfs::~Vfs() = default;
 
 void Vfs::set_kernel(Kernel* kernel) {
+  const bool boots = kernel_ == nullptr && kernel != nullptr;
   kernel_ = kernel;
   proc_->set_kernel(kernel);
+  if (boots) {
+    for (Tmpfs* const tmpfs : tmpfs_) {
+      tmpfs->date_boot_inodes();
+    }
+  }
 }
 
 Result<std::shared_ptr<LivePath>> Vfs::make_path(std::string_view text) {
@@ -100,9 +119,18 @@ Result<std::string> Vfs::start(const At& at, std::string_view path) {
 
 Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing) const {
   FL_TRY_ASSIGN(std::string current, start(at, path));
+  return walk_from(at, std::move(current), path, follow, missing, {});
+}
+
+Result<Vfs::Spot> Vfs::walk_from(const At& at, std::string current, std::string_view path, Follow follow,
+                                 LastMayBeMissing missing, const Scope& scope) const {
   std::string pending(path);
   std::string_view rest = pending;
   int links = 0;
+  const bool scoped = scope.has(Resolve::kBeneath | Resolve::kInRoot);
+  const auto check_mount = [&scope](const Spot& spot) -> Status {
+    return scope.has(Resolve::kNoXdev) && spot.mount != scope.mount ? fail(Errno::kEXDEV) : Status{};
+  };
   while (true) {
     const std::string_view name = next_component(rest);
     if (name.empty()) {
@@ -112,7 +140,14 @@ Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, 
       continue;
     }
     if (name == "..") {
+      if (scoped && current == scope.root) {
+        if (scope.has(Resolve::kBeneath)) {
+          return fail(Errno::kEXDEV);
+        }
+        continue;
+      }
       current = parent_of(current);
+      FL_TRY(check_mount(spot(current)));
       continue;
     }
     const bool last = !has_component(rest);
@@ -125,11 +160,18 @@ Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, 
       }
       return fail(stat.error());
     }
+    FL_TRY(check_mount(next));
     if (stat->is_symlink() && (!last || must_be_directory || follow == Follow::kYes)) {
-      if (++links > kMaxSymlinks) {
+      if (++links > kMaxSymlinks || scope.has(Resolve::kNoSymlinks)) {
         return fail(Errno::kELOOP);
       }
       FL_TRY_ASSIGN(const LinkTarget target, next.fs->readlink(at.caller, next.path));
+      if (target.magic && scope.has(Resolve::kNoMagicLinks)) {
+        return fail(Errno::kELOOP);
+      }
+      if (target.magic && (scoped || scope.has(Resolve::kNoXdev))) {
+        return fail(Errno::kEXDEV);
+      }
       if (target.magic && last && !must_be_directory) {
         next.magic = true;
         return next;
@@ -138,7 +180,11 @@ Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, 
         return fail(Errno::kENOENT);
       }
       if (target.text.front() == '/') {
-        current.clear();
+        if (scope.has(Resolve::kBeneath)) {
+          return fail(Errno::kEXDEV);
+        }
+        current = scope.root;
+        FL_TRY(check_mount(spot(current)));
       }
       std::string longer = fmt::format("{}{}", target.text, rest);
       pending.swap(longer);  // `rest` was a view of what now is `longer`
@@ -150,6 +196,36 @@ Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, 
     }
     current = std::move(next.full);
   }
+}
+
+Result<std::shared_ptr<OpenFile>> Vfs::open_scoped(const At& at, std::string_view path, uint32_t flags, uint32_t mode,
+                                                   uint32_t resolve) {
+  if (path.empty()) {
+    return fail(Errno::kENOENT);
+  }
+  Scope scope;
+  scope.resolve = resolve;
+  std::string current;
+  if (scope.has(Resolve::kBeneath | Resolve::kInRoot)) {
+    if (path.front() == '/' && scope.has(Resolve::kBeneath)) {
+      return fail(Errno::kEXDEV);
+    }
+    const std::string_view text = at.directory->text();
+    scope.root = text == "/" ? "" : std::string(text);
+    current = scope.root;
+  } else {
+    FL_TRY_ASSIGN(current, start(at, path));
+  }
+  scope.mount = spot(current).mount;
+  const bool creates = (flags & OpenFlag::kCreate) != 0;
+  const bool stays = (flags & OpenFlag::kNoFollow) != 0 || (creates && (flags & OpenFlag::kExclusive) != 0);
+  FL_TRY_ASSIGN(const Spot place, walk_from(at, std::move(current), path, stays ? Follow::kNo : Follow::kYes,
+                                            creates ? LastMayBeMissing::kYes : LastMayBeMissing::kNo, scope));
+  if (creates && (path.ends_with('/') || last_component(path) != LastComponent::kNormal)) {
+    return fail(Errno::kEISDIR);
+  }
+  FL_TRY_ASSIGN(auto live, make_path(place.full));
+  return place.fs->open(at.caller, place.path, {flags, mode, std::move(live)});
 }
 
 // The place that an operation works on which does not know links: what a magic link leads to, if that is in the tree

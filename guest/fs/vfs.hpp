@@ -21,6 +21,7 @@
 #include "guest/fs/fs_context.hpp"
 #include "guest/fs/host/host_fs.hpp"
 #include "guest/fs/host/host_stream.hpp"
+#include "guest/fs/lock_table.hpp"
 #include "guest/fs/tmp_kind.hpp"
 #include "guest/fs/tmpfs/tmpfs.hpp"
 
@@ -39,6 +40,12 @@ struct VfsOptions {
 };
 
 enum class Follow : bool { kNo, kYes };
+
+// RESOLVE_* (linux/openat2.h).
+struct Resolve {
+  enum Bit : uint32_t { kNoXdev = 1, kNoMagicLinks = 2, kNoSymlinks = 4, kBeneath = 8, kInRoot = 16, kCached = 32 };
+  static constexpr uint32_t kAll = 63;
+};
 
 // Where a relative path starts, and who asks.
 struct At {
@@ -66,6 +73,9 @@ class Vfs {
 
   // --- system calls: paths as the guest gave them ---
   Result<std::shared_ptr<OpenFile>> open(const At& at, std::string_view path, uint32_t flags, uint32_t mode);
+  // The same with RESOLVE_* of openat2, which hold for the whole walk; `at` is the start of an absolute path too.
+  Result<std::shared_ptr<OpenFile>> open_scoped(const At& at, std::string_view path, uint32_t flags, uint32_t mode,
+                                                uint32_t resolve);
   // A file to execute. EACCES if it is not a regular file or nobody may execute it. Linux: do_open_execat.
   Result<std::shared_ptr<OpenFile>> open_exec(const At& at, std::string_view path, Follow follow = Follow::kYes);
   Result<FileStat> stat(const At& at, std::string_view path, Follow follow);
@@ -97,6 +107,7 @@ class Vfs {
   // The place "/".
   const std::shared_ptr<LivePath>& root() const { return root_; }
   FsCaches& caches() { return caches_; }
+  LockTable& locks() { return locks_; }
   uint64_t next_anonymous_inode() { return ++last_anonymous_inode_; }
   vm::MemorySystem& memory() { return memory_; }
   HostFs& host() { return *host_; }
@@ -126,14 +137,24 @@ class Vfs {
     bool is_mount_point() const { return full == mount->path; }
   };
   enum class LastMayBeMissing : bool { kNo, kYes };
+  // What openat2 forbids a walk. Linux: LOOKUP_BENEATH and others.
+  struct Scope {
+    uint32_t resolve = 0;  // Resolve bits
+    std::string root;      // canonical: what "/" and ".." do not leave, if it is scoped
+    const Mount* mount = nullptr;
+    bool has(uint32_t bits) const { return (resolve & bits) != 0; }
+  };
 
   Vfs(vm::MemorySystem& memory, VfsOptions options);
   Status mount(std::unique_ptr<HostRoot> root);
+  void wake_lock_waiters();
   Status mount_tmpfs(const std::string& path);
   void bind_host(const std::string& host_path);
   Spot spot(std::string full) const;
   static Result<std::string> start(const At& at, std::string_view path);
   Result<Spot> walk(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing) const;
+  Result<Spot> walk_from(const At& at, std::string current, std::string_view path, Follow follow,
+                         LastMayBeMissing missing, const Scope& scope) const;
   template <typename Operation>
   auto apply(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing, Operation operation)
       -> std::invoke_result_t<Operation, const Spot&>;
@@ -150,6 +171,7 @@ class Vfs {
 
   vm::MemorySystem& memory_;
   FsCaches caches_;
+  LockTable locks_;
   VfsOptions options_;
   std::vector<Mount> mounts_;  // longer paths first, so that the first that fits is the right one
   std::vector<Tmpfs*> tmpfs_;

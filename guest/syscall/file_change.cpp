@@ -274,6 +274,21 @@ Result<uint32_t> sys_fallocate(Kernel&, Task& task, const SyscallArgs& args) {
 
 Result<uint32_t> sys_fsync(Kernel&, Task& task, const SyscallArgs& args) { return sync_fd(task, args[0]); }
 Result<uint32_t> sys_fdatasync(Kernel&, Task& task, const SyscallArgs& args) { return sync_fd(task, args[0]); }
+// fd, offset (two words), length (two words), flags. Data are written at once; what shared mappings stored is not.
+Result<uint32_t> sys_sync_file_range(Kernel&, Task& task, const SyscallArgs& args) {
+  constexpr uint32_t kWrite = 2, kValid = 7;
+  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
+  const auto offset = static_cast<int64_t>(args.u64(1));
+  const auto length = static_cast<int64_t>(args.u64(3));
+  if ((args[5] & ~kValid) != 0 || offset < 0 || length < 0 || offset > std::numeric_limits<int64_t>::max() - length) {
+    return fail(Errno::kEINVAL);
+  }
+  FL_TRY_ASSIGN(const FileStat stat, file->stat());
+  if (!stat.is_regular() && !stat.is_directory() && !stat.is_symlink() && stat.type() != FileMode::kBlock) {
+    return fail(Errno::kESPIPE);
+  }
+  return (args[5] & kWrite) != 0 ? zero_or(file->sync()) : Result<uint32_t>(0u);
+}
 Result<uint32_t> sys_sync(Kernel& kernel, Task&, const SyscallArgs&) {
   kernel.vfs().host().inodes().write_back_all();
   return 0;

@@ -1,4 +1,7 @@
 // Opening, closing and duplicating descriptors. Linux counterparts: fs/open.c, fs/file.c.
+#include <algorithm>
+#include <array>
+
 #include "guest/fs/path.hpp"
 #include "guest/fs/tmpfs/tmpfs_file.hpp"
 #include "guest/signal/send.hpp"
@@ -71,6 +74,57 @@ Result<uint32_t> sys_openat(Kernel& kernel, Task& task, const SyscallArgs& args)
 Result<uint32_t> sys_creat(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return open_file(kernel, task, kAtFdCwd, args.ptr(0), OpenFlag::kCreate | OpenFlag::kWriteOnly | OpenFlag::kTruncate,
                    args[1]);
+}
+
+// dirfd, path, struct open_how, its size. Linux: do_sys_openat2, build_open_flags.
+Result<uint32_t> sys_openat2(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  struct OpenHow {
+    uint64_t flags, mode, resolve;
+  };
+  if (task.wait.resumed && task.wait.file != nullptr) {
+    FL_TRY_ASSIGN(const auto again, task.user().get<OpenHow>(args.ptr(2)));
+    return finish_open(kernel, task, std::exchange(task.wait.file, nullptr), static_cast<uint32_t>(again.flags));
+  }
+  if (args[3] < sizeof(OpenHow)) {
+    return fail(Errno::kEINVAL);
+  }
+  if (args[3] > kPageSize) {
+    return fail(Errno::kE2BIG);
+  }
+  FL_TRY_ASSIGN(const auto how, task.user().get<OpenHow>(args.ptr(2)));
+  // A larger structure is one of a newer kernel: what it adds must be zero. Linux: copy_struct_from_user.
+  std::array<std::byte, kPageSize> more{};
+  const std::span<std::byte> rest = std::span(more).first(args[3] - sizeof(OpenHow));
+  FL_TRY(task.user().read(rest, args.ptr(2) + sizeof(OpenHow)));
+  if (std::any_of(rest.begin(), rest.end(), [](std::byte each) { return each != std::byte{0}; })) {
+    return fail(Errno::kE2BIG);
+  }
+  constexpr uint32_t kPathFlags =
+      OpenFlag::kPath | OpenFlag::kDirectory | OpenFlag::kNoFollow | OpenFlag::kCloseOnExec | OpenFlag::kLargeFile;
+  const auto flags = static_cast<uint32_t>(how.flags);
+  const auto resolve = static_cast<uint32_t>(how.resolve);
+  const bool tmpfile = (flags & OpenFlag::kTmpFileBit) != 0;
+  const bool makes = (flags & OpenFlag::kCreate) != 0 || tmpfile;
+  const bool both_scopes = (resolve & Resolve::kBeneath) != 0 && (resolve & Resolve::kInRoot) != 0;
+  if ((how.flags & ~uint64_t{kValidOpenFlags}) != 0 || (how.resolve & ~uint64_t{Resolve::kAll}) != 0 || both_scopes ||
+      (makes ? (how.mode & ~uint64_t{FileMode::kPermissions}) != 0 : how.mode != 0) ||
+      ((flags & OpenFlag::kPath) != 0 && (flags & ~kPathFlags) != 0)) {
+    return fail(Errno::kEINVAL);
+  }
+  if (resolve == 0 || tmpfile) {
+    return open_file(kernel, task, args.s(0), args.ptr(1), flags, static_cast<uint32_t>(how.mode));
+  }
+  if ((resolve & Resolve::kCached) != 0) {
+    return fail(Errno::kEAGAIN);  // nothing is known without asking the file system
+  }
+  FL_TRY_ASSIGN(const std::string path, user_path(task, args.ptr(1)));
+  FL_TRY(task.files->lowest_free(descriptor_limit(task), 0));
+  const bool scoped = (resolve & (Resolve::kBeneath | Resolve::kInRoot)) != 0;
+  FL_TRY_ASSIGN(const At at, at_directory(task, args.s(0), scoped ? std::string_view(".") : path));
+  const uint32_t create_mode = static_cast<uint32_t>(how.mode) & ~task.fs->umask;
+  FL_TRY_ASSIGN(auto file, kernel.vfs().open_scoped(at, path, flags, create_mode, resolve));
+  wake_waiters(*file);
+  return finish_open(kernel, task, std::move(file), flags);
 }
 
 Result<uint32_t> sys_close(Kernel&, Task& task, const SyscallArgs& args) {

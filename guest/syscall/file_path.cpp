@@ -184,6 +184,13 @@ Result<uint32_t> sys_chdir(Kernel& kernel, Task& task, const SyscallArgs& args) 
   return 0;
 }
 
+// Nobody has CAP_SYS_CHROOT here: all processes have the same root directory.
+Result<uint32_t> sys_chroot(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  FL_TRY_ASSIGN(const std::string path, user_path(task, args.ptr(0)));
+  FL_TRY(kernel.vfs().directory(at_cwd(task), path));
+  return fail(Errno::kEPERM);
+}
+
 Result<uint32_t> sys_fchdir(Kernel& kernel, Task& task, const SyscallArgs& args) {
   constexpr uint32_t kExecuteOk = 1;
   FL_TRY_ASSIGN(OpenFile * file, any_file(task, args[0]));

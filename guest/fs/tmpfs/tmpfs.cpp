@@ -223,6 +223,18 @@ Status Tmpfs::make_mount_point(std::string_view path, FileMode::Bit type) {
   }
 }
 
+void Tmpfs::date_boot_inodes() {
+  std::vector<std::shared_ptr<TmpfsInode>> inodes{root_};
+  while (!inodes.empty()) {
+    const std::shared_ptr<TmpfsInode> inode = std::move(inodes.back());
+    inodes.pop_back();
+    inode->atime = inode->mtime = inode->ctime = inode->btime = super_->now();
+    for (const TmpfsEntry& entry : inode->by_name) {
+      inodes.push_back(entry.inode);
+    }
+  }
+}
+
 void Tmpfs::clear() {
   std::vector<std::shared_ptr<TmpfsInode>> directories{root_};
   while (!directories.empty()) {

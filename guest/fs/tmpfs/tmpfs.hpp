@@ -45,6 +45,8 @@ class Tmpfs final : public FileSystem {
   // Makes the directories of a path and at its end a directory, or a file, on which something is mounted: they can
   // neither be removed nor renamed.
   Status make_mount_point(std::string_view path, FileMode::Bit type);
+  // The clock has begun: what was made before that is from now.
+  void date_boot_inodes();
   // Forgets everything but mount points, as unmounting does.
   void clear();
 
