@@ -33,17 +33,9 @@ tl::expected<std::unique_ptr<Vfs>, std::string> Vfs::create(vm::MemorySystem& me
 Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options)
     : memory_(memory),
       caches_(memory.slab()),
-      locks_(memory.slab(), [this] { wake_lock_waiters(); }),
+      locks_(memory.slab()),
       options_(std::move(options)) {
   caches_.locks = &locks_;
-}
-
-void Vfs::wake_lock_waiters() {
-  for (const uint32_t tid : locks_.waiting.take()) {
-    if (Task* const waiting = kernel_ != nullptr ? kernel_->find_task(tid) : nullptr) {
-      kernel_->wake(*waiting);
-    }
-  }
 }
 
 Vfs::~Vfs() = default;

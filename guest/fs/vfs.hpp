@@ -147,7 +147,6 @@ class Vfs {
 
   Vfs(vm::MemorySystem& memory, VfsOptions options);
   Status mount(std::unique_ptr<HostRoot> root);
-  void wake_lock_waiters();
   Status mount_tmpfs(const std::string& path);
   void bind_host(const std::string& host_path);
   Spot spot(std::string full) const;
