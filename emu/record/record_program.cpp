@@ -167,6 +167,7 @@ class Recorder {
     outputs_.push_back(output);
     record_.kernel_faults_seen = (*session)->kernel_seen();
     return make_run_list((*session)->take_records(), {.root = result->pid,
+                                                      .root_is_parent = result->pid_is_init,
                                                       .exit_status = result->exit_status,
                                                       .minflt = result->minflt,
                                                       .majflt = result->majflt,
