@@ -232,6 +232,7 @@ class Kernel {
   // exit.cpp
   void release_mm(Task& task);
   void group_ended(ThreadGroup& group);
+  static ThreadGroup* new_parent(const ThreadGroup& group);
   void give_children_away(ThreadGroup& group);
   void notify_parent(ThreadGroup& group);
   void tell_parent_of_stop(ThreadGroup& group, int32_t code, int status);

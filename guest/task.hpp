@@ -177,7 +177,11 @@ struct Task {
   uint32_t charged_uid = 0;  // whose task it is for RLIMIT_NPROC
   uint32_t personality = 0;
   int32_t nice = 0;
+  uint32_t sched_policy = 0;    // SCHED_OTHER; stored and shown, it decides nothing
+  uint32_t sched_priority = 0;  // of a real-time policy
   uint32_t parent_death_signal = 0;
+  bool keep_caps = false;           // PR_SET_KEEPCAPS; stored only
+  uint32_t timer_slack_ns = 50000;  // PR_SET_TIMERSLACK; stored only
 
   bool is_leader() const { return tid == tgid; }
   // It runs as soon as it is its turn, unless its process is stopped.

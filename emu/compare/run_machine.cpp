@@ -22,6 +22,7 @@
 #include "emu/compare/collector.hpp"
 #include "emu/compare/wire.hpp"
 #include "emu/machine/machine.hpp"
+#include "emu/machine/observers.hpp"
 #include "emu/report/statistics.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/task.hpp"
@@ -87,17 +88,36 @@ std::string describe_tasks(const guest::Kernel& kernel) {
   return text;
 }
 
+// Tells the collector, which is made after the kernel that it listens to.
+class Births final : public guest::KernelObserver {
+ public:
+  void tell(Collector& collector) { collector_ = &collector; }
+  void on_syscall_enter(const guest::Task&, uint32_t, const guest::SyscallArgs&) override {}
+  void on_syscall_exit(const guest::Task&, uint32_t, const guest::SyscallArgs&, uint32_t) override {}
+  void on_signal(const guest::Task&, const guest::SignalInfo&) override {}
+  void on_clone(const guest::Task& parent, const guest::Task& child) override { collector_->on_clone(parent, child); }
+  void on_exit(const guest::Task&) override {}
+
+ private:
+  Collector* collector_ = nullptr;
+};
+
 // In the child, from the machine's start to its end.
 HostResult<OurRun> run_here(const MachineRun& run) {
   ProcessCollector processes;
+  Births births;
+  ObserverList observers;
+  observers.add(processes);
+  observers.add(births);
   MachineOptions options = run.machine;
-  options.observer = &processes;
+  options.observer = &observers;
   auto created = Machine::create(options);
   if (!created) {
     return tl::unexpected<HostError>(created.error());
   }
   Machine& machine = **created;
   Collector collector(machine.mmu(), *options.profile, options.root);
+  births.tell(collector);
   machine.attach(collector);
   FL_HOST_TRY(machine.start({.path = run.command[0], .argv = run.command, .env = run.environment}));
   const guest::Outcome outcome = machine.run();

@@ -185,8 +185,9 @@ HostResult<std::unique_ptr<PerfSession>> PerfSession::open(const PerfOptions& op
   if (!status) {
     return tl::unexpected(status.error());
   }
-  if (options.task_exits && session->kernel_ && (session->exits_ = TaskExits::open())) {
-    session->descriptors_.push_back(session->exits_->descriptor());
+  // Not polled for: its buffer holds thousands, and to be woken by each exit would come in between.
+  if (options.task_exits && session->kernel_) {
+    session->exits_ = TaskExits::open();
   }
   return session;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 namespace fl::emu {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 struct Counted {
   uint64_t minor_events = 0, major_events = 0;
   uint64_t minflt = 0, majflt = 0;
+  bool ended = false;  // under this number
 };
 using ByThread = std::map<std::pair<uint32_t, uint32_t>, Counted>;  // by process and thread
 
@@ -32,6 +34,7 @@ bool add_exits(std::span<const TaskExit> exits, ProcessTree& tree, ByThread& cou
     Counted& one = counted[{*process, exit.tid}];
     one.minflt += exit.minflt;
     one.majflt += exit.majflt;
+    one.ended = true;
     last[*process] = exit.tid;
     processes[*process].exit_status = shell_status(exit.wait_status);
   }
@@ -52,6 +55,17 @@ void add_events(const std::vector<NativeFault>& faults, const std::vector<Native
       const NativeTask& task = processes[fault.process].tasks[fault.task];
       Counted& one = counted[{fault.process, static_cast<uint32_t>(task.tid)}];
       ++(fault.major ? one.major_events : one.minor_events);
+    }
+  }
+}
+
+// A thread that calls execve goes on under its process's number: there its number has what it did before.
+void join_renamed(const std::vector<NativeProcess>& processes, ByThread& counted) {
+  for (auto& [who, one] : counted) {
+    if (!one.ended) {
+      Counted& leader = counted[{who.first, static_cast<uint32_t>(processes[who.first].pid)}];
+      leader.minor_events += std::exchange(one.minor_events, 0);
+      leader.major_events += std::exchange(one.major_events, 0);
     }
   }
 }
@@ -82,6 +96,7 @@ bool count_processes(std::span<const TaskExit> exits, ProcessTree& tree, const R
   Counted& first = counted[{0, static_cast<uint32_t>(processes[0].pid)}];
   first.minflt -= std::min(first.minflt, facts.launcher_minflt);
   first.majflt -= std::min(first.majflt, facts.launcher_majflt);
+  join_renamed(processes, counted);
   const std::vector<Counted> sums = add_threads(counted, processes.size());
   uint64_t minflt = 0, majflt = 0;
   for (const Counted& sum : sums) {

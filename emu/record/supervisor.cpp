@@ -18,6 +18,7 @@
 namespace fl::emu {
 namespace {
 
+constexpr int kPriority = 2;      // above the program's
 constexpr long kPidfdOpen = 434;  // the same number on every architecture
 // For processes that the program left running: how often we look, and how long we wait.
 constexpr int kLookMs = 10;
@@ -53,9 +54,18 @@ Supervisor::Supervisor(PerfSession* session, const OutputSink& sink, uint32_t ti
   ::prctl(PR_GET_CHILD_SUBREAPER, &was);
   was_subreaper_ = was != 0;
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  struct sched_param old {};
+  old_policy_ = ::sched_getscheduler(0);
+  const struct sched_param priority { kPriority };
+  if (::sched_getparam(0, &old) == 0 && ::sched_setscheduler(0, SCHED_RR, &priority) == 0) {
+    old_priority_ = old;
+  }
 }
 
 Supervisor::~Supervisor() {
+  if (old_priority_) {
+    ::sched_setscheduler(0, old_policy_, &*old_priority_);
+  }
   ::prctl(PR_SET_CHILD_SUBREAPER, was_subreaper_ ? 1 : 0);
   ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
 }

@@ -2,6 +2,8 @@
 // perf buffers, adds up what wait4 reports, and stops it if we are to stop. Linux: PR_SET_CHILD_SUBREAPER, pidfd_open.
 #pragma once
 
+#include <sched.h>
+
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -13,7 +15,7 @@ namespace fl::emu {
 class Supervisor {
  public:
   // Made before the program starts: from here on orphans among its descendants come to us, signals wait, and the
-  // timeout (0: none) runs.
+  // timeout (0: none) runs; if it is allowed, we come before the program where we need the processor that it has.
   Supervisor(PerfSession* session, const OutputSink& sink, uint32_t timeout_seconds);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -39,6 +41,8 @@ class Supervisor {
   Clock::time_point deadline_;
   sigset_t old_mask_{};
   bool was_subreaper_ = false;
+  std::optional<struct sched_param> old_priority_;
+  int old_policy_ = SCHED_OTHER;
   UniqueFd signals_, main_;
   UniqueFd out_, err_;
   bool main_gone_ = false, all_gone_ = false;

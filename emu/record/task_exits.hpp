@@ -27,7 +27,6 @@ class TaskExits {
   // None where the kernel does not tell us. From here on every exit on every processor is kept for us.
   static std::optional<TaskExits> open();
 
-  int descriptor() const { return socket_.get(); }
   // Takes what has come. False: messages were lost, now or earlier.
   bool drain(std::vector<TaskExit>& out);
 

@@ -124,6 +124,23 @@ Result<uint32_t> sys_clone3(Kernel& kernel, Task& task, const SyscallArgs& args)
   return clone(kernel, task, request);
 }
 
+// Linux: ksys_unshare. What threads share cannot be unshared while there are several.
+Result<uint32_t> sys_unshare(Kernel&, Task& task, const SyscallArgs& args) {
+  constexpr uint32_t kOwn = CloneFlag::kFs | CloneFlag::kFiles | CloneFlag::kSysVSem;
+  constexpr uint32_t kOfThreads = CloneFlag::kThread | CloneFlag::kSigHand | CloneFlag::kVm;
+  const uint32_t flags = args[0];
+  if ((flags & ~(kOwn | kOfThreads)) != 0 || ((flags & kOfThreads) != 0 && task.group->live_threads > 1)) {
+    return fail(Errno::kEINVAL);
+  }
+  if ((flags & CloneFlag::kFs) != 0) {
+    FL_TRY_ASSIGN(task.fs, task.fs->clone());
+  }
+  if ((flags & CloneFlag::kFiles) != 0) {
+    FL_TRY_ASSIGN(task.files, task.files->clone());
+  }
+  return 0;
+}
+
 Result<uint32_t> sys_execve(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return execute(kernel, task, exec_call(task, kAtFdCwd, args.ptr(0), args.ptr(1), args.ptr(2), 0));
 }

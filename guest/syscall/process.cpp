@@ -22,10 +22,20 @@ struct Prctl {
     kSetDumpable = 4,
     kSetName = 15,
     kGetName = 16,
+    kGetKeepCaps = 7,
+    kSetKeepCaps = 8,
     kGetSeccomp = 21,
+    kCapBsetRead = 23,
+    kSetTimerSlack = 29,
+    kGetTimerSlack = 30,
+    kSetChildSubreaper = 36,
+    kGetChildSubreaper = 37,
     kSetNoNewPrivs = 38,
     kGetNoNewPrivs = 39,
+    kGetTidAddress = 40,
   };
+  static constexpr uint32_t kLastCapability = 40;
+  static constexpr uint32_t kDefaultTimerSlackNs = 50'000;
 };
 
 Result<uint32_t> set_name(Task& task, VirtAddr from) {
@@ -171,6 +181,30 @@ Result<uint32_t> sys_prctl(Kernel&, Task& task, const SyscallArgs& args) {
         return fail(Errno::kEINVAL);
       }
       return task.group->no_new_privs ? 1 : 0;
+    case Prctl::kGetKeepCaps:
+      return task.keep_caps ? 1 : 0;
+    case Prctl::kSetKeepCaps:
+      if (args[1] > 1) {
+        return fail(Errno::kEINVAL);
+      }
+      task.keep_caps = args[1] == 1;
+      return 0;
+    case Prctl::kCapBsetRead:
+      return args[1] <= Prctl::kLastCapability ? Result<uint32_t>(1) : fail(Errno::kEINVAL);
+    case Prctl::kSetTimerSlack:
+      task.timer_slack_ns = args.s(1) <= 0 ? Prctl::kDefaultTimerSlackNs : args[1];
+      return 0;
+    case Prctl::kGetTimerSlack:
+      return task.timer_slack_ns;
+    case Prctl::kSetChildSubreaper:
+      task.group->child_subreaper = args[1] != 0;
+      return 0;
+    case Prctl::kGetChildSubreaper:
+      FL_TRY(task.user().put(args.ptr(1), task.group->child_subreaper ? 1u : 0u));
+      return 0;
+    case Prctl::kGetTidAddress:
+      FL_TRY(task.user().put(args.ptr(1), task.clear_child_tid));
+      return 0;
     default:
       return fail(Errno::kEINVAL);
   }

@@ -47,6 +47,8 @@ void copy_state(Task& child, Task& parent) {
   child.alt_stack = parent.alt_stack;
   child.personality = parent.personality;
   child.nice = parent.nice;
+  child.sched_policy = parent.sched_policy;
+  child.sched_priority = parent.sched_priority;
 }
 
 // Linux: flush_signal_handlers without force.

@@ -159,14 +159,28 @@ void Kernel::group_ended(ThreadGroup& group) {
   notify_parent(group);
 }
 
-// Linux: forget_original_parent; the new parent is the world outside.
+// The nearest ancestor that wants orphans and lives, or the world outside. Linux: find_new_reaper.
+ThreadGroup* Kernel::new_parent(const ThreadGroup& group) {
+  ThreadGroup* ancestor = group.parent;
+  while (ancestor != nullptr && !(ancestor->child_subreaper && ancestor->live_threads > 0)) {
+    ancestor = ancestor->parent;
+  }
+  return ancestor;
+}
+
+// Linux: forget_original_parent.
 void Kernel::give_children_away(ThreadGroup& group) {
+  ThreadGroup* const parent = new_parent(group);
   while (!group.children.empty()) {
     ThreadGroup& child = group.children.front();
     group.children.pop_front();
-    child.parent = nullptr;
+    child.parent = parent;
+    if (parent != nullptr) {
+      parent->children.push_back(child);
+      child.exit_signal = Signal::kChld;
+    }
     if (child.live_threads == 0) {
-      reap(child);
+      notify_parent(child);
       continue;
     }
     for (ThreadLink& link : child.threads) {

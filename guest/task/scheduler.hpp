@@ -14,8 +14,8 @@ namespace fl::guest {
 
 class Scheduler {
  public:
-  // How long a task runs while others wait. Linux: sysctl_sched_min_granularity of one processor.
-  static constexpr uint64_t kSliceNs = 3'000'000;
+  // How long a task runs while others wait. Linux: RR_TIMESLICE.
+  static constexpr uint64_t kSliceNs = 100'000'000;
 
   // The task can run; behind all others.
   void enqueue(Task& task) {

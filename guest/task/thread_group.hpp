@@ -83,8 +83,9 @@ struct ThreadGroup {
   Rlimits limits = default_rlimits();
   PendingSignals pending;  // signals sent to the process
   RealTimer real_timer;
-  ResourceUse dead_threads;     // of threads that have ended
-  ResourceUse waited_children;  // of children that were waited for, and theirs
+  ResourceUse dead_threads;      // of threads that have ended
+  ResourceUse waited_children;   // of children that were waited for, and theirs
+  bool child_subreaper = false;  // orphans below it become its children
   uint32_t dumpable = 1;
   bool no_new_privs = false;
   uint32_t membarrier_registered = 0;  // MEMBARRIER_CMD_REGISTER_* done

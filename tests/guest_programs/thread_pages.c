@@ -54,6 +54,7 @@ static void* second(void* argument) {
 }
 
 static void* forks(void* argument) {
+  nap();
   const pid_t pid = fork();
   if (pid == 0) {
     nap();

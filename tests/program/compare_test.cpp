@@ -82,6 +82,16 @@ TEST_CASE("compare: hello is equal to real Linux, fault by fault", "[faults]") {
   CHECK(parsed["faults"].size() >= 24);
 }
 
+TEST_CASE("compare: a program has the same limits on both sides", "[faults]") {
+  skip_unless_recordable();
+  if (!fs::exists(FL_BUSYBOX)) {
+    SKIP("no busybox");
+  }
+  const RunResult run = compare(with({"--level", "total"}, FL_BUSYBOX, {"sh", "-c", "ulimit -a"}));
+  INFO(run.output << run.error);
+  CHECK_THAT(run.output, ContainsSubstring("bytes, the same\n"));
+}
+
 TEST_CASE("compare: a planted fault is found and named", "[faults]") {
   skip_unless_recordable();
   const fs::path program = own_copy(program_or_skip("plant"), "planted");

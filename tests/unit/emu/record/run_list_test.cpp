@@ -201,6 +201,16 @@ TEST_CASE("run list: what each process counted in all comes from the kernel's ac
   CHECK(unknown.processes[0].exit_status == 2);
 }
 
+TEST_CASE("run list: a thread that calls execve ends under its process's number") {
+  PerfRecords records;
+  records.tasks = {fork_event(10, kRoot, kRoot, 101)};
+  records.samples = {user_fault(11, 0x1000, 1), user_fault(12, 0x2000, 1, kRoot, 101), user_fault(20, 0x3000, 1)};
+  records.exits = {{.tid = kRoot, .minflt = 1}, {.tid = kRoot, .minflt = 3}};
+  const RunList list = make(records, {.minflt = 4});
+  CHECK(list.minflt == 4);
+  CHECK(list.processes[0].gup_faults == 1u);
+}
+
 TEST_CASE("run list: a fault after a thread has told its number is counted, and one of a single process is known") {
   PerfRecords records;
   records.samples = {user_fault(11, 0x1000, 1), kernel_fault(12, 0x2000)};
