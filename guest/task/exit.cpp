@@ -4,14 +4,14 @@
 //
 // A task is ended by whoever decides it, at once, even if it sleeps; nothing of it runs any more. Its Task is freed
 // later (graveyard_), because the kernel may still be working for it further up the stack. Simplified: the children of
-// a thread are those of its process, so PR_SET_PDEATHSIG means the end of the parent process; orphaned process groups
-// get no SIGHUP.
+// a thread are those of its process, so PR_SET_PDEATHSIG means the end of the parent process.
 #include <algorithm>
 
 #include "guest/fs/fd_table.hpp"
 #include "guest/fs/fs_context.hpp"
 #include "guest/kernel.hpp"
 #include "guest/signal/send.hpp"
+#include "guest/task/process_group.hpp"
 #include "guest/task/robust_list.hpp"
 
 namespace fl::guest {
@@ -156,6 +156,7 @@ void Kernel::group_ended(ThreadGroup& group) {
       bury(thread);
     }
   }
+  hang_up_if_orphaned(*this, group, group.parent, &group);
   notify_parent(group);
 }
 
@@ -180,6 +181,7 @@ void Kernel::give_children_away(ThreadGroup& group) {
       child.exit_signal = Signal::kChld;
     }
     if (child.live_threads == 0) {
+      hang_up_if_orphaned(*this, child, &group, nullptr);
       notify_parent(child);
       continue;
     }
@@ -190,6 +192,7 @@ void Kernel::give_children_away(ThreadGroup& group) {
         static_cast<void>(send_signal(*this, link.task, info, SignalTarget::kGroup));
       }
     }
+    hang_up_if_orphaned(*this, child, &group, nullptr);
   }
 }
 
@@ -200,7 +203,8 @@ void Kernel::notify_parent(ThreadGroup& group) {
     return;
   }
   const bool unwanted = group.exit_signal == Signal::kChld && ignores_children(*parent);
-  if (group.exit_signal != 0) {
+  // clone takes any number for the signal.
+  if (valid_signal(group.exit_signal)) {
     SignalInfo info = child_info(group);
     info.signal = group.exit_signal;
     static_cast<void>(send_signal(*this, *parent, info));

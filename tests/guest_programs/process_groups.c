@@ -174,6 +174,22 @@ static void orphaned_group(void) {
   wait_for(report);
   drop_gate(ready);
   drop_gate(report);
+  /* Nobody could continue a member of an orphaned group: only SIGSTOP stops it. */
+  const pid_t alone = must_fork();
+  if (alone == 0) {
+    setsid();
+    raise(SIGTSTP);
+    raise(SIGTTIN);
+    raise(SIGTTOU);
+    say("in an orphaned group SIGTSTP, SIGTTIN and SIGTTOU do nothing");
+    raise(SIGSTOP);
+    _exit(5);
+  }
+  int status;
+  MUST(waitpid(alone, &status, WUNTRACED) == alone);
+  say("SIGSTOP does: %s", status_text(status));
+  kill(alone, SIGCONT);
+  say("then: %s", status_text(must_wait(alone)));
 }
 
 int main(int argc, char** argv) {
