@@ -133,8 +133,19 @@ void discard_signals(Kernel& kernel, PendingSignals& pending, SignalSet set) {
                                       [&kernel](QueuedSignal* queued) { free_queued(kernel, queued); });
 }
 
+bool may_signal(const Task& sender, const Task& target, int signal) {
+  const Credentials& from = sender.cred;
+  const Credentials& to = target.cred;
+  return sender.group == target.group || from.euid == 0 || from.euid == to.suid || from.euid == to.uid ||
+         from.uid == to.suid || from.uid == to.uid ||
+         (signal == Signal::kCont && sender.group->sid == target.group->sid);
+}
+
 Status send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target) {
   ThreadGroup& group = *task.group;
+  if (!task.alive()) {
+    return target == SignalTarget::kTask ? Status() : send_signal(kernel, group, info);
+  }
   cancel_opposites(kernel, group, info.signal);
   if (ignored(task, info.signal)) {
     return {};

@@ -12,11 +12,13 @@ namespace fl::guest {
 
 enum class SignalTarget : uint8_t { kTask, kGroup };
 
+// Whether kill and its like may send this signal. Linux: kill_ok_by_cred.
+bool may_signal(const Task& sender, const Task& target, int signal);
 // Queues a signal unless it would be ignored, and wakes a task that can take it. The permission to send was checked.
 // EAGAIN: it carries a value and the user has no room for another (RLIMIT_SIGPENDING, or memory); other signals lose
-// what came with them. Linux: send_signal_locked.
+// what came with them. A zombie takes any signal, and nothing comes of it. Linux: send_signal_locked.
 Status send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target);
-// To a process that has not ended.
+// To a process.
 Status send_signal(Kernel& kernel, ThreadGroup& group, const SignalInfo& info);
 // A signal that cannot be put off: if it is blocked or ignored, its action becomes SIG_DFL, which ends the task.
 void force_signal(Kernel& kernel, Task& task, const SignalInfo& info);

@@ -111,7 +111,8 @@ Result<std::optional<WaitResult>> do_wait(Kernel& kernel, Task& task, const Wait
     if (!eligible(request, child)) {
       continue;
     }
-    any = true;
+    // A zombie that the caller does not ask for is no reason to wait.
+    any = any || child.live_threads != 0 || (request.options & WaitOption::kExited) != 0;
     if (const auto result = look_at(kernel, parent, child, request.options)) {
       return result;
     }

@@ -158,6 +158,8 @@ static void orphans(void) {
   siginfo_t info;
   MUST(waitid(P_PID, zombie, &info, WEXITED | WNOWAIT) == 0);
   say("zombie: kill 0 %s, TERM %s", OUTCOME(kill(zombie, 0)), OUTCOME(kill(zombie, SIGTERM)));
+  say("  sigqueue %s, tgkill %s", OUTCOME(sigqueue(zombie, SIGUSR1, (union sigval){0})),
+      OUTCOME(syscall(SYS_tgkill, zombie, zombie, SIGUSR1)));
   say("zombie's status: %s", status_text(must_wait(zombie)));
   say("then: %s", OUTCOME(kill(zombie, 0)));
   drop_gate(gate);
