@@ -88,6 +88,9 @@ void Kernel::leave_queues(Task& task) {
   if (task.waiter.waits()) {
     task.waiter.leave();
   }
+  if (task.futex.is_linked()) {
+    task.futex.unlink();
+  }
   task.poll_waiters.clear_and_dispose([this](PollWaiter* waiter) { caches_.poll_waiter.destroy(waiter); });
 }
 

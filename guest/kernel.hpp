@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "guest/cpu/registers.hpp"
+#include "guest/ipc/futex.hpp"
 #include "guest/signal/signal_state.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/task.hpp"
@@ -142,6 +143,7 @@ class Kernel {
   const TaskTable& tasks() const { return tasks_; }
   TaskCaches& caches() { return caches_; }
   TimerQueue& timers() { return timers_; }
+  FutexTable& futexes() { return futexes_; }
   // Zombies too. Null: none of this number.
   Task* find_task(uint32_t tid) { return tasks_.find_tid(tid); }
   // Processor time that the task had.
@@ -246,6 +248,7 @@ class Kernel {
   std::unique_ptr<loaders::VdsoImage> vdso_;  // outlives the address spaces of the tasks
   TaskCaches caches_;
   TimerQueue timers_;
+  FutexTable futexes_;
   Scheduler scheduler_;
   TaskTable tasks_;
   // Tasks that are gone but may still be in use further up the stack; freed before the next one is chosen.

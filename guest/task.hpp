@@ -15,8 +15,10 @@
 #include <vector>
 
 #include "guest/cpu/registers.hpp"
+#include "guest/ipc/futex_waiter.hpp"
 #include "guest/signal/signal.hpp"
 #include "guest/syscall/syscall.hpp"
+#include "guest/task/restart_block.hpp"
 #include "guest/task/thread_group.hpp"
 #include "guest/task/wait_queue.hpp"
 #include "guest/time/timer_queue.hpp"
@@ -142,13 +144,10 @@ struct Task {
   std::optional<uint32_t> orig_eax;
   Wait wait;
   TaskWaiter waiter{*this};       // for one queue
+  FutexWaiter futex{*this};       // for a futex word
   PollWaiters poll_waiters;       // for many
   SleepTimer sleep_timer{*this};  // of wait.deadline_ns
-  // What restart_syscall does: an absolute deadline of a nanosleep and where its remainder goes. Linux:
-  // restart_block.
-  std::optional<uint64_t> restart_deadline_ns;
-  uint32_t restart_remainder = 0;
-  bool restart_time64 = false;
+  RestartBlock restart;
 
   // --- signals ---
   SignalSet blocked;
@@ -172,7 +171,6 @@ struct Task {
   uint32_t clear_child_tid = 0;  // where it stores 0 at its end
   uint32_t vfork_parent = 0;     // the task that waits until this one executes or ends; 0: none
   uint32_t robust_list = 0;
-  uint32_t futex_bitset = 0;  // of the futex wait in progress
   uint32_t rseq = 0, rseq_length = 0, rseq_signature = 0;
   uint32_t charged_uid = 0;  // whose task it is for RLIMIT_NPROC
   uint32_t personality = 0;

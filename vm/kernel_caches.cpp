@@ -16,7 +16,7 @@ KernelCaches::KernelCaches(SlabAllocator& slab)
       anon_vma_chain(slab, "anon_vma_chain"),
       page_tree_node(slab, "radix_tree_node"),
       inode(slab, "inode_cache"),
-      shmem_inode(slab, "shmem_inode_cache"),
+      shmem_inode(slab, "shmem_inode_cache", {}, kShmemInodeBytes),
       filp(slab, "filp", {}, kFileBytes) {}
 
 }  // namespace fl::vm

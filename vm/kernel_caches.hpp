@@ -20,6 +20,8 @@ struct PageTreeNode;
 struct VmArea;
 
 inline constexpr uint32_t kFileBytes = 384;
+// Of "shmem_inode_cache": room for the inodes of guest/fs/tmpfs, which contain a Mapping.
+inline constexpr uint32_t kShmemInodeBytes = 512;
 
 class KernelCaches {
  public:

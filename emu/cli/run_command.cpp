@@ -185,6 +185,7 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
       std::fflush(stderr);
     }
   };
+  options.machine.program = options.command[0];
   auto created = Machine::create(options.machine);
   if (!created) {
     return tl::unexpected<HostError>(created.error());

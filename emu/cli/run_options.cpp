@@ -17,6 +17,7 @@ struct RawOptions {
   std::string kernel = "6.1-i386";
   std::string cpu = "default";
   std::string clock = "virtual";
+  std::string tmp = "tmpfs";
   std::string seed = "0";
   std::string dump;
   std::string timeout;
@@ -85,6 +86,11 @@ void RunParser::declare(CLI::App& run) {
                  "(repeatable); elsewhere files are read-only")
       ->option_text("DIR")
       ->allow_extra_args(false);
+  run.add_option("--tmp", raw_.tmp,
+                 "What /tmp is: tmpfs (default: the machine's own; PROGRAM's\n"
+                 "directory, the working directory and those of --rw are seen in\n"
+                 "it) or host (the host's)")
+      ->option_text("KIND");
   run.add_option("--trace", options_.trace_path,
                  "Write a record of each page fault; the suffix of FILE is the\n"
                  "format: .jsonl, .csv or .txt")
@@ -149,6 +155,10 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
   if (raw_.clock != "virtual" && raw_.clock != "host") {
     return host_error("cannot use the clock: {}: give virtual or host", raw_.clock);
   }
+  if (raw_.tmp != "tmpfs" && raw_.tmp != "host") {
+    return host_error("cannot show as /tmp: {}: give tmpfs or host", raw_.tmp);
+  }
+  options_.machine.tmp = raw_.tmp == "host" ? guest::TmpKind::kHost : guest::TmpKind::kTmpfs;
   options_.machine.clock = raw_.clock == "host" ? ClockKind::kHost : ClockKind::kVirtual;
   const auto seed = parse_number(raw_.seed);
   if (!seed) {

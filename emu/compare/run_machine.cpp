@@ -111,6 +111,7 @@ HostResult<OurRun> run_here(const MachineRun& run) {
   observers.add(births);
   MachineOptions options = run.machine;
   options.observer = &observers;
+  options.program = run.command[0];
   auto created = Machine::create(options);
   if (!created) {
     return tl::unexpected<HostError>(created.error());

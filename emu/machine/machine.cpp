@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 
 #include "emu/cli/size.hpp"
 #include "emu/dump/dump.hpp"
@@ -42,6 +43,26 @@ guest::Credentials host_credentials() {
     cred.groups.assign(groups.begin(), groups.end());
   }
   return cred;
+}
+
+// What the program needs of the host although it may lie below /tmp: itself (found through a symbolic link, perhaps),
+// what lies beside it, and the working directory.
+std::vector<std::string> shown_paths(const MachineOptions& options) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::vector<std::string> paths{fs::current_path(error).string()};
+  if (!options.program.empty()) {
+    const fs::path named = options.program;
+    const fs::path given = named.is_absolute() ? fs::path(options.root) / named.relative_path() : named;
+    const fs::path real = fs::canonical(given, error);
+    for (const fs::path& place : {given, real}) {
+      if (!place.empty()) {
+        paths.push_back(fs::absolute(place, error).parent_path().string());
+        paths.push_back(place.string());
+      }
+    }
+  }
+  return paths;
 }
 
 // What a user can do about an errno of execve.
@@ -104,6 +125,8 @@ HostStatus Machine::boot(const MachineOptions& options) {
 
   guest::VfsOptions files;
   files.host = {.root = options.root, .writable = options.writable};
+  files.tmp = options.tmp;
+  files.shown = shown_paths(options);
   files.stop = [this] { return serve_signals(); };
   auto vfs = guest::Vfs::create(*memory_, std::move(files));
   if (!vfs) {
@@ -186,6 +209,7 @@ const guest::Task* Machine::current_task() const {
 std::vector<std::string> Machine::find_leaks() {
   kernel_->release_tasks();
   vfs_->drop_caches();
+  vfs_->empty_tmpfs();
   return vm::differences_since_boot(at_boot_, vm::take_census(*memory_));
 }
 

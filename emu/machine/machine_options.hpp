@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "emu/cpu/cpu_model.hpp"
+#include "guest/fs/tmp_kind.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/profile.hpp"
 
@@ -28,6 +29,10 @@ struct MachineOptions {
   CpuModel cpu = default_cpu();
   std::string root = "/";
   std::vector<std::string> writable;  // host directories inside the root
+  guest::TmpKind tmp = guest::TmpKind::kTmpfs;
+  // The program to be run, as the guest will name it. Where it lies below the host's /tmp it is seen through the
+  // guest's own; so are the working directory and the writable ones.
+  std::string program;
   vm::VerifyLevel verify = vm::VerifyLevel::kOff;
   ClockKind clock = ClockKind::kVirtual;
   uint64_t seed = 0;

@@ -8,6 +8,7 @@
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,7 +23,8 @@ namespace {
 
 class HostFile final : public loaders::FileReader {
  public:
-  HostFile(const std::string& root, std::string_view path) {
+  // Only the file that the guest has mapped: a tmpfs of its own may have the same path.
+  HostFile(const std::string& root, const vm::MappedFile& mapped) {
     const int directory = open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) {
       return;
@@ -30,10 +32,11 @@ class HostFile final : public loaders::FileReader {
     open_how how{};
     how.flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
-    fd_ = static_cast<int>(syscall(SYS_openat2, directory, std::string(path).c_str(), &how, sizeof how));
+    fd_ = static_cast<int>(syscall(SYS_openat2, directory, std::string(mapped.path).c_str(), &how, sizeof how));
     close(directory);
     struct stat status {};
-    if (fd_ >= 0 && (fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode))) {
+    if (fd_ >= 0 && (fstat(fd_, &status) != 0 || !S_ISREG(status.st_mode) || status.st_ino != mapped.inode ||
+                     (uint64_t{major(status.st_dev)} << 32 | minor(status.st_dev)) != mapped.device)) {
       close(fd_);
       fd_ = -1;
     }
@@ -109,7 +112,7 @@ std::unique_ptr<SymbolResolver::Module> SymbolResolver::load(const vm::MappedFil
   module->path = file.path;
   module->device = file.device;
   module->inode = file.inode;
-  const HostFile host(root_, std::string(file.path));
+  const HostFile host(root_, file);
   if (host.is_open()) {
     module->symbols = loaders::ElfSymbols::read(host);
     module->segments = load_segments(host);

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "guest/fs/lock_table.hpp"
+
 namespace fl::guest {
 namespace {
 
@@ -10,6 +12,21 @@ namespace {
 constexpr uint64_t kMaxDescriptors = 1u << 20;
 
 }  // namespace
+
+FdTable::~FdTable() { close_all(); }
+
+void FdTable::close_all() {
+  if (caches_.locks != nullptr) {
+    caches_.locks->remove_owner(this);
+  }
+  entries_.clear();
+}
+
+void FdTable::note_closed(OpenFile* file) const {
+  if (file != nullptr && caches_.locks != nullptr) {
+    caches_.locks->close_descriptor(*file, this);
+  }
+}
 
 // Linux: expand_files.
 Status FdTable::grow_to(uint32_t fd) {
@@ -42,6 +59,7 @@ Status FdTable::install_at(uint32_t fd, std::shared_ptr<OpenFile> file, CloseOnE
   FL_TRY(grow_to(fd));
   // The old file's destructor must not see a half-written entry.
   const Entry old = std::exchange(entries_[fd], Entry{std::move(file), close_on_exec});
+  note_closed(old.file.get());
   return {};
 }
 
@@ -50,13 +68,15 @@ Result<std::shared_ptr<OpenFile>> FdTable::close(uint32_t fd) {
     return fail(Errno::kEBADF);
   }
   Entry old = std::exchange(entries_[fd], Entry{});
+  note_closed(old.file.get());
   return std::move(old.file);
 }
 
 void FdTable::close_on_exec() {
   for (Entry& entry : entries_) {
     if (entry.close_on_exec == CloseOnExec::kYes) {
-      entry = Entry{};
+      const Entry old = std::exchange(entry, Entry{});
+      note_closed(old.file.get());
     }
   }
 }

@@ -28,6 +28,7 @@ class FdTable {
   explicit FdTable(FsCaches& caches) : caches_(caches), entries_(vm::SlabStlAllocator<Entry>(caches.slab())) {}
   FdTable(const FdTable&) = default;
   FdTable& operator=(const FdTable&) = delete;
+  ~FdTable();
   // ENOMEM.
   static Result<std::shared_ptr<FdTable>> create(FsCaches& caches) { return make_shared_object(caches.files, caches); }
 
@@ -49,7 +50,7 @@ class FdTable {
   Result<std::shared_ptr<OpenFile>> close(uint32_t fd);
   // Linux: do_close_on_exec.
   void close_on_exec();
-  void close_all() { entries_.clear(); }
+  void close_all();
   // For fork. ENOMEM. Linux: dup_fd.
   Result<std::shared_ptr<FdTable>> clone() const { return make_shared_object(caches_.files, *this); }
 
@@ -57,6 +58,8 @@ class FdTable {
 
  private:
   Status grow_to(uint32_t fd);
+  // A descriptor of this file was closed: the record locks on it go.
+  void note_closed(OpenFile* file) const;
 
   FsCaches& caches_;
   vm::SlabVector<Entry> entries_;

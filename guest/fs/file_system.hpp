@@ -9,18 +9,13 @@
 #include <memory>
 #include <string>
 
+#include "guest/fs/caller.hpp"
 #include "guest/fs/file_stat.hpp"
 #include "guest/fs/live_path.hpp"
 #include "guest/fs/open_file.hpp"
 #include "mmu/base/result.hpp"
 
 namespace fl::guest {
-
-// Who asks: /proc/self depends on it.
-struct Caller {
-  uint32_t pid = 0;
-  uint32_t tid = 0;
-};
 
 struct OpenRequest {
   uint32_t flags = 0;  // OpenFlag bits
@@ -56,16 +51,26 @@ class FileSystem {
   virtual Status access(const Caller& caller, const std::string& path, uint32_t mode) = 0;
   virtual Result<FsStat> statfs(const std::string& path) = 0;
 
-  virtual Status mkdir(const std::string& path, uint32_t mode);
-  virtual Status symlink(const std::string& path, const std::string& target);
-  virtual Status remove(const std::string& path, RemoveKind kind);
+  // Whether open knows O_TMPFILE, for a directory. ENOTDIR, ELOOP; EOPNOTSUPP: it does not.
+  virtual Status check_unnamed_files(const Caller& caller, const std::string& path);
+  virtual Status mkdir(const Caller& caller, const std::string& path, uint32_t mode);
+  // `mode` with its type: a regular file, FIFO or socket; EPERM for devices.
+  virtual Status mknod(const Caller& caller, const std::string& path, uint32_t mode);
+  virtual Status symlink(const Caller& caller, const std::string& path, const std::string& target);
+  virtual Status remove(const Caller& caller, const std::string& path, RemoveKind kind);
   // `flags`: RENAME_NOREPLACE, RENAME_EXCHANGE.
-  virtual Status rename(const std::string& from, const std::string& to, uint32_t flags);
-  virtual Status link(const std::string& from, const std::string& to);
-  virtual Status chmod(const std::string& path, uint32_t mode);
-  virtual Status chown(const std::string& path, uint32_t uid, uint32_t gid);
-  virtual Status truncate(const std::string& path, uint64_t size);
-  virtual Status set_times(const std::string& path, const TimeChanges& times);
+  virtual Status rename(const Caller& caller, const std::string& from, const std::string& to, uint32_t flags);
+  virtual Status link(const Caller& caller, const std::string& from, const std::string& to);
+  // A name for an open file of this file system. ENOENT if it has none any more and was not made without one
+  // (O_TMPFILE); EXDEV if it is another's.
+  virtual Status link_file(const Caller& caller, OpenFile& file, const std::string& to);
+  virtual Status chmod(const Caller& caller, const std::string& path, uint32_t mode);
+  virtual Status chown(const Caller& caller, const std::string& path, uint32_t uid, uint32_t gid);
+  virtual Status truncate(const Caller& caller, const std::string& path, uint64_t size);
+  virtual Status set_times(const Caller& caller, const std::string& path, const TimeChanges& times);
+  // For AF_UNIX: what stands for the socket at a path, made by mknod for bind, and lives as long as its inode. EACCES
+  // if the caller may not write to it, ECONNREFUSED if it is no socket of the guest. Linux: unix_find_bsd.
+  virtual Result<std::shared_ptr<const void>> socket_at(const Caller& caller, const std::string& path);
 };
 
 }  // namespace fl::guest

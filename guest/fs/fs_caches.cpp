@@ -9,6 +9,9 @@
 namespace fl::guest {
 
 FsCaches::FsCaches(vm::SlabAllocator& slab)
-    : dentry(slab, "dentry"), host_inode(slab, "ext4_inode_cache"), files(slab, "files_cache"), fs(slab, "fs_cache") {}
+    : dentry(slab, "dentry", {}, kDentryBytes),
+      host_inode(slab, "ext4_inode_cache"),
+      files(slab, "files_cache"),
+      fs(slab, "fs_cache") {}
 
 }  // namespace fl::guest

@@ -19,8 +19,12 @@ namespace fl::guest {
 
 class FdTable;
 class FsContext;
+class LockTable;
 struct HostInode;
 struct LivePath;
+
+// Of "dentry": room for the entries of tmpfs beside LivePath.
+inline constexpr uint32_t kDentryBytes = 128;
 
 class FsCaches {
  public:
@@ -30,6 +34,9 @@ class FsCaches {
   vm::SharedObjectCache<HostInode> host_inode;
   vm::SharedObjectCache<FdTable> files;
   vm::SharedObjectCache<FsContext> fs;
+
+  // Where descriptor tables release their locks; set by the Vfs, null before.
+  LockTable* locks = nullptr;
 
   vm::SlabAllocator& slab() const { return dentry.slab(); }
 };

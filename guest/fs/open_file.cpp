@@ -1,7 +1,15 @@
 // What a file answers to the operations it does not have. Linux counterparts: the missing entries of file_operations.
 #include "guest/fs/open_file.hpp"
 
+#include "guest/fs/lock_table.hpp"
+
 namespace fl::guest {
+
+OpenFile::~OpenFile() {
+  if (locks_ != nullptr) {
+    locks_->remove_owner(this);
+  }
+}
 
 Result<uint32_t> OpenFile::read(IoBuffer&, uint64_t&) { return fail(Errno::kEINVAL); }
 Result<uint32_t> OpenFile::write(IoBuffer&, uint64_t&) { return fail(Errno::kEINVAL); }
@@ -10,9 +18,9 @@ Status OpenFile::list(DirectorySink&) { return fail(Errno::kENOTDIR); }
 Status OpenFile::truncate(uint64_t) { return fail(Errno::kEINVAL); }
 Status OpenFile::allocate(uint32_t, uint64_t, uint64_t) { return fail(Errno::kENODEV); }
 Status OpenFile::sync() { return fail(Errno::kEINVAL); }
-Status OpenFile::chmod(uint32_t) { return fail(Errno::kEROFS); }
-Status OpenFile::chown(uint32_t, uint32_t) { return fail(Errno::kEROFS); }
-Status OpenFile::set_times(const TimeChanges&) { return fail(Errno::kEROFS); }
+Status OpenFile::chmod(const Caller&, uint32_t) { return fail(Errno::kEROFS); }
+Status OpenFile::chown(const Caller&, uint32_t, uint32_t) { return fail(Errno::kEROFS); }
+Status OpenFile::set_times(const Caller&, const TimeChanges&) { return fail(Errno::kEROFS); }
 Result<FsStat> OpenFile::statfs() { return FsStat{}; }
 Result<uint32_t> OpenFile::ioctl(vm::UserAccess&, uint32_t, VirtAddr) { return fail(Errno::kENOTTY); }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "guest/fs/caller.hpp"
 #include "guest/fs/file_stat.hpp"
 #include "guest/fs/io_buffer.hpp"
 #include "guest/fs/live_path.hpp"
@@ -20,6 +21,7 @@
 
 namespace fl::guest {
 
+class LockTable;
 class WaitQueue;
 
 // O_* with their i386 values (asm-generic/fcntl.h); x86-64 has the same.
@@ -115,7 +117,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   OpenFile(uint32_t flags, std::shared_ptr<LivePath> path) : flags_(flags), path_(std::move(path)) {}
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
-  virtual ~OpenFile() = default;
+  virtual ~OpenFile();
 
   uint32_t flags() const { return flags_; }
   void set_flags(uint32_t flags) { flags_ = flags; }
@@ -146,12 +148,18 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   virtual Status truncate(uint64_t size);
   virtual Status allocate(uint32_t mode, uint64_t offset, uint64_t length);
   virtual Status sync();
-  virtual Status chmod(uint32_t mode);
+  virtual Status chmod(const Caller& caller, uint32_t mode);
   // uid_t(-1), gid_t(-1): unchanged.
-  virtual Status chown(uint32_t uid, uint32_t gid);
-  virtual Status set_times(const TimeChanges& times);
+  virtual Status chown(const Caller& caller, uint32_t uid, uint32_t gid);
+  virtual Status set_times(const Caller& caller, const TimeChanges& times);
   virtual Result<FsStat> statfs();
   virtual Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument);
+
+  // The locks that this open file owns go with it.
+  void release_locks_at_end(LockTable& locks) { locks_ = &locks; }
+
+  // The open itself has to wait, on wait_queue(): the other side of a FIFO is not there yet. Linux: wait_for_partner.
+  virtual bool open_waits() const { return false; }
 
   // sendfile can take bytes from this file. Linux: file_operations has splice_read.
   virtual bool can_splice_read() const { return true; }
@@ -180,6 +188,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
  private:
   uint32_t flags_;
   std::shared_ptr<LivePath> path_;
+  LockTable* locks_ = nullptr;
 };
 
 // lseek's arithmetic on a file of `size` bytes. EINVAL, EOVERFLOW; ENXIO for SEEK_DATA and SEEK_HOLE beyond the end.

@@ -31,33 +31,25 @@ tl::expected<std::unique_ptr<Vfs>, std::string> Vfs::create(vm::MemorySystem& me
 }
 
 Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options)
-    : memory_(memory), caches_(memory.slab()), options_(std::move(options)) {}
-
-Status Vfs::mount(std::unique_ptr<HostRoot> root) {
-  FL_TRY_ASSIGN(root_, make_path("/"));
-  auto proc = std::make_unique<ProcFs>(*this);
-  auto host = std::make_unique<HostFs>(memory_, caches_, std::move(root));
-  proc_ = proc.get();
-  host_ = host.get();
-  mounts_.push_back({"/proc", "proc", std::move(proc)});
-  mounts_.push_back({"/dev", "devtmpfs", std::make_unique<DevFs>(memory_, [this](std::span<std::byte> to) {
-                       if (kernel_ != nullptr) {
-                         kernel_->random_bytes(to);
-                       }
-                     })});
-  mounts_.push_back({"/sys", "sysfs", std::make_unique<SysFs>(memory_)});
-  mounts_.push_back({"", "ext4", std::move(host)});
-  return {};
+    : memory_(memory),
+      caches_(memory.slab()),
+      locks_(memory.slab()),
+      options_(std::move(options)) {
+  caches_.locks = &locks_;
 }
 
 Vfs::~Vfs() = default;
 
 void Vfs::set_kernel(Kernel* kernel) {
+  const bool boots = kernel_ == nullptr && kernel != nullptr;
   kernel_ = kernel;
   proc_->set_kernel(kernel);
+  if (boots) {
+    for (Tmpfs* const tmpfs : tmpfs_) {
+      tmpfs->date_boot_inodes();
+    }
+  }
 }
-
-void Vfs::drop_caches() { host_->inodes().drop_idle(); }
 
 Result<std::shared_ptr<LivePath>> Vfs::make_path(std::string_view text) {
   FL_TRY_ASSIGN(SharedText name, SharedText::make(caches_.slab(), text.empty() ? "/" : text));
@@ -102,17 +94,6 @@ Result<std::shared_ptr<FsContext>> Vfs::initial_context() {
   return make_shared_object(caches_.fs, caches_, std::move(cwd), mask);
 }
 
-Vfs::Spot Vfs::spot(std::string full) const {
-  for (const Mount& mount : mounts_) {
-    if (path_is_below(full, mount.path)) {
-      const size_t skip = mount.path.size();
-      std::string path = full.size() > skip ? full.substr(skip + 1) : "";
-      return {mount.fs.get(), std::move(path), std::move(full), false};
-    }
-  }
-  return {host_, "", std::move(full), false};
-}
-
 // The canonical path at which a walk begins; "" is the root. From a directory that was removed only its parent can be
 // had.
 Result<std::string> Vfs::start(const At& at, std::string_view path) {
@@ -130,9 +111,18 @@ Result<std::string> Vfs::start(const At& at, std::string_view path) {
 
 Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing) const {
   FL_TRY_ASSIGN(std::string current, start(at, path));
+  return walk_from(at, std::move(current), path, follow, missing, {});
+}
+
+Result<Vfs::Spot> Vfs::walk_from(const At& at, std::string current, std::string_view path, Follow follow,
+                                 LastMayBeMissing missing, const Scope& scope) const {
   std::string pending(path);
   std::string_view rest = pending;
   int links = 0;
+  const bool scoped = scope.has(Resolve::kBeneath | Resolve::kInRoot);
+  const auto check_mount = [&scope](const Spot& spot) -> Status {
+    return scope.has(Resolve::kNoXdev) && spot.mount != scope.mount ? fail(Errno::kEXDEV) : Status{};
+  };
   while (true) {
     const std::string_view name = next_component(rest);
     if (name.empty()) {
@@ -142,7 +132,14 @@ Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, 
       continue;
     }
     if (name == "..") {
+      if (scoped && current == scope.root) {
+        if (scope.has(Resolve::kBeneath)) {
+          return fail(Errno::kEXDEV);
+        }
+        continue;
+      }
       current = parent_of(current);
+      FL_TRY(check_mount(spot(current)));
       continue;
     }
     const bool last = !has_component(rest);
@@ -155,11 +152,18 @@ Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, 
       }
       return fail(stat.error());
     }
+    FL_TRY(check_mount(next));
     if (stat->is_symlink() && (!last || must_be_directory || follow == Follow::kYes)) {
-      if (++links > kMaxSymlinks) {
+      if (++links > kMaxSymlinks || scope.has(Resolve::kNoSymlinks)) {
         return fail(Errno::kELOOP);
       }
       FL_TRY_ASSIGN(const LinkTarget target, next.fs->readlink(at.caller, next.path));
+      if (target.magic && scope.has(Resolve::kNoMagicLinks)) {
+        return fail(Errno::kELOOP);
+      }
+      if (target.magic && (scoped || scope.has(Resolve::kNoXdev))) {
+        return fail(Errno::kEXDEV);
+      }
       if (target.magic && last && !must_be_directory) {
         next.magic = true;
         return next;
@@ -168,7 +172,11 @@ Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, 
         return fail(Errno::kENOENT);
       }
       if (target.text.front() == '/') {
-        current.clear();
+        if (scope.has(Resolve::kBeneath)) {
+          return fail(Errno::kEXDEV);
+        }
+        current = scope.root;
+        FL_TRY(check_mount(spot(current)));
       }
       std::string longer = fmt::format("{}{}", target.text, rest);
       pending.swap(longer);  // `rest` was a view of what now is `longer`
@@ -180,6 +188,36 @@ Result<Vfs::Spot> Vfs::walk(const At& at, std::string_view path, Follow follow, 
     }
     current = std::move(next.full);
   }
+}
+
+Result<std::shared_ptr<OpenFile>> Vfs::open_scoped(const At& at, std::string_view path, uint32_t flags, uint32_t mode,
+                                                   uint32_t resolve) {
+  if (path.empty()) {
+    return fail(Errno::kENOENT);
+  }
+  Scope scope;
+  scope.resolve = resolve;
+  std::string current;
+  if (scope.has(Resolve::kBeneath | Resolve::kInRoot)) {
+    if (path.front() == '/' && scope.has(Resolve::kBeneath)) {
+      return fail(Errno::kEXDEV);
+    }
+    const std::string_view text = at.directory->text();
+    scope.root = text == "/" ? "" : std::string(text);
+    current = scope.root;
+  } else {
+    FL_TRY_ASSIGN(current, start(at, path));
+  }
+  scope.mount = spot(current).mount;
+  const bool creates = (flags & OpenFlag::kCreate) != 0;
+  const bool stays = (flags & OpenFlag::kNoFollow) != 0 || (creates && (flags & OpenFlag::kExclusive) != 0);
+  FL_TRY_ASSIGN(const Spot place, walk_from(at, std::move(current), path, stays ? Follow::kNo : Follow::kYes,
+                                            creates ? LastMayBeMissing::kYes : LastMayBeMissing::kNo, scope));
+  if (creates && (path.ends_with('/') || last_component(path) != LastComponent::kNormal)) {
+    return fail(Errno::kEISDIR);
+  }
+  FL_TRY_ASSIGN(auto live, make_path(place.full));
+  return place.fs->open(at.caller, place.path, {flags, mode, std::move(live)});
 }
 
 // The place that an operation works on which does not know links: what a magic link leads to, if that is in the tree
@@ -201,6 +239,14 @@ Result<Vfs::Spot> Vfs::settle(const At& at, const Spot& spot, Follow follow) con
 
 Result<std::shared_ptr<OpenFile>> Vfs::open(const At& at, std::string_view path, uint32_t flags, uint32_t mode) {
   const bool creates = (flags & OpenFlag::kCreate) != 0;
+  if ((flags & OpenFlag::kTmpFileBit) != 0) {
+    return apply(at, path, Follow::kYes, LastMayBeMissing::kNo,
+                 [&](const Spot& place) -> Result<std::shared_ptr<OpenFile>> {
+                   FL_TRY(place.fs->check_unnamed_files(at.caller, place.path));
+                   FL_TRY_ASSIGN(auto live, make_path(place.full));
+                   return place.fs->open(at.caller, place.path, {flags, mode, std::move(live)});
+                 });
+  }
   if (creates && (path.ends_with('/') || last_component(path) != LastComponent::kNormal)) {
     FL_TRY(walk(at, path, Follow::kYes, LastMayBeMissing::kYes));
     return fail(Errno::kEISDIR);

@@ -21,6 +21,9 @@
 #include "guest/fs/fs_context.hpp"
 #include "guest/fs/host/host_fs.hpp"
 #include "guest/fs/host/host_stream.hpp"
+#include "guest/fs/lock_table.hpp"
+#include "guest/fs/tmp_kind.hpp"
+#include "guest/fs/tmpfs/tmpfs.hpp"
 
 namespace fl::guest {
 
@@ -30,9 +33,19 @@ class ProcFs;
 struct VfsOptions {
   HostRootOptions host;
   StopRequested stop;  // may be empty
+  TmpKind tmp = TmpKind::kTmpfs;
+  // Paths of the host that are seen through the tmpfs where they lie below /tmp, as if bound there; the writable
+  // directories are in any case. What is not there or elsewhere is passed over.
+  std::vector<std::string> shown = {};
 };
 
 enum class Follow : bool { kNo, kYes };
+
+// RESOLVE_* (linux/openat2.h).
+struct Resolve {
+  enum Bit : uint32_t { kNoXdev = 1, kNoMagicLinks = 2, kNoSymlinks = 4, kBeneath = 8, kInRoot = 16, kCached = 32 };
+  static constexpr uint32_t kAll = 63;
+};
 
 // Where a relative path starts, and who asks.
 struct At {
@@ -60,6 +73,9 @@ class Vfs {
 
   // --- system calls: paths as the guest gave them ---
   Result<std::shared_ptr<OpenFile>> open(const At& at, std::string_view path, uint32_t flags, uint32_t mode);
+  // The same with RESOLVE_* of openat2, which hold for the whole walk; `at` is the start of an absolute path too.
+  Result<std::shared_ptr<OpenFile>> open_scoped(const At& at, std::string_view path, uint32_t flags, uint32_t mode,
+                                                uint32_t resolve);
   // A file to execute. EACCES if it is not a regular file or nobody may execute it. Linux: do_open_execat.
   Result<std::shared_ptr<OpenFile>> open_exec(const At& at, std::string_view path, Follow follow = Follow::kYes);
   Result<FileStat> stat(const At& at, std::string_view path, Follow follow);
@@ -70,10 +86,16 @@ class Vfs {
   Result<std::shared_ptr<LivePath>> directory(const At& at, std::string_view path);
 
   Status mkdir(const At& at, std::string_view path, uint32_t mode);
+  // `mode` with its type: FileSystem::mknod.
+  Status mknod(const At& at, std::string_view path, uint32_t mode);
   Status symlink(const At& at, std::string_view path, const std::string& target);
   Status remove(const At& at, std::string_view path, RemoveKind kind);
   Status rename(const At& from_at, std::string_view from, const At& to_at, std::string_view to, uint32_t flags);
   Status link(const At& from_at, std::string_view from, const At& to_at, std::string_view to, Follow follow);
+  // A name for an open file. Linux: linkat with AT_EMPTY_PATH.
+  Status link_file(OpenFile& file, const At& to_at, std::string_view to);
+  // For connect: FileSystem::socket_at.
+  Result<std::shared_ptr<const void>> socket_at(const At& at, std::string_view path);
   Status chmod(const At& at, std::string_view path, uint32_t mode, Follow follow);
   Status chown(const At& at, std::string_view path, uint32_t uid, uint32_t gid, Follow follow);
   Status truncate(const At& at, std::string_view path, uint64_t size);
@@ -85,33 +107,53 @@ class Vfs {
   // The place "/".
   const std::shared_ptr<LivePath>& root() const { return root_; }
   FsCaches& caches() { return caches_; }
+  LockTable& locks() { return locks_; }
   uint64_t next_anonymous_inode() { return ++last_anonymous_inode_; }
   vm::MemorySystem& memory() { return memory_; }
   HostFs& host() { return *host_; }
   // Writes back and forgets the files that nobody has open or mapped, and their cached pages.
   void drop_caches();
+  // Forgets what the guest has stored in its own file systems, as unmounting them does.
+  void empty_tmpfs();
+  // Of files without a name: memfd_create. Linux: shm_mnt.
+  const std::shared_ptr<TmpfsSuper>& unnamed_files() const { return unnamed_files_; }
   struct Mount {
     std::string path;  // canonical; "" is the root
     std::string type;
-    std::unique_ptr<FileSystem> fs;
+    std::shared_ptr<FileSystem> fs;
+    std::string fs_path = {};  // what of the file system is mounted. Linux: mnt_root
+    bool writable = true;
   };
   const std::vector<Mount>& mounts() const { return mounts_; }
 
  private:
   // The end of a walk.
   struct Spot {
+    const Mount* mount;
     FileSystem* fs;
     std::string path;  // relative to fs
     std::string full;  // canonical in the guest's tree; "" is the root
     bool magic;        // a magic link, to be followed by fs
+    bool is_mount_point() const { return full == mount->path; }
   };
   enum class LastMayBeMissing : bool { kNo, kYes };
+  // What openat2 forbids a walk. Linux: LOOKUP_BENEATH and others.
+  struct Scope {
+    uint32_t resolve = 0;  // Resolve bits
+    std::string root;      // canonical: what "/" and ".." do not leave, if it is scoped
+    const Mount* mount = nullptr;
+    bool has(uint32_t bits) const { return (resolve & bits) != 0; }
+  };
 
   Vfs(vm::MemorySystem& memory, VfsOptions options);
   Status mount(std::unique_ptr<HostRoot> root);
+  Status mount_tmpfs(const std::string& path);
+  void bind_host(const std::string& host_path);
   Spot spot(std::string full) const;
   static Result<std::string> start(const At& at, std::string_view path);
   Result<Spot> walk(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing) const;
+  Result<Spot> walk_from(const At& at, std::string current, std::string_view path, Follow follow,
+                         LastMayBeMissing missing, const Scope& scope) const;
   template <typename Operation>
   auto apply(const At& at, std::string_view path, Follow follow, LastMayBeMissing missing, Operation operation)
       -> std::invoke_result_t<Operation, const Spot&>;
@@ -128,8 +170,11 @@ class Vfs {
 
   vm::MemorySystem& memory_;
   FsCaches caches_;
+  LockTable locks_;
   VfsOptions options_;
-  std::vector<Mount> mounts_;  // the root last
+  std::vector<Mount> mounts_;  // longer paths first, so that the first that fits is the right one
+  std::vector<Tmpfs*> tmpfs_;
+  std::shared_ptr<TmpfsSuper> unnamed_files_;
   HostFs* host_ = nullptr;
   ProcFs* proc_ = nullptr;
   Kernel* kernel_ = nullptr;

@@ -17,7 +17,7 @@ Status Vfs::mkdir(const At& at, std::string_view path, uint32_t mode) {
     return fail(Errno::kEEXIST);
   }
   return apply(at, without_trailing_slashes(path), Follow::kNo, LastMayBeMissing::kYes,
-               [&](const Spot& place) { return place.fs->mkdir(place.path, mode); });
+               [&](const Spot& place) { return place.fs->mkdir(at.caller, place.path, mode); });
 }
 
 // The place of a name that is to be made and is not a directory.
@@ -35,7 +35,7 @@ Result<Vfs::Spot> Vfs::place_for_new(const At& at, std::string_view path) const 
 
 Status Vfs::symlink(const At& at, std::string_view path, const std::string& target) {
   FL_TRY_ASSIGN(const Spot place, place_for_new(at, path));
-  return place.fs->symlink(place.path, target);
+  return place.fs->symlink(at.caller, place.path, target);
 }
 
 Status Vfs::remove(const At& at, std::string_view path, RemoveKind kind) {
@@ -52,14 +52,14 @@ Status Vfs::remove(const At& at, std::string_view path, RemoveKind kind) {
   const bool slash = path.ends_with('/');
   return apply(at, without_trailing_slashes(path), Follow::kNo, LastMayBeMissing::kNo,
                [&](const Spot& place) -> Status {
-                 if (place.path.empty()) {
-                   return fail(Errno::kEBUSY);  // a mount point
+                 if (place.is_mount_point()) {
+                   return fail(Errno::kEBUSY);
                  }
                  if (slash && kind == RemoveKind::kFile) {
                    FL_TRY_ASSIGN(const FileStat stat, place.fs->lstat(at.caller, place.path));
                    return fail(stat.is_directory() ? Errno::kEISDIR : Errno::kENOTDIR);
                  }
-                 FL_TRY(place.fs->remove(place.path, kind));
+                 FL_TRY(place.fs->remove(at.caller, place.path, kind));
                  note_removed(place.full);
                  return {};
                });
@@ -73,10 +73,10 @@ Status Vfs::rename(const At& from_at, std::string_view from, const At& to_at, st
   }
   FL_TRY_ASSIGN(const Spot source, walk(from_at, without_trailing_slashes(from), Follow::kNo, LastMayBeMissing::kNo));
   FL_TRY_ASSIGN(const Spot target, walk(to_at, without_trailing_slashes(to), Follow::kNo, LastMayBeMissing::kYes));
-  if (source.fs != target.fs) {
+  if (source.mount != target.mount) {
     return fail(Errno::kEXDEV);
   }
-  if (source.path.empty() || target.path.empty()) {
+  if (source.is_mount_point() || target.is_mount_point()) {
     return fail(Errno::kEBUSY);
   }
   if (from.ends_with('/') || to.ends_with('/')) {
@@ -93,7 +93,7 @@ Status Vfs::rename(const At& from_at, std::string_view from, const At& to_at, st
       FL_TRY(plan_rename(target.full, source.full, renames));
     }
   }
-  FL_TRY(source.fs->rename(source.path, target.path, flags));
+  FL_TRY(source.fs->rename(from_at.caller, source.path, target.path, flags));
   if (source.full != target.full && (flags & kRenameExchange) == 0) {
     note_removed(target.full);
   }
@@ -106,23 +106,43 @@ Status Vfs::rename(const At& from_at, std::string_view from, const At& to_at, st
 Status Vfs::link(const At& from_at, std::string_view from, const At& to_at, std::string_view to, Follow follow) {
   FL_TRY_ASSIGN(const Spot source, walk(from_at, from, follow, LastMayBeMissing::kNo));
   FL_TRY_ASSIGN(const Spot target, place_for_new(to_at, to));
-  if (source.fs != target.fs || source.magic) {
+  if (source.magic) {
+    // /proc/self/fd/N: a name for what is open.
+    FL_TRY_ASSIGN(const auto file, source.fs->open(from_at.caller, source.path, {OpenFlag::kPath, 0, root_}));
+    return target.fs->link_file(to_at.caller, *file, target.path);
+  }
+  if (source.mount != target.mount) {
     return fail(Errno::kEXDEV);
   }
-  return source.fs->link(source.path, target.path);
+  return source.fs->link(from_at.caller, source.path, target.path);
+}
+
+Status Vfs::link_file(OpenFile& file, const At& to_at, std::string_view to) {
+  FL_TRY_ASSIGN(const Spot target, place_for_new(to_at, to));
+  return target.fs->link_file(to_at.caller, file, target.path);
+}
+
+Status Vfs::mknod(const At& at, std::string_view path, uint32_t mode) {
+  FL_TRY_ASSIGN(const Spot place, place_for_new(at, path));
+  return place.fs->mknod(at.caller, place.path, mode);
+}
+
+Result<std::shared_ptr<const void>> Vfs::socket_at(const At& at, std::string_view path) {
+  FL_TRY_ASSIGN(const Spot place, walk(at, path, Follow::kYes, LastMayBeMissing::kNo));
+  return place.fs->socket_at(at.caller, place.path);
 }
 
 Status Vfs::chmod(const At& at, std::string_view path, uint32_t mode, Follow follow) {
   return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
     FL_TRY_ASSIGN(const Spot target, settle(at, place, follow));
-    return target.fs->chmod(target.path, mode);
+    return target.fs->chmod(at.caller, target.path, mode);
   });
 }
 
 Status Vfs::chown(const At& at, std::string_view path, uint32_t uid, uint32_t gid, Follow follow) {
   return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
     FL_TRY_ASSIGN(const Spot target, settle(at, place, follow));
-    return target.fs->chown(target.path, uid, gid);
+    return target.fs->chown(at.caller, target.path, uid, gid);
   });
 }
 
@@ -136,14 +156,14 @@ Status Vfs::truncate(const At& at, std::string_view path, uint64_t size) {
     if (!stat.is_regular()) {
       return fail(Errno::kEINVAL);
     }
-    return target.fs->truncate(target.path, size);
+    return target.fs->truncate(at.caller, target.path, size);
   });
 }
 
 Status Vfs::set_times(const At& at, std::string_view path, const TimeChanges& times, Follow follow) {
   return apply(at, path, follow, LastMayBeMissing::kNo, [&](const Spot& place) -> Status {
     FL_TRY_ASSIGN(const Spot target, settle(at, place, follow));
-    return target.fs->set_times(target.path, times);
+    return target.fs->set_times(at.caller, target.path, times);
   });
 }
 

@@ -1,6 +1,7 @@
 // Calls that change the file tree. Linux counterparts: fs/namei.c, fs/open.c (chmod, chown, truncate), fs/sync.c.
 //
-// Simplified: mknod makes regular files only (EPERM for the rest); renameat2 knows NOREPLACE and EXCHANGE.
+// Simplified: mknod makes no devices, and below the host's directories regular files only (EPERM for the rest);
+// renameat2 knows NOREPLACE and EXCHANGE.
 #include <limits>
 
 #include "guest/fs/path.hpp"
@@ -62,6 +63,15 @@ Result<uint32_t> link_at(Kernel& kernel, Task& task, int32_t from_fd, VirtAddr f
   if ((flags & ~uint32_t{AtFlag::kSymlinkFollow | AtFlag::kEmptyPath}) != 0) {
     return fail(Errno::kEINVAL);
   }
+  if (paths.first && paths.first->empty() && (flags & AtFlag::kEmptyPath) != 0) {
+    // Only CAP_DAC_READ_SEARCH gives a name to whatever is open. Linux: do_linkat.
+    if (task.cred.euid != 0) {
+      return fail(Errno::kENOENT);
+    }
+    FL_TRY_ASSIGN(OpenFile * file, any_file(task, static_cast<uint32_t>(from_fd)));
+    FL_TRY_ASSIGN(const Named target, at_name(task, to_fd, std::move(paths.second)));
+    return zero_or(kernel.vfs().link_file(*file, target.at, target.path));
+  }
   FL_TRY_ASSIGN(const Named source, at_name(task, from_fd, std::move(paths.first)));
   FL_TRY_ASSIGN(const Named target, at_name(task, to_fd, std::move(paths.second)));
   return zero_or(kernel.vfs().link(source.at, source.path, target.at, target.path,
@@ -91,7 +101,7 @@ Result<uint32_t> chown_at(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr na
   FL_TRY_ASSIGN(const std::string path, user_path(task, name));
   if (path.empty() && (flags & AtFlag::kEmptyPath) != 0) {
     FL_TRY_ASSIGN(OpenFile * file, any_file(task, static_cast<uint32_t>(dirfd)));
-    return zero_or(file->chown(uid, gid));
+    return zero_or(file->chown(caller_of(task), uid, gid));
   }
   FL_TRY_ASSIGN(const At at, at_directory(task, dirfd, path));
   return zero_or(kernel.vfs().chown(at, path, uid, gid, follow_unless((flags & AtFlag::kSymlinkNoFollow) != 0)));
@@ -120,15 +130,26 @@ Result<uint32_t> truncate_fd(Task& task, uint32_t fd, int64_t size) {
   return zero_or(file->truncate(static_cast<uint64_t>(size)));
 }
 
+// Linux: do_mknodat, may_mknod.
 Result<uint32_t> mknod_at(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr name, uint32_t mode) {
-  const uint32_t type = mode & FileMode::kTypeMask;
-  if (type != 0 && type != FileMode::kRegular) {
-    return fail(Errno::kEPERM);
+  uint32_t type = mode & FileMode::kTypeMask;
+  switch (type) {
+    case 0:
+      type = FileMode::kRegular;
+      break;
+    case FileMode::kRegular:
+    case FileMode::kCharacter:
+    case FileMode::kBlock:
+    case FileMode::kFifo:
+    case FileMode::kSocket:
+      break;
+    case FileMode::kDirectory:
+      return fail(Errno::kEPERM);
+    default:
+      return fail(Errno::kEINVAL);
   }
   FL_TRY_ASSIGN(const Named where, named(task, dirfd, name));
-  const uint32_t flags = OpenFlag::kWriteOnly | OpenFlag::kCreate | OpenFlag::kExclusive | OpenFlag::kLargeFile;
-  FL_TRY(kernel.vfs().open(where.at, where.path, flags, mode & FileMode::kPermissions & ~task.fs->umask));
-  return 0;
+  return zero_or(kernel.vfs().mknod(where.at, where.path, type | (mode & FileMode::kPermissions & ~task.fs->umask)));
 }
 
 Result<uint32_t> sync_fd(Task& task, uint32_t fd) {
@@ -194,7 +215,7 @@ Result<uint32_t> sys_fchmodat(Kernel& kernel, Task& task, const SyscallArgs& arg
 }
 Result<uint32_t> sys_fchmod(Kernel&, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
-  return zero_or(file->chmod(args[1] & FileMode::kPermissions));
+  return zero_or(file->chmod(caller_of(task), args[1] & FileMode::kPermissions));
 }
 
 Result<uint32_t> sys_chown(Kernel& kernel, Task& task, const SyscallArgs& args) {
@@ -205,7 +226,7 @@ Result<uint32_t> sys_lchown(Kernel& kernel, Task& task, const SyscallArgs& args)
 }
 Result<uint32_t> sys_fchown(Kernel&, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
-  return zero_or(file->chown(wide_id(args[1]), wide_id(args[2])));
+  return zero_or(file->chown(caller_of(task), wide_id(args[1]), wide_id(args[2])));
 }
 Result<uint32_t> sys_chown32(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return chown_at(kernel, task, kAtFdCwd, args.ptr(0), args[1], args[2], 0);
@@ -215,7 +236,7 @@ Result<uint32_t> sys_lchown32(Kernel& kernel, Task& task, const SyscallArgs& arg
 }
 Result<uint32_t> sys_fchown32(Kernel&, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
-  return zero_or(file->chown(args[1], args[2]));
+  return zero_or(file->chown(caller_of(task), args[1], args[2]));
 }
 Result<uint32_t> sys_fchownat(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return chown_at(kernel, task, args.s(0), args.ptr(1), args[2], args[3], args[4]);
@@ -253,6 +274,21 @@ Result<uint32_t> sys_fallocate(Kernel&, Task& task, const SyscallArgs& args) {
 
 Result<uint32_t> sys_fsync(Kernel&, Task& task, const SyscallArgs& args) { return sync_fd(task, args[0]); }
 Result<uint32_t> sys_fdatasync(Kernel&, Task& task, const SyscallArgs& args) { return sync_fd(task, args[0]); }
+// fd, offset (two words), length (two words), flags. Data are written at once; what shared mappings stored is not.
+Result<uint32_t> sys_sync_file_range(Kernel&, Task& task, const SyscallArgs& args) {
+  constexpr uint32_t kWrite = 2, kValid = 7;
+  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
+  const auto offset = static_cast<int64_t>(args.u64(1));
+  const auto length = static_cast<int64_t>(args.u64(3));
+  if ((args[5] & ~kValid) != 0 || offset < 0 || length < 0 || offset > std::numeric_limits<int64_t>::max() - length) {
+    return fail(Errno::kEINVAL);
+  }
+  FL_TRY_ASSIGN(const FileStat stat, file->stat());
+  if (!stat.is_regular() && !stat.is_directory() && !stat.is_symlink() && stat.type() != FileMode::kBlock) {
+    return fail(Errno::kESPIPE);
+  }
+  return (args[5] & kWrite) != 0 ? zero_or(file->sync()) : Result<uint32_t>(0u);
+}
 Result<uint32_t> sys_sync(Kernel& kernel, Task&, const SyscallArgs&) {
   kernel.vfs().host().inodes().write_back_all();
   return 0;

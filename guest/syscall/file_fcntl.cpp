@@ -1,9 +1,10 @@
-// fcntl, flock and ioctl. Linux counterparts: fs/fcntl.c, fs/locks.c, fs/ioctl.c.
+// fcntl and ioctl. Linux counterparts: fs/fcntl.c, fs/ioctl.c.
 //
-// Simplified: locks are answered as for the only process that ever locks: every lock is granted. No leases, no SIGIO.
+// Simplified: no leases, no SIGIO.
 #include "guest/fs/ioctl.hpp"
 #include "guest/fs/pipe.hpp"
-#include "guest/fs/shmem_file.hpp"
+#include "guest/fs/tmpfs/tmpfs_file.hpp"
+#include "guest/syscall/file_lock.hpp"
 #include "guest/syscall/file_support.hpp"
 #include "guest/syscall/syscall.hpp"
 
@@ -37,38 +38,6 @@ struct Fcntl {
 };
 constexpr uint32_t kFdCloseOnExec = 1;
 
-struct LockType {
-  enum Value : int16_t { kRead = 0, kWrite = 1, kUnlock = 2 };
-};
-struct Flock32 {
-  int16_t type, whence;
-  int32_t start, length, pid;
-};
-struct [[gnu::packed]] Flock64 {
-  int16_t type, whence;
-  int64_t start, length;
-  int32_t pid;
-};
-static_assert(sizeof(Flock32) == 16 && sizeof(Flock64) == 24);
-
-template <typename Lock>
-Result<uint32_t> lock_command(Task& task, const OpenFile& file, VirtAddr argument, bool query) {
-  FL_TRY_ASSIGN(Lock lock, task.user().get<Lock>(argument));
-  const bool known = lock.type >= LockType::kRead && lock.type <= LockType::kUnlock && lock.whence >= 0 &&
-                     lock.whence <= static_cast<int16_t>(Whence::kEnd);
-  if (!known || (query && lock.type == LockType::kUnlock)) {
-    return fail(Errno::kEINVAL);
-  }
-  if (query) {
-    lock.type = LockType::kUnlock;  // nobody is in the way
-    FL_TRY(task.user().put(argument, lock));
-    return 0;
-  }
-  const bool allowed =
-      lock.type == LockType::kUnlock || (lock.type == LockType::kRead ? file.readable() : file.writable());
-  return allowed ? Result<uint32_t>(0u) : fail(Errno::kEBADF);
-}
-
 Result<uint32_t> duplicate(Task& task, uint32_t fd, uint32_t lowest, CloseOnExec close_on_exec) {
   if (lowest >= descriptor_limit(task)) {
     return fail(Errno::kEINVAL);
@@ -82,9 +51,23 @@ bool allowed_for_path(uint32_t command) {
          command == Fcntl::kSetFd || command == Fcntl::kGetFl;
 }
 
+// The commands of record locks.
+Result<uint32_t> lock_command(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  const uint32_t command = args[1];
+  const LockOwner owner = command >= Fcntl::kOfdGetLk ? LockOwner::kFile : LockOwner::kProcess;
+  const LockLayout layout = command <= Fcntl::kSetLkWait ? LockLayout::k32 : LockLayout::k64;
+  const bool gets = command == Fcntl::kGetLk || command == Fcntl::kGetLk64 || command == Fcntl::kOfdGetLk;
+  const bool waits = command == Fcntl::kSetLkWait || command == Fcntl::kSetLkWait64 || command == Fcntl::kOfdSetLkWait;
+  const LockCall call = gets ? LockCall::kGet : waits ? LockCall::kSetWait : LockCall::kSet;
+  return record_lock(kernel, task, args[0], args.ptr(2), call, owner, layout);
+}
+
 }  // namespace
 
-Result<uint32_t> sys_fcntl64(Kernel&, Task& task, const SyscallArgs& args) {
+Result<uint32_t> sys_fcntl64(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  if (task.wait.resumed && task.wait.file != nullptr) {
+    return lock_command(kernel, task, args);  // its descriptor may be closed by now
+  }
   FL_TRY_ASSIGN(OpenFile * file, any_file(task, args[0]));
   const uint32_t command = args[1];
   if (file->path_only() && !allowed_for_path(command)) {
@@ -107,25 +90,28 @@ Result<uint32_t> sys_fcntl64(Kernel&, Task& task, const SyscallArgs& args) {
       file->set_flags((file->flags() & ~OpenFlag::kSettable) | (args[2] & OpenFlag::kSettable));
       return 0;
     case Fcntl::kGetLk:
-      return lock_command<Flock32>(task, *file, args.ptr(2), true);
     case Fcntl::kSetLk:
     case Fcntl::kSetLkWait:
-      return lock_command<Flock32>(task, *file, args.ptr(2), false);
     case Fcntl::kGetLk64:
-    case Fcntl::kOfdGetLk:
-      return lock_command<Flock64>(task, *file, args.ptr(2), true);
     case Fcntl::kSetLk64:
     case Fcntl::kSetLkWait64:
+    case Fcntl::kOfdGetLk:
     case Fcntl::kOfdSetLk:
     case Fcntl::kOfdSetLkWait:
-      return lock_command<Flock64>(task, *file, args.ptr(2), false);
+      return lock_command(kernel, task, args);
     case Fcntl::kGetOwn:
       return 0;
     case Fcntl::kGetPipeSize:
-      return file->wait_queue() != nullptr ? Result<uint32_t>(kPipeBytes) : fail(Errno::kEBADF);
+    case Fcntl::kSetPipeSize: {
+      auto* const pipe = dynamic_cast<PipeEnd*>(file);
+      if (pipe == nullptr) {
+        return fail(Errno::kEBADF);
+      }
+      return command == Fcntl::kGetPipeSize ? pipe->size() : pipe->resize(args[2], caller_of(task));
+    }
     case Fcntl::kAddSeals:
     case Fcntl::kGetSeals: {
-      auto* const shmem = dynamic_cast<ShmemFile*>(file);
+      auto* const shmem = dynamic_cast<TmpfsFile*>(file);
       if (shmem == nullptr || (args[2] & ~Seal::kAll) != 0) {
         return fail(Errno::kEINVAL);
       }
@@ -141,16 +127,6 @@ Result<uint32_t> sys_fcntl(Kernel& kernel, Task& task, const SyscallArgs& args) 
   const bool wide = (args[1] >= Fcntl::kGetLk64 && args[1] <= Fcntl::kSetLkWait64) ||
                     (args[1] >= Fcntl::kOfdGetLk && args[1] <= Fcntl::kOfdSetLkWait);
   return wide ? fail(Errno::kEINVAL) : sys_fcntl64(kernel, task, args);
-}
-
-Result<uint32_t> sys_flock(Kernel&, Task& task, const SyscallArgs& args) {
-  constexpr uint32_t kShared = 1, kExclusive = 2, kNonBlocking = 4, kUnlock = 8;
-  const uint32_t operation = args[1] & ~kNonBlocking;
-  if (operation != kShared && operation != kExclusive && operation != kUnlock) {
-    return fail(Errno::kEINVAL);
-  }
-  FL_TRY(file_for_io(task, args[0]));
-  return 0;
 }
 
 Result<uint32_t> sys_ioctl(Kernel&, Task& task, const SyscallArgs& args) {

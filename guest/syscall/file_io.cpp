@@ -1,6 +1,6 @@
 // read, write and their vector and positional forms, and lseek. Linux counterparts: fs/read_write.c, lib/iov_iter.c.
 //
-// Simplified: the flags of preadv2 and pwritev2 are not there (EOPNOTSUPP).
+// Simplified: of the flags of preadv2 and pwritev2 RWF_NOWAIT is not there (EOPNOTSUPP).
 #include <limits>
 #include <optional>
 #include <vector>
@@ -110,13 +110,28 @@ Result<uint32_t> vectored(Kernel& kernel, Task& task, const SyscallArgs& args, D
   return transfer(kernel, task, file, args[0], direction, buffer, offset);
 }
 
-// preadv2 and pwritev2: offset -1 is the file's own position.
+// preadv2 and pwritev2: offset -1 is the file's own position. Linux: kiocb_set_rw_flags.
 Result<uint32_t> vectored_with_flags(Kernel& kernel, Task& task, const SyscallArgs& args, Direction direction) {
-  if (args[5] != 0) {
+  constexpr uint32_t kHighPriority = 1, kDataSync = 2, kSync = 4, kAppend = 0x10;
+  constexpr uint32_t kKnown = kHighPriority | kDataSync | kSync | kAppend;
+  const auto given = static_cast<int64_t>(args.u64(3));
+  const auto offset = given == -1 ? std::nullopt : std::optional(given);
+  if ((args[5] & ~kKnown) != 0) {
     return fail(Errno::kEOPNOTSUPP);
   }
-  const auto offset = static_cast<int64_t>(args.u64(3));
-  return vectored(kernel, task, args, direction, offset == -1 ? std::nullopt : std::optional(offset));
+  if (args[5] == 0 || direction == Direction::kRead) {
+    return vectored(kernel, task, args, direction, offset);
+  }
+  FL_TRY(file_for_io(task, args[0]));
+  const std::shared_ptr<OpenFile> file = task.files->share(args[0]);
+  const uint32_t flags = file->flags();
+  file->set_flags((args[5] & kAppend) != 0 ? flags | OpenFlag::kAppend : flags);
+  const auto written = vectored(kernel, task, args, direction, offset);
+  file->set_flags(flags);
+  if (written && (args[5] & (kDataSync | kSync)) != 0) {
+    FL_TRY(file->sync());
+  }
+  return written;
 }
 
 }  // namespace

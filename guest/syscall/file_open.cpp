@@ -1,9 +1,12 @@
 // Opening, closing and duplicating descriptors. Linux counterparts: fs/open.c, fs/file.c.
-//
-// Simplified: no O_TMPFILE (EOPNOTSUPP).
+#include <algorithm>
+#include <array>
+
 #include "guest/fs/path.hpp"
-#include "guest/fs/shmem_file.hpp"
+#include "guest/fs/tmpfs/tmpfs_file.hpp"
+#include "guest/signal/send.hpp"
 #include "guest/syscall/file_support.hpp"
+#include "guest/syscall/file_wait.hpp"
 #include "guest/syscall/syscall.hpp"
 
 namespace fl::guest {
@@ -15,10 +18,27 @@ constexpr uint32_t kValidOpenFlags = OpenFlag::kAccessMode | OpenFlag::kCreate |
                                      OpenFlag::kDirectory | OpenFlag::kNoFollow | OpenFlag::kNoAtime |
                                      OpenFlag::kCloseOnExec | OpenFlag::kPath | OpenFlag::kTmpFileBit;
 
-Result<uint32_t> open_file(Task& task, Vfs& vfs, int32_t dirfd, VirtAddr name, uint32_t flags, uint32_t mode) {
+// The end of an open: the file has a descriptor as soon as it need not wait for the other side of a FIFO.
+Result<uint32_t> finish_open(Kernel& kernel, Task& task, std::shared_ptr<OpenFile> file, uint32_t flags) {
+  if (file->open_waits()) {
+    if (signal_pending(task)) {
+      return fail(kRestartSys);
+    }
+    return sleep_on_file(kernel, task, std::move(file), "open");
+  }
+  return task.files->install(std::move(file), close_on_exec(flags), descriptor_limit(task));
+}
+
+Result<uint32_t> open_file(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr name, uint32_t flags, uint32_t mode) {
   flags &= kValidOpenFlags;
+  if (task.wait.resumed && task.wait.file != nullptr) {
+    return finish_open(kernel, task, std::exchange(task.wait.file, nullptr), flags);
+  }
   if ((flags & OpenFlag::kTmpFileBit) != 0) {
-    return fail((flags & OpenFlag::kDirectory) != 0 ? Errno::kEOPNOTSUPP : Errno::kEINVAL);
+    const bool whole = (flags & OpenFlag::kDirectory) != 0 && (flags & OpenFlag::kCreate) == 0;
+    if (!whole || (flags & OpenFlag::kAccessMode) == OpenFlag::kReadOnly) {
+      return fail(Errno::kEINVAL);
+    }
   }
   if ((flags & OpenFlag::kPath) != 0) {
     flags &= OpenFlag::kPath | OpenFlag::kDirectory | OpenFlag::kNoFollow | OpenFlag::kCloseOnExec;
@@ -28,8 +48,10 @@ Result<uint32_t> open_file(Task& task, Vfs& vfs, int32_t dirfd, VirtAddr name, u
   FL_TRY(task.files->lowest_free(descriptor_limit(task), 0));
   FL_TRY_ASSIGN(const At at, at_directory(task, dirfd, path));
   const uint32_t create_mode = mode & FileMode::kPermissions & ~task.fs->umask;
-  FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file, vfs.open(at, path, flags, create_mode));
-  return task.files->install(std::move(file), close_on_exec(flags), descriptor_limit(task));
+  FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file, kernel.vfs().open(at, path, flags, create_mode));
+  // Somebody may wait for this side of a FIFO.
+  wake_waiters(*file);
+  return finish_open(kernel, task, std::move(file), flags);
 }
 
 Result<uint32_t> duplicate_to(Task& task, uint32_t from, uint32_t to, CloseOnExec close_on_exec) {
@@ -44,14 +66,65 @@ Result<uint32_t> duplicate_to(Task& task, uint32_t from, uint32_t to, CloseOnExe
 }  // namespace
 
 Result<uint32_t> sys_open(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  return open_file(task, kernel.vfs(), kAtFdCwd, args.ptr(0), args[1], args[2]);
+  return open_file(kernel, task, kAtFdCwd, args.ptr(0), args[1], args[2]);
 }
 Result<uint32_t> sys_openat(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  return open_file(task, kernel.vfs(), args.s(0), args.ptr(1), args[2], args[3]);
+  return open_file(kernel, task, args.s(0), args.ptr(1), args[2], args[3]);
 }
 Result<uint32_t> sys_creat(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  return open_file(task, kernel.vfs(), kAtFdCwd, args.ptr(0),
-                   OpenFlag::kCreate | OpenFlag::kWriteOnly | OpenFlag::kTruncate, args[1]);
+  return open_file(kernel, task, kAtFdCwd, args.ptr(0), OpenFlag::kCreate | OpenFlag::kWriteOnly | OpenFlag::kTruncate,
+                   args[1]);
+}
+
+// dirfd, path, struct open_how, its size. Linux: do_sys_openat2, build_open_flags.
+Result<uint32_t> sys_openat2(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  struct OpenHow {
+    uint64_t flags, mode, resolve;
+  };
+  if (task.wait.resumed && task.wait.file != nullptr) {
+    FL_TRY_ASSIGN(const auto again, task.user().get<OpenHow>(args.ptr(2)));
+    return finish_open(kernel, task, std::exchange(task.wait.file, nullptr), static_cast<uint32_t>(again.flags));
+  }
+  if (args[3] < sizeof(OpenHow)) {
+    return fail(Errno::kEINVAL);
+  }
+  if (args[3] > kPageSize) {
+    return fail(Errno::kE2BIG);
+  }
+  FL_TRY_ASSIGN(const auto how, task.user().get<OpenHow>(args.ptr(2)));
+  // A larger structure is one of a newer kernel: what it adds must be zero. Linux: copy_struct_from_user.
+  std::array<std::byte, kPageSize> more{};
+  const std::span<std::byte> rest = std::span(more).first(args[3] - sizeof(OpenHow));
+  FL_TRY(task.user().read(rest, args.ptr(2) + sizeof(OpenHow)));
+  if (std::any_of(rest.begin(), rest.end(), [](std::byte each) { return each != std::byte{0}; })) {
+    return fail(Errno::kE2BIG);
+  }
+  constexpr uint32_t kPathFlags =
+      OpenFlag::kPath | OpenFlag::kDirectory | OpenFlag::kNoFollow | OpenFlag::kCloseOnExec | OpenFlag::kLargeFile;
+  const auto flags = static_cast<uint32_t>(how.flags);
+  const auto resolve = static_cast<uint32_t>(how.resolve);
+  const bool tmpfile = (flags & OpenFlag::kTmpFileBit) != 0;
+  const bool makes = (flags & OpenFlag::kCreate) != 0 || tmpfile;
+  const bool both_scopes = (resolve & Resolve::kBeneath) != 0 && (resolve & Resolve::kInRoot) != 0;
+  if ((how.flags & ~uint64_t{kValidOpenFlags}) != 0 || (how.resolve & ~uint64_t{Resolve::kAll}) != 0 || both_scopes ||
+      (makes ? (how.mode & ~uint64_t{FileMode::kPermissions}) != 0 : how.mode != 0) ||
+      ((flags & OpenFlag::kPath) != 0 && (flags & ~kPathFlags) != 0)) {
+    return fail(Errno::kEINVAL);
+  }
+  if (resolve == 0 || tmpfile) {
+    return open_file(kernel, task, args.s(0), args.ptr(1), flags, static_cast<uint32_t>(how.mode));
+  }
+  if ((resolve & Resolve::kCached) != 0) {
+    return fail(Errno::kEAGAIN);  // nothing is known without asking the file system
+  }
+  FL_TRY_ASSIGN(const std::string path, user_path(task, args.ptr(1)));
+  FL_TRY(task.files->lowest_free(descriptor_limit(task), 0));
+  const bool scoped = (resolve & (Resolve::kBeneath | Resolve::kInRoot)) != 0;
+  FL_TRY_ASSIGN(const At at, at_directory(task, args.s(0), scoped ? std::string_view(".") : path));
+  const uint32_t create_mode = static_cast<uint32_t>(how.mode) & ~task.fs->umask;
+  FL_TRY_ASSIGN(auto file, kernel.vfs().open_scoped(at, path, flags, create_mode, resolve));
+  wake_waiters(*file);
+  return finish_open(kernel, task, std::move(file), flags);
 }
 
 Result<uint32_t> sys_close(Kernel&, Task& task, const SyscallArgs& args) {
@@ -115,16 +188,11 @@ Result<uint32_t> sys_memfd_create(Kernel& kernel, Task& task, const SyscallArgs&
   FL_TRY_ASSIGN(const std::string name, task.user().string(args.ptr(0), kMaxName + 1, Errno::kEINVAL));
   Vfs& vfs = kernel.vfs();
   FL_TRY(task.files->lowest_free(descriptor_limit(task), 0));
-  auto mapping = vm::Mapping::for_shmem(kernel.memory(), 0);
-  if (!mapping) {
-    return fail(Errno::kENOSPC);  // as Linux's __shmem_file_setup says of an inode that cannot be had
-  }
   FL_TRY_ASSIGN(const auto path, vfs.make_path("/memfd:" + name));
   path->deleted = true;
   FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file,
-                make_file<ShmemFile>(kernel.memory(), OpenFlag::kReadWrite | OpenFlag::kLargeFile, path,
-                                     vfs.next_anonymous_inode(), std::move(*mapping),
-                                     (args[1] & kAllowSealing) != 0 ? 0u : uint32_t{Seal::kSeal}));
+                make_memfd(vfs.unnamed_files(), caller_of(task), path,
+                           (args[1] & kAllowSealing) != 0 ? 0u : uint32_t{Seal::kSeal}));
   return task.files->install(std::move(file), (args[1] & kCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo,
                              descriptor_limit(task));
 }

@@ -17,12 +17,20 @@ Result<uint32_t> access_at(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr n
     return fail(Errno::kEINVAL);
   }
   FL_TRY_ASSIGN(const std::string path, user_path(task, name));
+  // The question is asked for the real user unless AT_EACCESS is given. Linux: access_override_creds.
+  Credentials real = task.cred;
+  real.fsuid = real.uid;
+  real.fsgid = real.gid;
+  const auto as_asked = [&](At at) {
+    at.caller.cred = (flags & AtFlag::kEffectiveAccess) != 0 ? &task.cred : &real;
+    return at;
+  };
   if (path.empty() && (flags & AtFlag::kEmptyPath) != 0) {
     FL_TRY_ASSIGN(OpenFile * file, any_file(task, static_cast<uint32_t>(dirfd)));
-    return zero_or(kernel.vfs().access(at_cwd(task), file->path()->text(), mode, Follow::kNo));
+    return zero_or(kernel.vfs().access(as_asked(at_cwd(task)), file->path()->text(), mode, Follow::kNo));
   }
   FL_TRY_ASSIGN(const At at, at_directory(task, dirfd, path));
-  return zero_or(kernel.vfs().access(at, path, mode, follow_unless((flags & AtFlag::kSymlinkNoFollow) != 0)));
+  return zero_or(kernel.vfs().access(as_asked(at), path, mode, follow_unless((flags & AtFlag::kSymlinkNoFollow) != 0)));
 }
 
 Result<uint32_t> readlink_at(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr name, VirtAddr to, uint32_t size) {
@@ -174,6 +182,13 @@ Result<uint32_t> sys_chdir(Kernel& kernel, Task& task, const SyscallArgs& args) 
   FL_TRY_ASSIGN(const std::string path, user_path(task, args.ptr(0)));
   FL_TRY_ASSIGN(task.fs->cwd, kernel.vfs().directory(at_cwd(task), path));
   return 0;
+}
+
+// Nobody has CAP_SYS_CHROOT here: all processes have the same root directory.
+Result<uint32_t> sys_chroot(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  FL_TRY_ASSIGN(const std::string path, user_path(task, args.ptr(0)));
+  FL_TRY(kernel.vfs().directory(at_cwd(task), path));
+  return fail(Errno::kEPERM);
 }
 
 Result<uint32_t> sys_fchdir(Kernel& kernel, Task& task, const SyscallArgs& args) {

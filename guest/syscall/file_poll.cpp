@@ -13,6 +13,7 @@
 
 #include "guest/signal/send.hpp"
 #include "guest/syscall/file_support.hpp"
+#include "guest/syscall/restart.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/syscall/time_types.hpp"
 
@@ -268,6 +269,16 @@ Status install_mask(Task& task, VirtAddr mask, uint32_t size) {
   return {};
 }
 
+Result<uint32_t> poll_or_restart(Kernel& kernel, Task& task, VirtAddr array, uint32_t count, Timeout timeout_ns,
+                                 Timeout deadline) {
+  const auto ready = poll_call(kernel, task, array, count, timeout_ns);
+  if (ready || ready.error() != kRestartNoHand) {
+    return ready;
+  }
+  task.restart = {.call = RestartBlock::Call::kPoll, .deadline_ns = deadline, .address = array.value(), .value = count};
+  return fail(kRestartRestartBlock);
+}
+
 // fds, count, timeout, mask, size of the mask.
 template <typename Timespec>
 Result<uint32_t> ppoll(Kernel& kernel, Task& task, const SyscallArgs& args) {
@@ -303,9 +314,17 @@ Result<uint32_t> pselect6(Kernel& kernel, Task& task, const SyscallArgs& args) {
 
 }  // namespace
 
+// After a signal that no handler took it goes on until the time that it was given at first. Linux: do_restart_poll.
 Result<uint32_t> sys_poll(Kernel& kernel, Task& task, const SyscallArgs& args) {
   const std::optional<uint64_t> timeout = args.s(2) < 0 ? std::nullopt : std::optional(uint64_t{args[2]} * kNsPerMs);
-  return poll_call(kernel, task, args.ptr(0), args[1], timeout);
+  const Timeout deadline = deadline_of(kernel, task, timeout);
+  return poll_or_restart(kernel, task, args.ptr(0), args[1], timeout, deadline);
+}
+Result<uint32_t> restart_poll(Kernel& kernel, Task& task) {
+  const Timeout deadline = task.restart.deadline_ns;
+  const uint64_t now = kernel.time().now_ns();
+  const Timeout left = deadline ? std::optional(*deadline > now ? *deadline - now : 0) : std::nullopt;
+  return poll_or_restart(kernel, task, VirtAddr(task.restart.address), task.restart.value, left, deadline);
 }
 Result<uint32_t> sys_ppoll(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return ppoll<Timespec32>(kernel, task, args);

@@ -19,7 +19,7 @@ Result<OpenFile*> file_for_io(const Task& task, uint32_t fd) {
 
 Result<std::string> user_path(Task& task, VirtAddr from) { return task.user().string(from, kPathMax); }
 
-At at_cwd(const Task& task) { return {task.fs->cwd, {task.tgid, task.tid}}; }
+At at_cwd(const Task& task) { return {task.fs->cwd, caller_of(task)}; }
 
 Result<At> at_directory(const Task& task, int32_t dirfd, std::string_view path) {
   if (dirfd == kAtFdCwd || path.starts_with('/')) {
@@ -29,7 +29,7 @@ Result<At> at_directory(const Task& task, int32_t dirfd, std::string_view path) 
   if (!file->is_directory()) {
     return fail(path.empty() ? Errno::kENOENT : Errno::kENOTDIR);
   }
-  return At{file->path(), {task.tgid, task.tid}};
+  return At{file->path(), caller_of(task)};
 }
 
 void wake_waiters(OpenFile& file) {

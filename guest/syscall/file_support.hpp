@@ -35,6 +35,7 @@ Result<OpenFile*> file_for_io(const Task& task, uint32_t fd);
 
 // A path argument. EFAULT, ENAMETOOLONG. An empty one is given as it is; the Vfs answers ENOENT.
 Result<std::string> user_path(Task& task, VirtAddr from);
+inline Caller caller_of(const Task& task) { return {task.tgid, task.tid, &task.cred}; }
 At at_cwd(const Task& task);
 // Where `path` starts: EBADF or ENOTDIR of `dirfd` only if it is relative.
 Result<At> at_directory(const Task& task, int32_t dirfd, std::string_view path);

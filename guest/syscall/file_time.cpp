@@ -79,7 +79,7 @@ Result<uint32_t> set_times(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr n
       return fail(Errno::kEINVAL);
     }
     FL_TRY_ASSIGN(OpenFile * file, any_file(task, static_cast<uint32_t>(dirfd)));
-    return zero_or(file->set_times(times));
+    return zero_or(file->set_times(caller_of(task), times));
   }
   if (name.value() == 0) {
     return fail(Errno::kEFAULT);

@@ -6,6 +6,7 @@
 #include "guest/kernel.hpp"
 #include "guest/signal/send.hpp"
 #include "guest/syscall/clock_id.hpp"
+#include "guest/syscall/restart.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/syscall/time_types.hpp"
 #include "guest/task.hpp"
@@ -27,9 +28,10 @@ Result<uint32_t> interrupted(Task& task, uint64_t left_ns, VirtAddr remainder) {
   if (remainder.value() != 0) {
     FL_TRY(task.user().put(remainder, Timespec::from_ns(left_ns)));
   }
-  task.restart_deadline_ns = task.wait.deadline_ns;
-  task.restart_remainder = remainder.value();
-  task.restart_time64 = sizeof(Timespec) == sizeof(Timespec64);
+  task.restart = {.call = RestartBlock::Call::kNanosleep,
+                  .deadline_ns = task.wait.deadline_ns,
+                  .address = remainder.value(),
+                  .time64 = sizeof(Timespec) == sizeof(Timespec64)};
   return fail(kRestartRestartBlock);
 }
 
@@ -148,18 +150,29 @@ Result<uint32_t> sys_clock_nanosleep_time64(Kernel& kernel, Task& task, const Sy
 }
 
 // A relative sleep goes on after a signal that no handler took. Linux: hrtimer_nanosleep_restart.
-Result<uint32_t> sys_restart_syscall(Kernel& kernel, Task& task, const SyscallArgs&) {
-  if (!task.restart_deadline_ns) {
-    return fail(Errno::kEINTR);
-  }
-  const VirtAddr remainder(task.restart_remainder);
+Result<uint32_t> restart_nanosleep(Kernel& kernel, Task& task) {
+  const VirtAddr remainder(task.restart.address);
   if (!task.wait.resumed) {
-    return kernel.time().now_ns() >= *task.restart_deadline_ns
+    return kernel.time().now_ns() >= *task.restart.deadline_ns
                ? Result<uint32_t>(0)
-               : kernel.sleep(task, "nanosleep", 0, task.restart_deadline_ns);
+               : kernel.sleep(task, "nanosleep", 0, task.restart.deadline_ns);
   }
-  return task.restart_time64 ? continue_sleep<Timespec64>(kernel, task, remainder, false)
+  return task.restart.time64 ? continue_sleep<Timespec64>(kernel, task, remainder, false)
                              : continue_sleep<Timespec32>(kernel, task, remainder, false);
+}
+
+Result<uint32_t> sys_restart_syscall(Kernel& kernel, Task& task, const SyscallArgs&) {
+  switch (task.restart.call) {
+    case RestartBlock::Call::kNanosleep:
+      return restart_nanosleep(kernel, task);
+    case RestartBlock::Call::kFutexWait:
+      return restart_futex_wait(kernel, task);
+    case RestartBlock::Call::kPoll:
+      return restart_poll(kernel, task);
+    case RestartBlock::Call::kNone:
+      break;
+  }
+  return fail(Errno::kEINTR);
 }
 
 Result<uint32_t> sys_alarm(Kernel& kernel, Task& task, const SyscallArgs& args) {

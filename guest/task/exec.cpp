@@ -167,7 +167,7 @@ Status Kernel::exec(Task& task, const ExecCall& call) {
   task.rseq = task.rseq_length = task.rseq_signature = 0;
   task.rseq_pending = false;
   task.robust_list = task.set_child_tid = 0;
-  task.restart_deadline_ns.reset();
+  task.restart = RestartBlock{};
   task.group->executed = true;
   task.group->exit_signal = Signal::kChld;
   task.group->dumpable = 1;

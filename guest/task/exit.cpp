@@ -74,11 +74,12 @@ ResourceUse Kernel::resource_use(const ThreadGroup& group) const {
 void Kernel::release_mm(Task& task) {
   const ActFor acting(*this, task);
   exit_robust_list(*this, task);
+  exit_pi_locks(*this, task);
   // Only if somebody is left who can see it.
   if (task.clear_child_tid != 0 && task.mm.use_count() > 1) {
     const VirtAddr at(task.clear_child_tid);
     if (task.user().put(at, uint32_t{0})) {
-      futex_wake(*this, task, at, 1);
+      static_cast<void>(futex_wake(*this, task, at, FutexScope::kShared, 1, kFutexMatchAny));
     }
   }
   task.clear_child_tid = 0;

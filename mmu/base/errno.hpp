@@ -43,6 +43,7 @@ enum class Errno : int32_t {
   kERANGE = 34,
   kEDEADLK = 35,
   kENAMETOOLONG = 36,
+  kENOLCK = 37,
   kENOSYS = 38,
   kENOTEMPTY = 39,
   kELOOP = 40,
@@ -52,6 +53,7 @@ enum class Errno : int32_t {
   kEOPNOTSUPP = 95,
   kEAFNOSUPPORT = 97,
   kETIMEDOUT = 110,
+  kECONNREFUSED = 111,
 };
 
 // Any errno that the host's system call gave: Linux uses the same values on x86-64 and i386.

@@ -56,6 +56,10 @@ Mapping::Mapping(Key, MemorySystem& memory, std::shared_ptr<BackingStore> store,
   memory_.cache().add_mapping(*this);
 }
 
+Mapping::Mapping(MemorySystem& memory, ShmemSpace& space) : memory_(memory), space_(&space), tree_(memory) {
+  memory_.cache().add_mapping(*this);
+}
+
 Mapping::~Mapping() {
   FL_CHECK(areas_.empty(), "a mapping dies while {} areas map it", areas_.size());
   if (auto written = write_back(0, UINT64_MAX); !written) {
@@ -76,12 +80,7 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
     return Pfn(frame);
   }
   if (is_shmem()) {
-    FL_TRY_ASSIGN(const Pfn pfn, memory_.pages().alloc_pages(kGfpHighUserMovable | kGfpZero));
-    if (const auto inserted = insert(index, pfn); !inserted) {
-      memory_.pages().free_pages(pfn);
-      return fail(inserted.error());
-    }
-    return pfn;
+    return allocate(index);
   }
 
   std::array<Pfn, kReadAheadPages> frames;
@@ -127,17 +126,41 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
   return frames[0];
 }
 
+Result<Pfn> Mapping::allocate(uint64_t index) {
+  FL_CHECK(is_shmem());
+  if (const uint32_t frame = find(index); frame != kNoPage) {
+    return Pfn(frame);
+  }
+  if (space_ != nullptr && space_->used >= space_->limit) {
+    return fail(Errno::kENOSPC);
+  }
+  FL_TRY_ASSIGN(const Pfn pfn, memory_.pages().alloc_pages(kGfpHighUserMovable | kGfpZero));
+  if (const auto inserted = insert(index, pfn); !inserted) {
+    memory_.pages().free_pages(pfn);
+    return fail(inserted.error());
+  }
+  return pfn;
+}
+
 Status Mapping::insert(uint64_t index, Pfn pfn) {
   FL_TRY(tree_.insert(index, pfn));
   memory_.cache().add(pfn, *this, static_cast<uint32_t>(index));
   if (is_shmem()) {
     memory_.page(pfn).set(PageFlag::kShmem);
   }
+  if (space_ != nullptr) {
+    ++space_->used;
+  }
   memory_.cache().update_inactive(pfn);
   return {};
 }
 
-void Mapping::erase(uint32_t index) { memory_.cache().remove(tree_.erase(index)); }
+void Mapping::erase(uint32_t index) {
+  memory_.cache().remove(tree_.erase(index));
+  if (space_ != nullptr) {
+    --space_->used;
+  }
+}
 
 bool Mapping::drop(uint32_t index) {
   if (is_dirty(index) && !write_page(index)) {
@@ -234,6 +257,15 @@ void Mapping::drop_range(uint64_t first, uint64_t last) {
   for (auto entry = tree_.next(first); entry && entry->index <= last; entry = tree_.next(first)) {
     erase(entry->index);
     first = uint64_t{entry->index} + 1;
+  }
+}
+
+void Mapping::zero(uint64_t offset, uint32_t length) {
+  const uint32_t in_page = static_cast<uint32_t>(offset & kPageOffsetMask);
+  FL_CHECK(is_shmem() && in_page + length <= kPageSize);
+  if (const uint32_t frame = find(offset >> kPageShift); frame != kNoPage) {
+    std::memset(KmapLocal(memory_.kmap_slots(), Pfn(frame)).data() + in_page, 0, length);
+    memory_.tlb().code_changed(Pfn(frame));
   }
 }
 

@@ -23,6 +23,12 @@ namespace fl::vm {
 class MemorySystem;
 struct Page;
 
+// How many pages the shared memory of one file system may have. Linux: shmem_sb_info's max_blocks and used_blocks.
+struct ShmemSpace {
+  uint64_t limit = UINT64_MAX;
+  uint64_t used = 0;
+};
+
 class Mapping {
  public:
   // Passed to the constructor, which the cache must be able to call.
@@ -35,6 +41,8 @@ class Mapping {
   // Shared memory of `bytes` bytes. ENOMEM.
   static Result<std::shared_ptr<Mapping>> for_shmem(MemorySystem& memory, uint64_t bytes);
   Mapping(Key, MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes);
+  // Shared memory as part of a larger inode in slab memory (tmpfs). Its pages count in `space`, which outlives it.
+  Mapping(MemorySystem& memory, ShmemSpace& space);
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   // Writes dirty pages back (errors are logged) and frees all. No area may map it any more.
@@ -54,8 +62,10 @@ class Mapping {
   // The frame of a page that is in memory now. kNoPage: none. Linux: filemap_get_folio.
   uint32_t find(uint64_t index) const { return tree_.find(index); }
   // The frame of page `index`, read in (with up to `ahead` - 1 following absent pages in the same request) or, for
-  // shared memory, made. EFAULT beyond the end; EIO; ENOMEM, EFBIG. Linux: filemap_fault, shmem_get_folio.
+  // shared memory, made. EFAULT beyond the end; EIO; ENOMEM, EFBIG; ENOSPC. Linux: filemap_fault, shmem_get_folio.
   Result<Pfn> get(uint64_t index, uint32_t ahead = 1);
+  // Shared memory only: as get, also beyond the end. Linux: shmem_get_folio(SGP_FALLOC).
+  Result<Pfn> allocate(uint64_t index);
 
   // Copies file bytes through the cache; stops at the end of the file. Returns the bytes copied.
   // Linux: filemap_read. EIO or ENOMEM only if nothing was copied.
@@ -67,6 +77,8 @@ class Mapping {
   // The file has `bytes` bytes from now on: pages beyond are unmapped everywhere and dropped, the last one's tail
   // zeroed. The backing store itself has been cut by the caller. Linux: truncate_pagecache.
   void truncate(uint64_t bytes);
+  // Shared memory only: bytes inside one page become zeros, if it is in memory.
+  void zero(uint64_t offset, uint32_t length);
   // Shared memory only: pages [first, last] are unmapped everywhere and dropped; they read as zeros. Linux:
   // shmem_fallocate(FALLOC_FL_PUNCH_HOLE).
   void punch_hole(uint64_t first, uint64_t last);
@@ -83,6 +95,9 @@ class Mapping {
   using Areas = boost::intrusive::list<
       VmArea, boost::intrusive::member_hook<VmArea, boost::intrusive::list_member_hook<>, &VmArea::file_hook>>;
   Areas& areas() { return areas_; }
+
+  // Names the file in the keys of its futexes; given by the first. Linux: i_sequence of the inode.
+  uint64_t sequence = 0;
 
   // PageCache's list of mappings. Linux: sb->s_inodes.
   boost::intrusive::list_member_hook<> cache_hook;
@@ -102,6 +117,7 @@ class Mapping {
   MemorySystem& memory_;
   std::shared_ptr<BackingStore> store_;
   uint64_t shmem_size_ = 0;
+  ShmemSpace* space_ = nullptr;  // null: no limit
   PageTree tree_;
   Areas areas_;
 };

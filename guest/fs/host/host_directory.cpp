@@ -90,15 +90,15 @@ Status HostDirectory::list(DirectorySink& sink) {
 
 Status HostDirectory::sync() { return host_status(::fsync(fd_->get())); }
 
-Status HostDirectory::chmod(uint32_t mode) {
+Status HostDirectory::chmod(const Caller&, uint32_t mode) {
   return place_ == Place::kWritable ? chmod_host_fd(fd_->get(), mode) : fail(Errno::kEROFS);
 }
 
-Status HostDirectory::chown(uint32_t uid, uint32_t gid) {
+Status HostDirectory::chown(const Caller&, uint32_t uid, uint32_t gid) {
   return place_ == Place::kWritable ? chown_host_fd(fd_->get(), uid, gid) : fail(Errno::kEROFS);
 }
 
-Status HostDirectory::set_times(const TimeChanges& times) {
+Status HostDirectory::set_times(const Caller&, const TimeChanges& times) {
   return place_ == Place::kWritable ? set_times_host_fd(fd_->get(), times) : fail(Errno::kEROFS);
 }
 

@@ -29,9 +29,9 @@ class HostDirectory final : public OpenFile {
   Result<uint64_t> seek(int64_t offset, uint32_t whence) override;
   Status list(DirectorySink& sink) override;
   Status sync() override;
-  Status chmod(uint32_t mode) override;
-  Status chown(uint32_t uid, uint32_t gid) override;
-  Status set_times(const TimeChanges& times) override;
+  Status chmod(const Caller& caller, uint32_t mode) override;
+  Status chown(const Caller& caller, uint32_t uid, uint32_t gid) override;
+  Status set_times(const Caller& caller, const TimeChanges& times) override;
   Result<FsStat> statfs() override;
 
  private:

@@ -154,15 +154,15 @@ Status HostFile::sync() {
   return host_status(::fsync(fd_->get()));
 }
 
-Status HostFile::chmod(uint32_t mode) {
+Status HostFile::chmod(const Caller&, uint32_t mode) {
   return place_ == Place::kWritable ? chmod_host_fd(fd_->get(), mode) : fail(Errno::kEROFS);
 }
 
-Status HostFile::chown(uint32_t uid, uint32_t gid) {
+Status HostFile::chown(const Caller&, uint32_t uid, uint32_t gid) {
   return place_ == Place::kWritable ? chown_host_fd(fd_->get(), uid, gid) : fail(Errno::kEROFS);
 }
 
-Status HostFile::set_times(const TimeChanges& times) {
+Status HostFile::set_times(const Caller&, const TimeChanges& times) {
   return place_ == Place::kWritable ? set_times_host_fd(fd_->get(), times) : fail(Errno::kEROFS);
 }
 

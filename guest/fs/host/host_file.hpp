@@ -33,9 +33,9 @@ class HostFile final : public OpenFile {
   Status truncate(uint64_t size) override;
   Status allocate(uint32_t mode, uint64_t offset, uint64_t length) override;
   Status sync() override;
-  Status chmod(uint32_t mode) override;
-  Status chown(uint32_t uid, uint32_t gid) override;
-  Status set_times(const TimeChanges& times) override;
+  Status chmod(const Caller& caller, uint32_t mode) override;
+  Status chown(const Caller& caller, uint32_t uid, uint32_t gid) override;
+  Status set_times(const Caller& caller, const TimeChanges& times) override;
   Result<FsStat> statfs() override;
   Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) override;
   Result<std::shared_ptr<const vm::MappedFile>> mapped_file() override;

@@ -68,7 +68,8 @@ Result<HostRoot::Node> HostFs::open_existing(const std::string& path, uint32_t f
   return node;
 }
 
-Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller&, const std::string& path, const OpenRequest& request) {
+Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller& caller, const std::string& path,
+                                               const OpenRequest& request) {
   const uint32_t flags = request.flags;
   const uint32_t status = flags & ~uint32_t{OpenFlag::kCreate | OpenFlag::kExclusive | OpenFlag::kNoCtty |
                                             OpenFlag::kTruncate | OpenFlag::kCloseOnExec};
@@ -122,7 +123,7 @@ Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller&, const std::string&
   auto file = make();
   if (!file && created) {
     // The name must not stay behind a call that failed.
-    (void)remove(path, RemoveKind::kFile);
+    (void)remove(caller, path, RemoveKind::kFile);
   }
   if (file && (flags & OpenFlag::kTruncate) != 0 && !created) {
     FL_TRY((*file)->truncate(0));
@@ -149,7 +150,7 @@ Result<FsStat> HostFs::statfs(const std::string& path) {
   return statfs_host_fd(node.fd.get());
 }
 
-Status HostFs::mkdir(const std::string& path, uint32_t mode) {
+Status HostFs::mkdir(const Caller&, const std::string& path, uint32_t mode) {
   if (path.empty() || root_->find(path)) {
     return fail(Errno::kEEXIST);
   }
@@ -158,7 +159,20 @@ Status HostFs::mkdir(const std::string& path, uint32_t mode) {
   return host_status(::mkdirat(parent.dir.get(), parent.name.c_str(), mode & FileMode::kPermissions));
 }
 
-Status HostFs::symlink(const std::string& path, const std::string& target) {
+// Regular files only: what a FIFO or socket of the host does is between the host's processes.
+Status HostFs::mknod(const Caller&, const std::string& path, uint32_t mode) {
+  if (path.empty() || root_->find(path)) {
+    return fail(Errno::kEEXIST);
+  }
+  FL_TRY(root_->writable_parent(path));
+  if ((mode & FileMode::kTypeMask) != FileMode::kRegular) {
+    return fail(Errno::kEPERM);
+  }
+  FL_TRY(root_->create_file(path, 0, mode));
+  return {};
+}
+
+Status HostFs::symlink(const Caller&, const std::string& path, const std::string& target) {
   if (path.empty() || root_->find(path)) {
     return fail(Errno::kEEXIST);
   }
@@ -166,14 +180,14 @@ Status HostFs::symlink(const std::string& path, const std::string& target) {
   return host_status(::symlinkat(target.c_str(), parent.dir.get(), parent.name.c_str()));
 }
 
-Status HostFs::remove(const std::string& path, RemoveKind kind) {
+Status HostFs::remove(const Caller&, const std::string& path, RemoveKind kind) {
   FL_TRY(root_->find(path));
   FL_TRY_ASSIGN(const HostRoot::Parent parent, root_->writable_parent(path));
   return host_status(
       ::unlinkat(parent.dir.get(), parent.name.c_str(), kind == RemoveKind::kDirectory ? AT_REMOVEDIR : 0));
 }
 
-Status HostFs::rename(const std::string& from, const std::string& to, uint32_t flags) {
+Status HostFs::rename(const Caller&, const std::string& from, const std::string& to, uint32_t flags) {
   FL_TRY(root_->find(from));
   FL_TRY_ASSIGN(const HostRoot::Parent old_parent, root_->writable_parent(from));
   FL_TRY_ASSIGN(const HostRoot::Parent new_parent, root_->writable_parent(to));
@@ -182,7 +196,7 @@ Status HostFs::rename(const std::string& from, const std::string& to, uint32_t f
 }
 
 // A new name for a file outside the writable directories would make it writable: both names must lie inside.
-Status HostFs::link(const std::string& from, const std::string& to) {
+Status HostFs::link(const Caller&, const std::string& from, const std::string& to) {
   FL_TRY(root_->find(from));
   if (root_->find(to)) {
     return fail(Errno::kEEXIST);
@@ -196,25 +210,25 @@ Status HostFs::link(const std::string& from, const std::string& to) {
       ::linkat(old_parent->dir.get(), old_parent->name.c_str(), new_parent.dir.get(), new_parent.name.c_str(), 0));
 }
 
-Status HostFs::chmod(const std::string& path, uint32_t mode) {
+Status HostFs::chmod(const Caller&, const std::string& path, uint32_t mode) {
   FL_TRY_ASSIGN(const HostRoot::Node node, root_->find(path));
   return root_->writable(path) ? chmod_host_fd(node.fd.get(), mode) : fail(Errno::kEROFS);
 }
 
-Status HostFs::chown(const std::string& path, uint32_t uid, uint32_t gid) {
+Status HostFs::chown(const Caller&, const std::string& path, uint32_t uid, uint32_t gid) {
   FL_TRY_ASSIGN(const HostRoot::Node node, root_->find(path));
   return root_->writable(path) ? chown_host_fd(node.fd.get(), uid, gid) : fail(Errno::kEROFS);
 }
 
-Status HostFs::set_times(const std::string& path, const TimeChanges& times) {
+Status HostFs::set_times(const Caller&, const std::string& path, const TimeChanges& times) {
   FL_TRY_ASSIGN(const HostRoot::Node node, root_->find(path));
   return root_->writable(path) ? set_times_host_fd(node.fd.get(), times) : fail(Errno::kEROFS);
 }
 
-Status HostFs::truncate(const std::string& path, uint64_t size) {
+Status HostFs::truncate(const Caller& caller, const std::string& path, uint64_t size) {
   OpenRequest request;
   request.flags = OpenFlag::kWriteOnly | OpenFlag::kLargeFile;
-  FL_TRY_ASSIGN(const auto file, open(Caller{}, path, request));
+  FL_TRY_ASSIGN(const auto file, open(caller, path, request));
   return file->truncate(size);
 }
 

@@ -25,15 +25,16 @@ class HostFs final : public FileSystem {
                                          const OpenRequest& request) override;
   Status access(const Caller& caller, const std::string& path, uint32_t mode) override;
   Result<FsStat> statfs(const std::string& path) override;
-  Status mkdir(const std::string& path, uint32_t mode) override;
-  Status symlink(const std::string& path, const std::string& target) override;
-  Status remove(const std::string& path, RemoveKind kind) override;
-  Status rename(const std::string& from, const std::string& to, uint32_t flags) override;
-  Status link(const std::string& from, const std::string& to) override;
-  Status chmod(const std::string& path, uint32_t mode) override;
-  Status chown(const std::string& path, uint32_t uid, uint32_t gid) override;
-  Status truncate(const std::string& path, uint64_t size) override;
-  Status set_times(const std::string& path, const TimeChanges& times) override;
+  Status mkdir(const Caller& caller, const std::string& path, uint32_t mode) override;
+  Status mknod(const Caller& caller, const std::string& path, uint32_t mode) override;
+  Status symlink(const Caller& caller, const std::string& path, const std::string& target) override;
+  Status remove(const Caller& caller, const std::string& path, RemoveKind kind) override;
+  Status rename(const Caller& caller, const std::string& from, const std::string& to, uint32_t flags) override;
+  Status link(const Caller& caller, const std::string& from, const std::string& to) override;
+  Status chmod(const Caller& caller, const std::string& path, uint32_t mode) override;
+  Status chown(const Caller& caller, const std::string& path, uint32_t uid, uint32_t gid) override;
+  Status truncate(const Caller& caller, const std::string& path, uint64_t size) override;
+  Status set_times(const Caller& caller, const std::string& path, const TimeChanges& times) override;
 
   HostRoot& root() { return *root_; }
   HostInodeTable& inodes() { return inodes_; }

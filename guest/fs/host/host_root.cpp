@@ -182,6 +182,14 @@ const HostRoot::Writable* HostRoot::writable_for(std::string_view path) const {
   return nullptr;
 }
 
+std::vector<std::string> HostRoot::writable_directories() const {
+  std::vector<std::string> paths;
+  for (const Writable& directory : writable_) {
+    paths.push_back(directory.path);
+  }
+  return paths;
+}
+
 bool HostRoot::writable(std::string_view path) const { return writable_for(path) != nullptr; }
 
 Result<UniqueFd> HostRoot::open_below_root(const std::string& path, int flags) const {

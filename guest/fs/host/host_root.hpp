@@ -57,6 +57,8 @@ class HostRoot {
   Result<Parent> writable_parent(const std::string& path);
   // The path lies strictly below a writable directory, or is one.
   bool writable(std::string_view path) const;
+  // Canonical, as the guest sees them, relative to the root.
+  std::vector<std::string> writable_directories() const;
 
   // Where the guest sees a host path, if it lies inside the root. `host_path` must exist.
   Result<std::string> guest_path(const std::string& host_path) const;

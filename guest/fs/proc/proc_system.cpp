@@ -2,6 +2,8 @@
 // arch/x86/kernel/cpu/proc.c. Simplified: one processor without features that programs look for here.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <array>
 #include <set>
 
@@ -95,9 +97,17 @@ std::string format_mounts(Kernel& kernel) {
   std::string text;
   const auto& mounts = kernel.vfs().mounts();
   for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount) {
-    text += mount->path.empty()
-                ? std::string("/dev/root / ext4 ro,relatime 0 0\n")
-                : fmt::format("{0} {1} {0} rw,nosuid,nodev,noexec,relatime 0 0\n", mount->type, mount->path);
+    const bool host = mount->type == "ext4";
+    text += fmt::format("{} {} {} {},{}relatime 0 0\n", host ? "/dev/root" : mount->type,
+                        mount->path.empty() ? "/" : mount->path, mount->type, mount->writable ? "rw" : "ro",
+                        host                     ? ""
+                        : mount->type == "tmpfs" ? "nosuid,nodev,"
+                                                 : "nosuid,nodev,noexec,");
+  }
+  for (const std::string& path : kernel.vfs().host().root().writable_directories()) {
+    const bool listed =
+        std::any_of(mounts.begin(), mounts.end(), [&](const auto& mount) { return mount.path == "/" + path; });
+    text += listed ? "" : fmt::format("/dev/root /{} ext4 rw,relatime 0 0\n", path);
   }
   return text;
 }

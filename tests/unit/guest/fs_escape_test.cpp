@@ -138,8 +138,8 @@ TEST_CASE("fs: nothing outside --rw can be changed") {
   CHECK(vfs.access(at, "/ro/file", 2, Follow::kYes).error() == Errno::kEROFS);
   const auto file = machine.open("/ro/file");
   REQUIRE(file);
-  CHECK((*file)->chmod(0777).error() == Errno::kEROFS);
-  CHECK((*file)->set_times({}).error() == Errno::kEROFS);
+  CHECK((*file)->chmod({}, 0777).error() == Errno::kEROFS);
+  CHECK((*file)->set_times({}, {}).error() == Errno::kEROFS);
   CHECK(machine.host_text("root/ro/file") == "read-only text\n");
   // The writable directory itself has its name outside.
   CHECK(vfs.remove(at, "/rw", RemoveKind::kDirectory).error() == Errno::kEROFS);
