@@ -216,8 +216,8 @@ std::string_view relation_name(Relation relation) {
 bool differs(Relation relation, Level level) {
   switch (relation) {
     case Relation::kEqual:
-    case Relation::kOtherTask:
       return false;
+    case Relation::kOtherTask:
     case Relation::kOrder:
       return level == Level::kOrder;
     case Relation::kKind:

@@ -2,8 +2,7 @@
 //
 // Processes are matched by their place in the tree, tasks by the order in which they first fault. Within a task the
 // lists are aligned in order (diff.hpp); what is left over is paired with an equal fault elsewhere in the task (another
-// order) or in another task of the process (no difference: who of two threads comes first is chance), then with a fault
-// on the same page (another kind). README.md tells more.
+// order) or in another task of the process, then with a fault on the same page (another kind). README.md tells more.
 #pragma once
 
 #include <array>

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "emu/cpu/decode.hpp"
+#include "emu/record/process_tree.hpp"
 #include "guest/task.hpp"
 #include "mmu/base/check.hpp"
 
@@ -163,7 +164,31 @@ OurRun Collector::finish(std::span<const ProcessStatistics> processes, const vm:
     process.comm = name_of(counted.comm);
     process.exit_status = counted.exit_status.value_or(-1);
   }
+  sort_processes();
   return std::move(run_);
+}
+
+// As a record has them, so that a number means the same process on both sides.
+void Collector::sort_processes() {
+  std::vector<ProcessPlace> places;
+  for (const OurProcess& process : run_.processes) {
+    places.push_back({process.parent, process.child});
+  }
+  std::vector<uint32_t> place(places.size());
+  std::vector<OurProcess> sorted;
+  for (const uint32_t from : order_by_place(places)) {
+    place[from] = static_cast<uint32_t>(sorted.size());
+    sorted.push_back(run_.processes[from]);
+  }
+  for (OurProcess& process : sorted) {
+    if (process.parent >= 0) {
+      process.parent = static_cast<int32_t>(place[static_cast<size_t>(process.parent)]);
+    }
+  }
+  for (OurFault& fault : run_.faults) {
+    fault.process = place[fault.process];
+  }
+  run_.processes = std::move(sorted);
 }
 
 }  // namespace fl::emu

@@ -38,6 +38,7 @@ class Collector final : public FaultListener {
   Place place_of(const guest::Task* task);
   uint32_t area_of(const vm::VmArea& area);
   uint32_t name_of(std::string_view name);
+  void sort_processes();
   void add_code(const guest::Task& task, const vm::FaultRecord& record, OurFault& fault);
 
   const mmu::Mmu& mmu_;

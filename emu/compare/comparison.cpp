@@ -72,6 +72,7 @@ std::string list_differences(const Comparison& comparison) {
   faults(Relation::kExtra, "extra here");
   faults(Relation::kKind, "of another kind");
   faults(Relation::kOrder, "in another order");
+  faults(Relation::kOtherTask, "by another thread");
   const auto numbers = [&parts](const Pair& pair, std::string_view what) {
     if (!pair.equal()) {
       parts.push_back(fmt::format("{} {} here, {} on real Linux", pair.ours, what, pair.real));
@@ -83,6 +84,18 @@ std::string list_differences(const Comparison& comparison) {
     numbers(comparison.gup, "faults of get_user_pages");
   }
   numbers(comparison.exit_status, "as exit status");
+  if (comparison.processes.size() > 1) {
+    const auto processes = [&](auto&& differ, std::string_view what) {
+      const auto count = std::count_if(comparison.processes.begin(), comparison.processes.end(), differ);
+      if (count != 0) {
+        parts.push_back(fmt::format("{} {} {}", count, count == 1 ? "process" : "processes", what));
+      }
+    };
+    processes([](const ProcessPair& pair) { return pair.ours == kNoIndex; }, "missing here");
+    processes([](const ProcessPair& pair) { return pair.real == kNoIndex; }, "extra here");
+    processes([](const ProcessPair& pair) { return pair.matched() && !pair.equal_totals(); }, "with other totals");
+    processes([](const ProcessPair& pair) { return !pair.equal_status(); }, "with another exit status");
+  }
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
@@ -145,23 +158,31 @@ Comparison::Comparison(NativeRecord taken, OurRun made, ComparisonContext told)
     gup.real = gup.ours;  // not to be told from hidden kernel-mode faults; the totals decide
   }
   mappings = count_mappings(*this);
+  processes = pair_processes(record, run, real, ours, alignment, context.level, view);
   same_output = record.output_bytes == run.output_bytes && record.output_hash == run.output_hash;
 
+  const bool several = processes.size() > 1;
+  const auto is_equal = [](const ProcessPair& pair) {
+    return pair.matched() && pair.equal_totals() && pair.equal_status();
+  };
   const bool equal = alignment.differences(context.level) == 0 && minor.equal() && major.equal() &&
-                     exit_status.equal() && (gup.equal() || context.level == Level::kTotal);
+                     exit_status.equal() && (gup.equal() || context.level == Level::kTotal) &&
+                     (!several || std::all_of(processes.begin(), processes.end(), is_equal));
   if (!equal) {
     verdict = Verdict::kDifferent;
     summary = fmt::format("different: {}", list_differences(*this));
   } else if (context.level == Level::kTotal) {
     verdict = Verdict::kEqual;
-    summary = fmt::format("equal: {} minor and {} major faults", minor.ours, major.ours);
+    summary = fmt::format("equal: {} minor and {} major faults{}", minor.ours, major.ours,
+                          several ? fmt::format(", and as many in each of {} processes", processes.size()) : "");
   } else if (!view.kernel) {
     verdict = Verdict::kUndecided;
     summary = fmt::format("user-mode faults equal: {}; kernel-mode faults: {} in all on both sides", user.ours,
                           minor.ours + major.ours - user.ours);
   } else {
     verdict = Verdict::kEqual;
-    summary = fmt::format("equal: {} = {} faults, {}", minor.real + major.real, minor.ours + major.ours,
+    summary = fmt::format("equal: {} = {} faults{}, {}", minor.real + major.real, minor.ours + major.ours,
+                          several ? fmt::format(" of {} processes", processes.size()) : "",
                           context.level == Level::kOrder ? "in the same order" : "on the same pages");
   }
 }

@@ -9,6 +9,7 @@
 #include "emu/compare/align.hpp"
 #include "emu/compare/fault_list.hpp"
 #include "emu/compare/our_run.hpp"
+#include "emu/compare/process_pairs.hpp"
 #include "emu/record/native_record.hpp"
 #include "vm/profile.hpp"
 
@@ -31,12 +32,6 @@ struct ComparisonContext {
   bool program_changed = false;  // it is not the one that was recorded
 };
 
-// Two numbers that should be equal.
-struct Pair {
-  uint64_t real = 0, ours = 0;
-  bool equal() const { return real == ours; }
-};
-
 struct MappingCount {
   std::string label;  // "r-xp hello"
   Pair count;
@@ -57,6 +52,7 @@ struct Comparison {
   Pair minor, major, exit_status;
   Pair user, kernel, gup;  // counted faults; kernel.real means nothing unless view.kernel
   std::vector<MappingCount> mappings;
+  std::vector<ProcessPair> processes;  // one: nothing that the totals do not say
   bool same_output = false;
 
   Verdict verdict = Verdict::kDifferent;

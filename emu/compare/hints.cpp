@@ -65,6 +65,10 @@ uint64_t extra_anonymous(const Comparison& comparison) {
 
 // Missing and extra faults on the heap at once: allocations of another size, as of a buffer of st_blksize bytes.
 bool heap_moved(const Comparison& comparison) {
+  if (!std::all_of(comparison.processes.begin(), comparison.processes.end(),
+                   [](const ProcessPair& pair) { return pair.matched(); })) {
+    return false;
+  }
   const auto any = [&](Relation relation) {
     const auto& faults = comparison.alignment.faults;
     return std::any_of(faults.begin(), faults.end(), [&](const AlignedFault& aligned) {

@@ -38,6 +38,7 @@ struct OurFault {
   std::array<uint8_t, 15> code{};
 };
 
+// In the order of their places, as NativeProcess.
 struct OurProcess {
   int32_t parent = -1;
   uint32_t child = 0;

@@ -29,6 +29,27 @@ std::string_view verdict_name(Verdict verdict) {
 
 Json pair_json(const Pair& pair) { return {{"real", pair.real}, {"here", pair.ours}}; }
 
+Json index_json(uint32_t index) { return index != kNoIndex ? Json(index) : Json(nullptr); }
+
+Json process_json(const Comparison& comparison, const ProcessPair& pair) {
+  Json json{{"real", index_json(pair.real)}, {"here", index_json(pair.ours)}, {"comm", pair.comm}};
+  const auto& real = comparison.record.processes;
+  const auto& ours = comparison.run.processes;
+  const int32_t parent = pair.real != kNoIndex ? real[pair.real].parent : ours[pair.ours].parent;
+  json["parent"] = parent >= 0 ? Json(parent) : Json(nullptr);
+  json["child"] = pair.real != kNoIndex ? real[pair.real].child : ours[pair.ours].child;
+  json["tasks"] = {{"real", pair.real != kNoIndex ? real[pair.real].tasks.size() : 0},
+                   {"here", pair.ours != kNoIndex ? ours[pair.ours].tasks : 0}};
+  json["minor"] = pair_json(pair.minor);
+  json["major"] = pair_json(pair.major);
+  json["gup_counted"] = pair.gup_counted;
+  json["exit_status"] = pair.exit_status ? pair_json(*pair.exit_status) : Json(nullptr);
+  json["different_faults"] = pair.differences;
+  json["agreeing"] =
+      pair.real != kNoIndex && real[pair.real].agreeing != 0 ? Json(real[pair.real].agreeing) : Json(nullptr);
+  return json;
+}
+
 Json head(const Comparison& comparison) {
   const NativeRecord& record = comparison.record;
   Json json;
@@ -62,6 +83,10 @@ Json head(const Comparison& comparison) {
   for (const MappingCount& mapping : comparison.mappings) {
     json["by_mapping"].push_back(
         {{"mapping", mapping.label}, {"real", mapping.count.real}, {"here", mapping.count.ours}});
+  }
+  json["processes"] = Json::array();
+  for (const ProcessPair& pair : comparison.processes) {
+    json["processes"].push_back(process_json(comparison, pair));
   }
   for (size_t i = 0; i < kRelations; ++i) {
     json["faults_by_relation"][std::string(relation_name(static_cast<Relation>(i)))] = comparison.alignment.count[i];

@@ -48,6 +48,49 @@ void put_table(Out out, const Comparison& comparison) {
   }
 }
 
+bool plain_process(const ProcessPair& pair) {
+  return pair.matched() && pair.equal_totals() && pair.equal_status() && pair.differences == 0;
+}
+
+// Minor and major faults together. Of many processes those that differ.
+void put_processes(Out out, const Comparison& comparison) {
+  constexpr size_t kMost = 40;
+  const auto& processes = comparison.processes;
+  if (processes.size() < 2) {
+    return;
+  }
+  const bool all_counted =
+      std::all_of(processes.begin(), processes.end(), [](const ProcessPair& pair) { return pair.gup_counted; });
+  fmt::format_to(out, "by process{}\n", all_counted ? "" : " (without gup)");
+  size_t left_out = 0;
+  for (size_t i = 0; i < processes.size(); ++i) {
+    const ProcessPair& pair = processes[i];
+    if (processes.size() > kMost && plain_process(pair)) {
+      ++left_out;
+      continue;
+    }
+    const std::string label =
+        fmt::format("  {}{} {}", std::string(2 * std::min(pair.depth, 6u), ' '), i, plain(pair.comm));
+    const Pair total{pair.minor.real + pair.major.real, pair.minor.ours + pair.major.ours};
+    std::string text;
+    put_row(std::back_inserter(text), label, total);
+    text.pop_back();
+    if (!pair.matched()) {
+      text += pair.ours == kNoIndex ? "   missing here" : "   extra here";
+    }
+    if (!pair.equal_status()) {
+      text += fmt::format("   exit status {} on real Linux, {} here", pair.exit_status->real, pair.exit_status->ours);
+    }
+    if (pair.matched() && pair.differences != 0) {
+      text += fmt::format("   {} faults differ", pair.differences);
+    }
+    fmt::format_to(out, "{}\n", text);
+  }
+  if (left_out != 0) {
+    fmt::format_to(out, "  and {} more, equal\n", left_out);
+  }
+}
+
 void put_circumstances(Out out, const Comparison& comparison) {
   const NativeRecord& record = comparison.record;
   if (comparison.same_output) {
@@ -123,6 +166,8 @@ class Differences {
         return "extra here";
       case Relation::kKind:
         return "another kind here";
+      case Relation::kOtherTask:
+        return "by another thread here";
       default:
         return "in another place here";
     }
@@ -139,19 +184,34 @@ class Differences {
     if (aligned.ours != kNoIndex) {
       text += fmt::format(", fault {} here", aligned.ours);
     }
-    const bool several = comparison_.real.processes.size() > 1;
-    if (several) {
-      const uint32_t process = aligned.real != kNoIndex ? comparison_.real.faults[aligned.real].process
-                                                        : comparison_.ours.faults[aligned.ours].process;
-      text += fmt::format(", process {}", process);
-    }
-    for (size_t i = index; i-- > 0;) {
+    text += whose(aligned);
+    for (size_t i = index; i-- > 0 && whose(faults[i]) == whose(aligned);) {
       if (faults[i].relation == Relation::kEqual) {
         const ListedFault& before = comparison_.ours.faults[faults[i].ours];
         return text + fmt::format(", after {} {:#010x}", access_text(before.access), before.page() << kPageShift);
       }
     }
     return text + ", before any equal one";
+  }
+
+  // ", process 3 (sort), task 1", as far as there are several.
+  std::string whose(const AlignedFault& aligned) const {
+    const ListedFault& fault =
+        aligned.real != kNoIndex ? comparison_.real.faults[aligned.real] : comparison_.ours.faults[aligned.ours];
+    const auto& pairs = comparison_.processes;
+    const auto pair = std::find_if(pairs.begin(), pairs.end(), [&](const ProcessPair& one) {
+      return (aligned.real != kNoIndex ? one.real : one.ours) == fault.process;
+    });
+    std::string text;
+    if (pair == pairs.end()) {
+      return text;
+    }
+    if (pairs.size() > 1) {
+      text += fmt::format(", process {} ({})", pair - pairs.begin(), plain(pair->comm));
+    }
+    const bool threads = (pair->real != kNoIndex && comparison_.record.processes[pair->real].tasks.size() > 1) ||
+                         (pair->ours != kNoIndex && comparison_.run.processes[pair->ours].tasks > 1);
+    return threads ? text + fmt::format(", thread {}", fault.task) : text;
   }
 
   static std::string fault_text(const ListedFault& fault, uint32_t page) {
@@ -212,6 +272,7 @@ std::string comparison_text(const Comparison& comparison, Detail detail) {
   std::string text = comparison.summary + "\n";
   const Out out = std::back_inserter(text);
   put_table(out, comparison);
+  put_processes(out, comparison);
   put_circumstances(out, comparison);
   for (const std::string& hint : comparison_hints(comparison)) {
     fmt::format_to(out, "hint: {}\n", plain(hint));

@@ -2,8 +2,9 @@
 //
 // The child is made with CLONE_VM | CLONE_VFORK: a fork would be charged for copy-on-write faults, which execve does
 // not reset. What little it does before execve is measured there, to be subtracted. ASLR is off, the environment is
-// exactly as given, standard output and standard error are pipes. If it is allowed (root), the program has one processor
-// and real-time priority: its tasks run one after the other. Linux: clone(2), personality(2), sched(7), wait4(2).
+// exactly as given, standard output and standard error are pipes. If it is allowed (root), the program has one
+// processor and real-time priority: its tasks run one after the other. Linux: clone(2), personality(2), sched(7),
+// wait4(2).
 #pragma once
 
 #include <sys/resource.h>

@@ -65,19 +65,28 @@ uint32_t ProcessTree::add_task(uint32_t process, uint32_t tid) {
   return static_cast<uint32_t>(tasks.size() - 1);
 }
 
-void sort_by_place(std::vector<NativeProcess>& processes, std::vector<NativeFault>& faults) {
-  std::vector<std::vector<uint32_t>> paths(processes.size());
-  for (size_t i = 0; i < processes.size(); ++i) {
-    if (processes[i].parent >= 0) {
-      paths[i] = paths[static_cast<size_t>(processes[i].parent)];
+std::vector<uint32_t> order_by_place(const std::vector<ProcessPlace>& places) {
+  std::vector<std::vector<uint32_t>> paths(places.size());
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (places[i].parent >= 0) {
+      paths[i] = paths[static_cast<size_t>(places[i].parent)];
     }
-    paths[i].push_back(processes[i].child);
+    paths[i].push_back(places[i].child);
   }
-  std::vector<uint32_t> order(processes.size()), place(processes.size());
+  std::vector<uint32_t> order(places.size());
   std::iota(order.begin(), order.end(), 0u);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return paths[a] < paths[b]; });
+  return order;
+}
+
+void sort_by_place(std::vector<NativeProcess>& processes, std::vector<NativeFault>& faults) {
+  std::vector<ProcessPlace> places;
+  for (const NativeProcess& process : processes) {
+    places.push_back({process.parent, process.child});
+  }
+  std::vector<uint32_t> place(processes.size());
   std::vector<NativeProcess> sorted;
-  for (const uint32_t from : order) {
+  for (const uint32_t from : order_by_place(places)) {
     place[from] = static_cast<uint32_t>(sorted.size());
     sorted.push_back(std::move(processes[from]));
   }

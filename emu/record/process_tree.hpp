@@ -38,7 +38,16 @@ class ProcessTree {
   std::map<uint32_t, uint32_t> by_pid_, by_tid_;
 };
 
-// Puts processes into the order of their places: a parent before its children, children in the order of their births.
+// A process's place in the tree: the n-th child of its parent.
+struct ProcessPlace {
+  int32_t parent = -1;  // index; -1: the program itself
+  uint32_t child = 0;
+};
+// Their indices in the order of their places: a parent before its children, children in the order of their births, all
+// descendants of one before the next. A parent must stand before its children in `places`.
+std::vector<uint32_t> order_by_place(const std::vector<ProcessPlace>& places);
+
+// Puts processes into that order.
 void sort_by_place(std::vector<NativeProcess>& processes, std::vector<NativeFault>& faults);
 
 }  // namespace fl::emu

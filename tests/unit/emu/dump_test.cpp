@@ -6,6 +6,7 @@
 #include "emu/dump/dump.hpp"
 #include "emu/dump/dump_collector.hpp"
 #include "guest/task.hpp"
+#include "tests/unit/emu/lone_task.hpp"
 #include "tests/unit/emu/small_machine.hpp"
 
 namespace fl::emu {
@@ -108,16 +109,16 @@ TEST_CASE("dump: describing an address space changes no entry and counts no faul
 TEST_CASE("dump: a collector describes the processes that were asked for and names those that never were") {
   SmallMachine machine;
   machine.map_anonymous(1);
-  guest::Task task, thread;
-  task.tid = task.tgid = thread.tgid = 7;
-  thread.tid = 8;
-  task.comm = "demo";
-  task.mm = thread.mm = machine.mm;
+  LoneTask task, thread;
+  task->tid = task->tgid = thread->tgid = 7;
+  thread->tid = 8;
+  task->comm = "demo";
+  task->mm = thread->mm = machine.mm;
   DumpCollector collector({{.kind = DumpRequest::Kind::kMaps},
                            {.kind = DumpRequest::Kind::kMaps, .pid = 9},
                            {.kind = DumpRequest::Kind::kWalk, .addr = VirtAddr(0x1000)}});
-  collector.on_exit(thread);
-  collector.on_exit(task);
+  collector.on_exit(*thread);
+  collector.on_exit(*task);
   CHECK(collector.finish(machine.memory()) == dump_maps(kSubject, *machine.mm) +
                                                   dump_walk(kSubject, *machine.mm, VirtAddr(0x1000)) +
                                                   "faultline: nothing to dump: there was no process 9\n");

@@ -4,6 +4,7 @@
 
 #include "emu/report/statistics.hpp"
 #include "guest/task.hpp"
+#include "tests/unit/emu/lone_task.hpp"
 
 namespace fl::emu {
 namespace {
@@ -80,19 +81,19 @@ TEST_CASE("stats: the table explains the causes that occurred and leaves out the
 }
 
 TEST_CASE("stats: threads are added to their process and the wait status becomes a shell's") {
-  guest::Task leader, thread;
-  leader.tid = leader.tgid = thread.tgid = 7;
-  thread.tid = 8;
-  leader.comm = "main";
-  thread.comm = "worker";
-  leader.faults.minor = 3;
-  thread.faults.minor = 4;
-  thread.faults.major = 1;
-  leader.state = thread.state = guest::Task::State::kZombie;
-  leader.exit_status = 11 | 0x80;
+  LoneTask leader, thread;
+  leader->tid = leader->tgid = thread->tgid = 7;
+  thread->tid = 8;
+  leader->comm = "main";
+  thread->comm = "worker";
+  leader->faults.minor = 3;
+  thread->faults.minor = 4;
+  thread->faults.major = 1;
+  leader->state = thread->state = guest::Task::State::kZombie;
+  leader->exit_status = 11 | 0x80;
   ProcessCollector collector;
-  collector.on_exit(thread);
-  collector.on_exit(leader);
+  collector.on_exit(*thread);
+  collector.on_exit(*leader);
   REQUIRE(collector.processes().size() == 1);
   const ProcessStatistics& process = collector.processes()[0];
   CHECK(process.comm == "main");

@@ -5,6 +5,7 @@
 #include "emu/strace/flags.hpp"
 #include "emu/strace/strace.hpp"
 #include "guest/task.hpp"
+#include "tests/unit/emu/lone_task.hpp"
 #include "tests/unit/emu/small_machine.hpp"
 
 namespace fl::emu {
@@ -15,13 +16,13 @@ constexpr uint32_t kOpen = 5, kExit = 1, kMmap2 = 192, kKill = 37, kGetpid = 20;
 }  // namespace
 
 TEST_CASE("strace: arguments follow the table's letters") {
-  guest::Task task;
-  CHECK(format_call(task, kGetpid, {}).text == "getpid()");
-  CHECK(format_call(task, kExit, {{0xffffffff}}).text == "exit(-1)");
-  CHECK(format_call(task, kKill, {{12, 11}}).text == "kill(12, SIGSEGV)");
-  CHECK(format_call(task, kMmap2, {{0, 4096, 3, 0x22, 0xffffffff, 0}}).text ==
+  LoneTask task;
+  CHECK(format_call(*task, kGetpid, {}).text == "getpid()");
+  CHECK(format_call(*task, kExit, {{0xffffffff}}).text == "exit(-1)");
+  CHECK(format_call(*task, kKill, {{12, 11}}).text == "kill(12, SIGSEGV)");
+  CHECK(format_call(*task, kMmap2, {{0, 4096, 3, 0x22, 0xffffffff, 0}}).text ==
         "mmap2(0x0, 4096, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0x0)");
-  CHECK(format_call(task, 460, {{1, 2, 3, 4, 5, 6}}).text == "syscall_0x1cc(0x1, 0x2, 0x3, 0x4, 0x5, 0x6)");
+  CHECK(format_call(*task, 460, {{1, 2, 3, 4, 5, 6}}).text == "syscall_0x1cc(0x1, 0x2, 0x3, 0x4, 0x5, 0x6)");
 }
 
 TEST_CASE("strace: results are numbers, addresses or named errors") {
@@ -48,10 +49,10 @@ TEST_CASE("strace: strings come from pages that are present, others are addresse
   SmallMachine machine;
   const VirtAddr area = machine.map_anonymous(2);
   machine.store(area + kPageSize - 6, "a\"b\n");  // its NUL and one byte more before the page ends
-  guest::Task task;
-  task.mm = machine.mm;
+  LoneTask task;
+  task->mm = machine.mm;
   const uint64_t faults = machine.memory().faults().minor;
-  const auto call = [&task](VirtAddr path) { return format_call(task, kOpen, {{path.value(), 0, 0}}).text; };
+  const auto call = [&task](VirtAddr path) { return format_call(*task, kOpen, {{path.value(), 0, 0}}).text; };
   CHECK(call(area + kPageSize - 6) == "open(\"a\\\"b\\n\", O_RDONLY, 0)");
   CHECK(call(area + kPageSize) == fmt::format("open({:#x}, O_RDONLY, 0)", (area + kPageSize).value()));
   CHECK(call(VirtAddr(0)) == "open(NULL, O_RDONLY, 0)");

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "guest/task.hpp"
+#include "tests/unit/emu/lone_task.hpp"
 #include "tests/unit/emu/small_machine.hpp"
 #include "vm/fault/handle_fault.hpp"
 
@@ -41,7 +42,8 @@ class TracedMachine : public SmallMachine {
   ~TracedMachine() { memory().set_observer(nullptr); }
 
   FakeContext context;
-  guest::Task task;
+  LoneTask lone;
+  guest::Task& task = *lone;
   std::unique_ptr<FaultTracer> tracer;
 };
 

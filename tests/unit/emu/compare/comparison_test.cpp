@@ -140,6 +140,112 @@ TEST_CASE("comparison: an extra fault is named with page, area, instruction, sym
   CHECK(json["faults"][2]["vma"]["name"] == "[heap]");
 }
 
+namespace {
+
+// The program with two children on both sides; each has taken one fault of get_user_pages and one on the heap.
+struct Family : Sides {
+  Family() {
+    run.names.insert(run.names.end(), {"sh", "cat"});
+    run.processes[0].comm = 5;
+    record.processes[0].comm = "sh";
+    for (uint32_t child = 0; child < 2; ++child) {
+      NativeProcess native;
+      native.parent = 0;
+      native.child = child;
+      native.comm = "cat";
+      native.tasks = {{200}};
+      native.exit_status = 3;
+      record.processes.push_back(native);
+      OurProcess ours;
+      ours.parent = 0;
+      ours.child = child;
+      ours.comm = 6;
+      ours.exit_status = 3;
+      run.processes.push_back(ours);
+      ++record.minflt;
+      ++record.gup_faults;
+      add_ours(FaultMode::kGup, Access::kWrite, kStack, 2);
+      run.faults.back().process = child + 1;
+      add(FaultMode::kUser, Access::kWrite, kHeap + 0x1000, 1);
+      record.faults.back().process = run.faults.back().process = child + 1;
+    }
+    for (uint32_t i = 0; i < 3; ++i) {
+      record.processes[i].gup_faults = 1;
+      record.processes[i].minflt = run.processes[i].minflt = i == 0 ? 3 : 2;
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("comparison: of several processes each has its totals") {
+  Family family;
+  const Comparison same = family.compare();
+  CHECK(same.summary == "equal: 7 = 7 faults of 3 processes, in the same order");
+  CHECK(family.compare(Level::kTotal).summary ==
+        "equal: 7 minor and 0 major faults, and as many in each of 3 processes");
+  CHECK_THAT(comparison_text(same, Detail::kFirst),
+             ContainsSubstring("by process\n  0 sh                                 3           3\n"
+                               "    1 cat                              2           2\n"
+                               "    2 cat                              2           2\n"));
+  const nlohmann::json json = json_of(same);
+  REQUIRE(json["processes"].size() == 3);
+  CHECK(json["processes"][2]["minor"]["here"] == 2);
+  CHECK(json["processes"][2]["parent"] == 0);
+  CHECK(json["processes"][2]["exit_status"]["real"] == 3);
+
+  // As many in all, but not where they were: a difference at every level.
+  Family moved;
+  --moved.run.processes[1].minflt;
+  ++moved.run.processes[2].minflt;
+  CHECK(moved.compare(Level::kTotal).summary == "different: 2 processes with other totals");
+  CHECK_THAT(comparison_text(moved.compare(Level::kTotal), Detail::kFirst),
+             ContainsSubstring("    1 cat                              2           1   <--\n"));
+}
+
+TEST_CASE("comparison: a process's other end, and one that is on one side only, are differences") {
+  Family other;
+  other.run.processes[2].exit_status = 128 + 9;
+  CHECK(other.compare(Level::kTotal).summary == "different: 1 process with another exit status");
+  CHECK_THAT(comparison_text(other.compare(Level::kTotal), Detail::kFirst),
+             ContainsSubstring("   exit status 3 on real Linux, 137 here\n"));
+  other.record.processes[2].exit_status = -1;
+  CHECK(other.compare(Level::kTotal).verdict == Verdict::kEqual);
+
+  Family orphan;
+  orphan.run.processes[2].parent = 1;
+  orphan.run.processes[2].child = 0;
+  const Comparison comparison = orphan.compare();
+  CHECK(comparison.verdict == Verdict::kDifferent);
+  CHECK_THAT(comparison.summary, ContainsSubstring("1 missing here; 1 extra here") &&
+                                     ContainsSubstring("1 process missing here; 1 process extra here"));
+  CHECK_THAT(comparison_text(comparison, Detail::kFirst), ContainsSubstring(", process 2 (cat), before any equal one"));
+}
+
+TEST_CASE("comparison: where a record does not know a process's get_user_pages faults they are left out") {
+  Family family;
+  for (NativeProcess& process : family.record.processes) {
+    process.gup_faults.reset();
+    --process.minflt;
+  }
+  const Comparison comparison = family.compare();
+  CHECK(comparison.verdict == Verdict::kEqual);
+  CHECK_THAT(comparison_text(comparison, Detail::kFirst), ContainsSubstring("by process (without gup)\n"));
+}
+
+TEST_CASE("comparison: another thread's fault is a difference of order") {
+  Sides sides;
+  sides.record.processes[0].tasks = {{1}, {2}};
+  sides.run.processes[0].tasks = 2;
+  sides.add(FaultMode::kUser, Access::kWrite, kHeap + 0x5000, 1);
+  sides.run.faults.back().task = 1;
+  CHECK(sides.compare(Level::kPages).verdict == Verdict::kEqual);
+  const Comparison comparison = sides.compare();
+  CHECK(comparison.summary == "different: 1 by another thread");
+  CHECK_THAT(comparison_text(comparison, Detail::kFirst),
+             ContainsSubstring("by another thread here, fault 2 of real Linux, fault 2 here, thread 0, after"));
+}
+
 TEST_CASE("comparison: the level decides what counts as a difference") {
   Sides sides;
   sides.add_real(FaultMode::kUser, Access::kWrite, kHeap + 0x1000);
