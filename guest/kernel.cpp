@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "guest/fs/open_file.hpp"
 #include "guest/fs/vfs.hpp"
 #include "guest/log.hpp"
 #include "guest/process/rseq.hpp"
@@ -30,21 +31,17 @@ int Outcome::exit_status() const {
 }
 
 Kernel::Kernel(const KernelPorts& ports, KernelOptions options)
-    : ports_(ports), options_(std::move(options)), next_pid_(kFirstPid), random_(options_.seed) {
+    : ports_(ports),
+      options_(std::move(options)),
+      caches_(ports.memory.slab()),
+      next_pid_(kFirstPid),
+      random_(options_.seed) {
   ports_.vfs.set_kernel(this);
 }
 
-Kernel::~Kernel() { ports_.vfs.set_kernel(nullptr); }
-
-void Kernel::release_tasks() {
-  current_ = init_ = nullptr;
-  tasks_.clear();
-  vdso_.reset();
-}
-
-Task* Kernel::find_task(uint32_t tid) {
-  const auto found = std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& task) { return task->tid == tid; });
-  return found == tasks_.end() ? nullptr : found->get();
+Kernel::~Kernel() {
+  release_tasks();
+  ports_.vfs.set_kernel(nullptr);
 }
 
 void Kernel::random_bytes(std::span<std::byte> to) {
@@ -57,41 +54,57 @@ void Kernel::random_bytes(std::span<std::byte> to) {
 }
 
 tl::unexpected<Errno> Kernel::sleep(Task& task, const char* reason, uint32_t object,
-                                    std::optional<uint64_t> deadline_ns) {
+                                    std::optional<uint64_t> deadline_ns, SleepKind kind) {
   task.state = Task::State::kSleeping;
-  task.wait = Wait{.reason = reason, .object = object, .deadline_ns = deadline_ns, .file = nullptr, .resumed = false};
+  // What an earlier round of the same call left stays.
+  task.wait.reason = reason;
+  task.wait.object = object;
+  task.wait.deadline_ns = deadline_ns;
+  task.wait.kind = kind;
+  task.wait.resumed = task.wait.satisfied = false;
+  if (deadline_ns) {
+    timers_.arm(task.sleep_timer, *deadline_ns);
+  }
+  scheduler_.dequeue(task);
+  ++task.voluntary_switches;
   return fail(kCallSleeps);
 }
 
 void Kernel::wake(Task& task) {
-  if (task.state == Task::State::kSleeping) {
-    task.wait.resumed = true;
-    rseq_preempted(task);
-    task.state = Task::State::kWoken;
-  } else if (task.state == Task::State::kStopped) {
-    task.work_pending = true;
-    task.state = Task::State::kWoken;
-  }
-}
-
-void Kernel::exit_task(Task& task, uint32_t status) {
-  if (!task.alive()) {
+  if (task.state != Task::State::kSleeping) {
     return;
   }
-  task.exit_status = status;
-  task.state = Task::State::kZombie;
-  if (ports_.observer != nullptr) {
-    ports_.observer->on_exit(task);
+  task.wait.resumed = true;
+  leave_queues(task);
+  rseq_preempted(task);
+  task.state = Task::State::kWoken;
+  if (task.group->stop_signal == 0) {
+    scheduler_.enqueue(task);
   }
 }
 
-void Kernel::exit_group(Task& task, uint32_t status) {
-  for (const auto& other : tasks_) {
-    if (other->group == task.group) {
-      exit_task(*other, status);
-    }
+void Kernel::leave_queues(Task& task) {
+  task.sleep_timer.cancel();
+  if (task.waiter.waits()) {
+    task.waiter.leave();
   }
+  if (task.futex.is_linked()) {
+    task.futex.unlink();
+  }
+  task.poll_waiters.clear_and_dispose([this](PollWaiter* waiter) { caches_.poll_waiter.destroy(waiter); });
 }
+
+void Kernel::yield(Task& task) {
+  scheduler_.rotate(task);
+  reschedule_ = scheduler_.contended();
+}
+
+void TaskWaiter::wake_task(WaitEntry& entry) {
+  Task& task = *static_cast<TaskWaiter&>(entry).task_;
+  task.kernel.wake(task);
+}
+
+void SleepTimer::expire() { task_.kernel.wake(task_); }
 
 void Kernel::note_unimplemented(const Task& task, uint32_t number) {
   if (++unimplemented_[number] == 1) {
@@ -102,93 +115,62 @@ void Kernel::note_unimplemented(const Task& task, uint32_t number) {
   }
 }
 
-std::optional<uint64_t> Kernel::find_next_timer() const {
-  std::optional<uint64_t> next;
-  for (const auto& task : tasks_) {
-    const std::optional<uint64_t>& alarm = task->group->alarm_ns;
-    if (task->alive() && alarm && (!next || *alarm < *next)) {
-      next = alarm;
-    }
+std::optional<uint64_t> Kernel::next_event_ns() const {
+  const std::optional<uint64_t> timer = timers_.next_ns();
+  if (!scheduler_.contended()) [[likely]] {
+    return timer;
   }
-  return next;
+  const uint64_t used = ports_.time.cpu_ns() - on_cpu_since_;
+  const uint64_t left = used < Scheduler::kSliceNs ? Scheduler::kSliceNs - used : 0;
+  const uint64_t end = ports_.time.now_ns() + left;
+  return timer && *timer < end ? timer : end;
 }
 
-void Kernel::fire_timers() {
-  const uint64_t now = ports_.time.now_ns();
-  for (const auto& task : tasks_) {
-    ThreadGroup& group = *task->group;
-    if (!task->alive() || !group.alarm_ns || *group.alarm_ns > now) {
-      continue;
-    }
-    if (group.alarm_interval_ns != 0) {
-      // As a periodic hrtimer: the next multiple that is still to come.
-      const uint64_t late = now - *group.alarm_ns;
-      *group.alarm_ns += (late / group.alarm_interval_ns + 1) * group.alarm_interval_ns;
-    } else {
-      group.alarm_ns.reset();
-    }
-    update_timer_count();
-    send_signal(*this, *task, SignalInfo{.signal = Signal::kAlrm, .code = SiCode::kKernel}, SignalTarget::kGroup);
+void Kernel::end_slice() {
+  if (current_ == nullptr || ports_.time.cpu_ns() - on_cpu_since_ < Scheduler::kSliceNs) {
+    return;
   }
+  scheduler_.rotate(*current_);
+  ++current_->involuntary_switches;
+  reschedule_ = true;
 }
-
-void Kernel::update_timer_count() { timers_armed_ = find_next_timer().has_value(); }
 
 // Everything that can happen by itself: the end of a sleep, a timer.
 bool Kernel::idle() {
-  std::optional<uint64_t> next = next_timer_ns();
-  for (const auto& task : tasks_) {
-    if (task->state == Task::State::kSleeping && task->wait.deadline_ns && (!next || *task->wait.deadline_ns < *next)) {
-      next = task->wait.deadline_ns;
-    }
-  }
+  const std::optional<uint64_t> next = timers_.next_ns();
   if (!next) {
     return false;
   }
   ports_.time.sleep_until(*next);
-  const uint64_t now = ports_.time.now_ns();
-  for (const auto& task : tasks_) {
-    if (task->state == Task::State::kSleeping && task->wait.deadline_ns && *task->wait.deadline_ns <= now) {
-      wake(*task);
-    }
-  }
   fire_timers();
   return true;
 }
 
 std::string Kernel::deadlock_report() const {
   std::string report = "deadlock: no task can ever run again";
-  for (const auto& task : tasks_) {
-    if (task->state == Task::State::kStopped) {
-      fmt::format_to(std::back_inserter(report), "\n  {}[{}] was stopped by a signal", task->comm, task->tid);
-    } else if (task->alive()) {
-      fmt::format_to(std::back_inserter(report), "\n  {}[{}] waits in {} for {:#x}", task->comm, task->tid,
-                     task->wait.reason, task->wait.object);
+  for (const Task& task : tasks_) {
+    if (task.alive() && task.group->stop_signal != 0) {
+      fmt::format_to(std::back_inserter(report), "\n  {}[{}] was stopped by {}", task.comm, task.tid,
+                     signal_name(task.group->stop_signal));
+    } else if (task.alive()) {
+      fmt::format_to(std::back_inserter(report), "\n  {}[{}] waits in {} for {:#x}", task.comm, task.tid,
+                     task.wait.reason, task.wait.object);
     }
   }
   return report;
-}
-
-Task* Kernel::next_runnable() {
-  // Round robin: the search begins behind the task that ran last.
-  const auto current = std::find_if(tasks_.begin(), tasks_.end(), [&](const auto& t) { return t.get() == current_; });
-  const size_t begin = current == tasks_.end() ? 0 : static_cast<size_t>(current - tasks_.begin()) + 1;
-  for (size_t i = 0; i < tasks_.size(); ++i) {
-    Task& task = *tasks_[(begin + i) % tasks_.size()];
-    if (task.state == Task::State::kRunning || task.state == Task::State::kWoken) {
-      return &task;
-    }
-  }
-  return nullptr;
 }
 
 void Kernel::switch_to(Task& task) {
   if (current_ == &task) {
     return;
   }
+  const uint64_t now = ports_.time.cpu_ns();
   if (current_ != nullptr) {
-    current_->fpu = ports_.fpu.save();
-    rseq_preempted(*current_);
+    current_->cpu_ns += now - on_cpu_since_;
+    if (current_->alive()) {
+      current_->fpu = ports_.fpu.save();
+      rseq_preempted(*current_);
+    }
   }
   if (current_ == nullptr || current_->mm != task.mm) {
     ports_.memory.mmu().set_cr3(task.mm->tables().directory());
@@ -197,28 +179,41 @@ void Kernel::switch_to(Task& task) {
   ports_.memory.set_task_policy(task.policy);
   ports_.fpu.restore(task.fpu);
   current_ = &task;
+  on_cpu_since_ = now;
+}
+
+// Nothing can run any more: everything has ended, or what is left waits for ever.
+Outcome Kernel::finish() {
+  const bool anybody = std::any_of(tasks_.begin(), tasks_.end(), [](const Task& task) { return task.alive(); });
+  if (init_ != nullptr && init_->live_threads > 0) {
+    return {.kind = Outcome::Kind::kDeadlock, .wait_status = 0, .report = deadlock_report()};
+  }
+  if (anybody) {
+    logger("guest")->warn("the first process has ended, and others will never run again: {}", deadlock_report());
+  }
+  return {.kind = Outcome::Kind::kExited, .wait_status = init_ != nullptr ? init_->exit_status : 0, .report = {}};
 }
 
 Task* Kernel::pick_next() {
   while (true) {
-    if (init_ == nullptr || !init_->alive()) {
-      outcome_ = {
-          .kind = Outcome::Kind::kExited, .wait_status = init_ == nullptr ? 0 : init_->exit_status, .report = {}};
-      return nullptr;
-    }
+    empty_graveyard();
+    reschedule_ = false;
     if (stop_requested()) {
       outcome_ = {.kind = Outcome::Kind::kStopped, .wait_status = 0, .report = {}};
       return nullptr;
     }
-    Task* task = next_runnable();
+    Task* const task = scheduler_.first();
     if (task == nullptr) {
       if (idle()) {
         continue;
       }
-      outcome_ = {.kind = Outcome::Kind::kDeadlock, .wait_status = 0, .report = deadlock_report()};
+      outcome_ = finish();
       return nullptr;
     }
     switch_to(*task);
+    if (task->state == Task::State::kNew) {
+      begin_task(*task);
+    }
     task->state = Task::State::kRunning;
     if (task->wait.resumed) {
       resume_call(*task);
@@ -226,7 +221,7 @@ Task* Kernel::pick_next() {
     if (task->work_pending && task->state == Task::State::kRunning) {
       return_to_user(*task);
     }
-    if (task->state == Task::State::kRunning) {
+    if (task->state == Task::State::kRunning && !reschedule_) {
       return task;
     }
   }

@@ -35,8 +35,11 @@ void Kernel::on_trap(Task& task, const Trap& trap) {
       task.orig_eax.reset();
       break;
   }
-  if (timers_armed_) {
+  if (!timers_.empty()) {
     fire_timers();
+  }
+  if (scheduler_.contended()) {
+    end_slice();
   }
   if (ports_.time.now_ns() >= next_tick_ns_) {
     next_tick_ns_ = update_coarse_clock(ports_.time, vdso_->clock_data());
@@ -98,13 +101,14 @@ void Kernel::run_handler(Task& task, uint32_t number, const SyscallArgs& args) {
   if (result.has_value()) [[likely]] {
     task.regs.eax = *result;
   } else if (result.error() == kCallSleeps) {
-    if (signal_pending(task)) {
+    if (sleep_ends_by_signal(task)) {
       wake(task);  // the handler will see it at once and end
     }
     return;
   } else if (result.error() != kRegistersReplaced) {
     task.regs.eax = as_answer(result.error());
   }
+  task.wait.progress = 0;
   if (ports_.observer != nullptr && task.alive()) {
     ports_.observer->on_syscall_exit(task, number, args, task.regs.eax);
   }
@@ -112,10 +116,10 @@ void Kernel::run_handler(Task& task, uint32_t number, const SyscallArgs& args) {
 
 // Linux: exit_to_user_mode_loop: signals, then rseq, until nothing is left.
 void Kernel::return_to_user(Task& task) {
-  while (task.work_pending && task.state == Task::State::kRunning) {
+  while (task.work_pending && task.state == Task::State::kRunning && task.group->stop_signal == 0) {
     task.work_pending = false;
     deliver_signals(*this, task);
-    if (task.state == Task::State::kRunning && !rseq_before_return(task)) {
+    if (task.state == Task::State::kRunning && task.group->stop_signal == 0 && !rseq_before_return(task)) {
       force_signal(*this, task, Signal::kSegv);
     }
   }

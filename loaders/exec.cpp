@@ -1,6 +1,7 @@
 // execve's work on the new image, step by step as Linux takes them. See exec.hpp.
 #include "loaders/exec.hpp"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -24,10 +25,25 @@ constexpr size_t kCommLength = 15;  // TASK_COMM_LEN - 1
 
 std::string comm_of(const std::string& path) { return path.substr(path.rfind('/') + 1).substr(0, kCommLength); }
 
+// The strings of a request that has them all.
+class GivenStrings final : public ExecStrings {
+ public:
+  explicit GivenStrings(const ExecRequest& request) : request_(request) {}
+  uint32_t argc() const override { return static_cast<uint32_t>(request_.argv.size()); }
+  uint32_t envc() const override { return static_cast<uint32_t>(request_.envp.size()); }
+  Result<std::string> argv(uint32_t index) override { return request_.argv[index]; }
+  Result<std::string> envp(uint32_t index) override { return request_.envp[index]; }
+
+ private:
+  const ExecRequest& request_;
+};
+
 // Linux: copy_strings; the last one goes highest.
-Status push_all(ArgumentStrings& strings, const std::vector<std::string>& texts) {
-  for (auto text = texts.rbegin(); text != texts.rend(); ++text) {
-    FL_TRY(strings.push(*text));
+template <typename Get>
+Status push_all(ArgumentStrings& strings, uint32_t count, Get&& get) {
+  while (count > 0) {
+    FL_TRY_ASSIGN(const std::string text, get(--count));
+    FL_TRY(strings.push(text));
   }
   return {};
 }
@@ -44,6 +60,9 @@ Result<File> open_program(const ExecRequest& request, const std::string& path) {
 Result<File> find_binary(const ExecRequest& request, ArgumentStrings& strings, uint32_t& argc) {
   File file = request.file;
   std::string path = request.path;
+  if (file == nullptr) {
+    FL_TRY_ASSIGN(file, open_program(request, path));
+  }
   for (int rewrites = 0;; ++rewrites) {
     if (rewrites > kMaxRewrites) {
       return fail(Errno::kELOOP);
@@ -95,22 +114,26 @@ Result<LoadedProgram> load_program(vm::AddressSpace& mm, const ExecRequest& requ
   const VirtAddr stack_top = aslr.stack_top(profile);
 
   // Before the point of no return: strings, then the file's headers.
-  auto argc = static_cast<uint32_t>(request.argv.empty() ? 1 : request.argv.size());
-  const auto envc = static_cast<uint32_t>(request.envp.size());
-  FL_TRY_ASSIGN(ArgumentStrings strings,
-                ArgumentStrings::create(mm, task, stack_top, uint64_t{argc} + request.envp.size()));
+  GivenStrings given(request);
+  ExecStrings& source = request.strings != nullptr ? *request.strings : given;
+  uint32_t argc = std::max(source.argc(), 1u);
+  const uint32_t envc = source.envc();
+  FL_TRY_ASSIGN(ArgumentStrings strings, ArgumentStrings::create(mm, task, stack_top, uint64_t{argc} + envc));
   FL_TRY(strings.push(request.path));
   AuxValues aux;
   aux.execfn = strings.position();
-  FL_TRY(push_all(strings, request.envp));
-  FL_TRY(push_all(strings, request.argv));
-  if (request.argv.empty()) {
+  FL_TRY(push_all(strings, envc, [&source](uint32_t index) { return source.envp(index); }));
+  FL_TRY(push_all(strings, source.argc(), [&source](uint32_t index) { return source.argv(index); }));
+  if (source.argc() == 0) {
     FL_TRY(strings.push(""));
   }
   FL_TRY_ASSIGN(const File file, find_binary(request, strings, argc));
   FL_TRY_ASSIGN(const ElfImage image, parse_elf(MappingReader(file->mapping), profile.elf_loading));
   FL_TRY_ASSIGN(const std::optional<Interpreter> interpreter, open_interpreter(request, image));
 
+  if (request.point_of_no_return) {
+    request.point_of_no_return();
+  }
   // Behind it: personality, layout, stack, segments, vDSO, tables.
   if (image.exec_stack == ExecStack::kDefault) {
     mm.set_read_implies_exec(true);

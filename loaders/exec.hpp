@@ -10,6 +10,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,12 +32,30 @@ class ProgramOpener {
   virtual Result<std::shared_ptr<const vm::MappedFile>> open_program(const std::string& path) = 0;
 };
 
+// The argument strings of a running program, read when they are copied: their faults come between those of the new
+// stack, as on Linux (rule A6). Implemented by guest/task.
+class ExecStrings {
+ public:
+  virtual ~ExecStrings() = default;
+  virtual uint32_t argc() const = 0;
+  virtual uint32_t envc() const = 0;
+  // EFAULT, E2BIG.
+  virtual Result<std::string> argv(uint32_t index) = 0;
+  virtual Result<std::string> envp(uint32_t index) = 0;
+};
+
 // All that execve is given.
 struct ExecRequest {
-  std::shared_ptr<const vm::MappedFile> file;  // opened for reading; read through its page cache
-  std::string path;                            // as the caller named it: AT_EXECFN, and comm is its last component
-  std::vector<std::string> argv;               // empty: Linux adds an empty argv[0]
+  // Opened for reading; read through its page cache. Null: `path` is opened when the strings have been copied, as
+  // kernels before 6.8 do it.
+  std::shared_ptr<const vm::MappedFile> file;
+  std::string path;               // as the caller named it: AT_EXECFN, and comm is its last component
+  std::vector<std::string> argv;  // empty: Linux adds an empty argv[0]
   std::vector<std::string> envp;
+  ExecStrings* strings = nullptr;  // instead of argv and envp
+  // Called once nothing of the old program is needed any more and no error is the caller's to handle. Linux:
+  // begin_new_exec.
+  std::function<void()> point_of_no_return;
   ProgramOpener* opener = nullptr;
   const VdsoImage* vdso = nullptr;  // null: none, and no AT_SYSINFO
 

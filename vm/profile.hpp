@@ -35,6 +35,8 @@ struct KernelProfile {
   // How many of them, the upper ones, stand in an area of their own, [vvar_vclock].
   uint32_t vclock_pages;
   ElfLoading elf_loading;
+  // execve opens the file before it copies the argument strings (since 6.8), which decides what a failing one faults.
+  bool exec_opens_first;
   // Where an ET_DYN program with an interpreter goes, and the heap of one without (a static-PIE). Linux:
   // ELF_ET_DYN_BASE.
   VirtAddr et_dyn_base;
@@ -44,6 +46,9 @@ struct KernelProfile {
   mmu::NoExecute no_execute;
   // Entries of a last-level page table, where a fault-around window ends (rule D2).
   uint32_t fault_around_table_entries;
+  // An area that was never written takes a written neighbour into itself when their rights become equal; before 6.16
+  // only the written one takes the other. Linux: is_mergeable_anon_vma.
+  bool unwritten_area_takes_written;
   // AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN are in the auxv.
   bool auxv_has_rseq;
 

@@ -41,6 +41,21 @@ void map_new_anon_page(VmArea& area, VirtAddr va, Pfn pfn) {
   count_mapped(*area.mm, page);
 }
 
+void dup_mapping(VmArea& area, Pfn pfn) {
+  Page& page = area.mm->memory().page(pfn);
+  ++page.refcount;
+  ++page.mapcount;
+  page.clear(PageFlag::kAnonExclusive);
+  count_mapped(*area.mm, page);
+}
+
+void take_anon_page(VmArea& area, Pfn pfn) {
+  MemorySystem& memory = area.mm->memory();
+  Page& page = memory.page(pfn);
+  page.mapping = memory.kernel_address(area.anon_vma).value() | kPageMappingAnon;
+  page.set(PageFlag::kAnonExclusive);
+}
+
 void map_cache_page(AddressSpace& mm, Pfn pfn) {
   Page& page = mm.memory().page(pfn);
   ++page.refcount;

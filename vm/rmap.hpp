@@ -20,6 +20,11 @@ AnonVma& page_anon_vma(MemorySystem& memory, const Page& page);
 // A fresh anonymous frame (one reference, from the allocator) gets its first mapping, at va of an area that has an
 // AnonVma; it belongs to this address space alone.
 void map_new_anon_page(VmArea& area, VirtAddr va, Pfn pfn);
+// The child's area of a fork maps the page too: an anonymous one is no longer one process's alone. Linux:
+// page_try_dup_anon_rmap, page_dup_file_rmap.
+void dup_mapping(VmArea& area, Pfn pfn);
+// An anonymous page that this area alone still maps becomes wholly its own. Linux: page_move_anon_rmap.
+void take_anon_page(VmArea& area, Pfn pfn);
 // One more entry maps this page-cache page.
 void map_cache_page(AddressSpace& mm, Pfn pfn);
 // An entry that was present has been cleared (and the TLB told): drops its page. kSpecial entries have none.

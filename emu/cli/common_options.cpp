@@ -35,6 +35,15 @@ HostResult<uint32_t> read_runs(const std::string& text) {
   return static_cast<uint32_t>(*runs);
 }
 
+HostResult<uint32_t> read_timeout(const std::string& text) {
+  constexpr uint64_t kMostSeconds = 7 * 24 * 3600;
+  const auto seconds = parse_number(text);
+  if (!seconds || *seconds > kMostSeconds) {
+    return host_error("cannot use the timeout: {}: give 0 to {} whole seconds", text, kMostSeconds);
+  }
+  return static_cast<uint32_t>(*seconds);
+}
+
 void EnvironmentOptions::declare(CLI::App& app) {
   app.add_option("--env", set, "Set a variable of the program's environment (repeatable)")
       ->option_text("NAME=VALUE")

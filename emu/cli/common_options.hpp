@@ -25,6 +25,7 @@ inline constexpr uint64_t kMaxRamBytes = uint64_t{4} << 30;
 HostResult<uint64_t> read_ram(const std::string& text);                      // --ram: bytes, whole pages
 HostResult<const vm::KernelProfile*> read_profile(const std::string& text);  // --kernel: never null
 HostResult<uint32_t> read_runs(const std::string& text);                     // --runs
+HostResult<uint32_t> read_timeout(const std::string& text);                  // --timeout: seconds, 0 for none
 
 // --env, --clear-env.
 struct EnvironmentOptions {

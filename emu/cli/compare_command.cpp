@@ -147,7 +147,8 @@ HostResult<int> compare_suite(const CompareOptions& options) {
                              .scratch = options.suite.scratch,
                              .profile = options.request.profile,
                              .runs = options.request.runs,
-                             .ram_bytes = options.request.run.machine.ram_bytes};
+                             .ram_bytes = options.request.run.machine.ram_bytes,
+                             .timeout_seconds = options.request.timeout_seconds};
   const auto results =
       run_suite(request, {.begin = [&](size_t index, const SuiteEntry& entry) { progress.begin(index, entry); },
                           .end = [&](const SuiteResult& result) { progress.end(result); }});
@@ -168,7 +169,7 @@ HostResult<int> compare_command(const CompareOptions& options, std::span<const s
   auto result = !status                      ? HostResult<int>(tl::unexpected<HostError>(status.error()))
                 : options.suite.path.empty() ? compare_one(options, host_environment)
                                              : compare_suite(options);
-  if (!result && result.error().status == kExitHostError) {
+  if (!result && (result.error().status == kExitHostError || result.error().status == kExitTimeout)) {
     result.error().status = kError;
   }
   return result;

@@ -14,6 +14,7 @@ struct RawOptions {
   std::string kernel;
   std::string level = "order";
   std::string runs = "5";
+  std::string timeout = std::to_string(kCompareTimeoutSeconds);
   bool all = false;
 };
 
@@ -63,6 +64,8 @@ void CompareParser::declare(CLI::App& app) {
                "Compare although PROGRAM is not the file that was recorded");
   app.add_option("--runs", raw_.runs, "Native runs, of which the most frequent list counts (default 5)")
       ->option_text("N");
+  app.add_option("--timeout", raw_.timeout, "Give up if a run, native or here, takes longer (default 120;\n0: never)")
+      ->option_text("SECONDS");
   app.add_option("--json", options_.json_path, "Write the whole comparison as JSON")->option_text("FILE");
   app.add_flag("--all", raw_.all, "Describe every difference, not only the first 20");
   app.add_option("--ram", raw_.ram, "Size of the simulated memory (1M to 4G; default 256M)")->option_text("SIZE");
@@ -124,6 +127,7 @@ HostResult<Command> CompareParser::interpret(std::vector<std::string> program) {
   }
   request.level = *level;
   FL_HOST_TRY_SET(request.runs, read_runs(raw_.runs));
+  FL_HOST_TRY_SET(request.timeout_seconds, read_timeout(raw_.timeout));
   FL_HOST_TRY(options_.environment.check());
   options_.detail = raw_.all ? Detail::kAll : Detail::kFirst;
   return std::move(options_);

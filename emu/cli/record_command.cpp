@@ -122,8 +122,15 @@ std::string format_record_summary(const NativeRecord& record) {
   if (record.processes.size() > 1) {
     fmt::format_to(out, "processes      {:>9}\n", record.processes.size());
     for (const NativeProcess& process : record.processes) {
-      fmt::format_to(out, "  {:<12} {:>9}   {}: minor {}, major {}\n", "pid", process.pid, printable(process.comm),
+      fmt::format_to(out, "  {:<12} {:>9}   {}: minor {}, major {}", "pid", process.pid, printable(process.comm),
                      process.minflt, process.majflt);
+      if (process.exit_status >= 0) {
+        fmt::format_to(out, ", exit status {}", process.exit_status);
+      }
+      if (process.agreeing < record.runs) {
+        fmt::format_to(out, ", in {} of {} runs", process.agreeing, record.runs);
+      }
+      text += '\n';
     }
   }
   fmt::format_to(out, "runs           {:>9}   of which {} gave this list\n", record.runs, record.agreeing);
@@ -160,6 +167,7 @@ HostResult<int> record_command(const RecordOptions& options, std::span<const std
                               .runs = options.runs,
                               .cwd = {},
                               .stdin_path = options.stdin_path,
+                              .timeout_seconds = options.timeout_seconds,
                               .instruction_access = [&code](uint32_t ip) { return code.access_at(ip); }};
   const auto record = record_program(request);
   if (!record) {

@@ -22,7 +22,7 @@ class RecordParser final : public CommandParser {
                 "user mode; the exact access of each fault, and the pages of get_user_pages faults, need root.\n\n"
                 "Exit status: 0 if the recording succeeded, whatever the program's own status, which is shown;\n"
                 "2 for a command line that cannot be used; 3 if this host cannot run i386 programs or does not\n"
-                "allow to record; 125 if recording failed; 128+N if it was stopped by signal N.",
+                "allow to record; 124 after --timeout; 125 if recording failed; 128+N if it was stopped by signal N.",
             .usage_status = kExitUsage};
   }
 
@@ -31,6 +31,8 @@ class RecordParser final : public CommandParser {
     record.add_option("--runs", runs_, "Record N runs (1 to 1000; default 5)")->option_text("N");
     record.add_option("--stdin", options_.stdin_path, "The program's standard input (default /dev/null)")
         ->option_text("FILE");
+    record.add_option("--timeout", timeout_, "Give up if a run takes longer (default 0: never)")
+        ->option_text("SECONDS");
     record.add_option("--output", options_.output_path, "Write the record, for faultline compare --against")
         ->option_text("FILE");
     record
@@ -47,6 +49,7 @@ class RecordParser final : public CommandParser {
       return host_error("cannot record: there is no PROGRAM: see faultline record --help");
     }
     FL_HOST_TRY_SET(options_.runs, read_runs(runs_));
+    FL_HOST_TRY_SET(options_.timeout_seconds, read_timeout(timeout_));
     FL_HOST_TRY(options_.environment.check());
     options_.command = std::move(program);
     return std::move(options_);
@@ -55,6 +58,7 @@ class RecordParser final : public CommandParser {
  private:
   RecordOptions options_;
   std::string runs_ = "5";
+  std::string timeout_ = "0";
 };
 
 }  // namespace

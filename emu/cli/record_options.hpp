@@ -13,6 +13,7 @@ struct RecordOptions {
   std::vector<std::string> command;  // PROGRAM, ARGS...
   EnvironmentOptions environment;
   uint32_t runs = 5;
+  uint32_t timeout_seconds = 0;  // 0: none
   std::string stdin_path = "/dev/null";
   std::string trace_path;   // empty: no trace
   std::string stats_path;   // empty: none

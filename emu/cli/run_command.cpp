@@ -117,10 +117,10 @@ HostStatus write_reports(const RunOptions& options, Machine& machine, Reports& r
     }
   };
   // Who has not ended: the run was stopped.
-  for (const auto& task : machine.kernel().tasks()) {
-    if (task->alive()) {
-      reports.processes.add(*task);
-      reports.dumps.add(*task);
+  for (const guest::Task& task : machine.kernel().tasks()) {
+    if (task.alive()) {
+      reports.processes.add(task);
+      reports.dumps.add(task);
     }
   }
   if (reports.tracer != nullptr) {

@@ -18,43 +18,44 @@ Collector::Collector(const mmu::Mmu& mmu, const vm::KernelProfile& profile, cons
     : mmu_(mmu), symbols_(root, profile) {
   // The first program is loaded before there is a task.
   run_.processes.emplace_back();
+  children_.push_back(0);
 }
 
-uint32_t Collector::process_of(uint32_t pid, uint32_t parent_pid) {
-  const auto [entry, added] = processes_.try_emplace(pid, static_cast<uint32_t>(processes_.size()));
-  if (added && entry->second >= run_.processes.size()) {
-    OurProcess process;
-    const auto parent = processes_.find(parent_pid);
-    if (parent != processes_.end()) {
-      process.parent = static_cast<int32_t>(parent->second);
-      process.child = static_cast<uint32_t>(
-          std::count_if(run_.processes.begin(), run_.processes.end(),
-                        [&process](const OurProcess& other) { return other.parent == process.parent; }));
-    }
-    process.tasks = 0;
-    run_.processes.push_back(process);
-  } else if (added) {
-    run_.processes[entry->second].tasks = 0;
-  }
-  run_.processes[entry->second].pid = pid;
-  return entry->second;
-}
-
+// Places are never taken from a task's parent, who may have ended: the first task is the only one without a birth.
 Collector::Place Collector::place_of(const guest::Task* task) {
   if (task == nullptr) {
     return {};
   }
-  if (task == last_task_) [[likely]] {
+  if (task->tid == last_tid_) [[likely]] {
     return last_place_;
   }
-  const auto [entry, added] = places_.try_emplace(task->tid);
-  if (added) {
-    const uint32_t process = process_of(task->tgid, task->ppid);
-    entry->second = {process, run_.processes[process].tasks++};
+  const auto known = places_.find(task->tid);
+  if (known == places_.end()) {
+    FL_CHECK(places_.empty());
+    run_.processes.front().pid = task->tgid;
+    places_.emplace(task->tid, Place{});
   }
-  last_task_ = task;
-  last_place_ = entry->second;
+  last_tid_ = task->tid;
+  last_place_ = known != places_.end() ? known->second : Place{};
   return last_place_;
+}
+
+void Collector::on_clone(const guest::Task& parent, const guest::Task& child) {
+  const Place from = place_of(&parent);
+  Place place{from.process, 0};
+  if (child.tgid == parent.tgid) {
+    place.task = run_.processes[from.process].tasks++;
+  } else {
+    place.process = static_cast<uint32_t>(run_.processes.size());
+    OurProcess process;
+    process.parent = static_cast<int32_t>(from.process);
+    process.child = children_[from.process]++;
+    process.pid = child.tgid;
+    run_.processes.push_back(process);
+    children_.push_back(0);
+  }
+  places_.insert_or_assign(child.tid, place);
+  last_tid_ = 0;
 }
 
 uint32_t Collector::name_of(std::string_view name) {
@@ -152,11 +153,11 @@ OurRun Collector::finish(std::span<const ProcessStatistics> processes, const vm:
   run_.minflt = totals.minor;
   run_.majflt = totals.major;
   for (const ProcessStatistics& counted : processes) {
-    const auto known = processes_.find(counted.pid);
-    if (known == processes_.end()) {
-      continue;  // it never faulted
+    const auto known = places_.find(counted.pid);
+    if (known == places_.end()) {
+      continue;  // not even the first program's loading faulted
     }
-    OurProcess& process = run_.processes[known->second];
+    OurProcess& process = run_.processes[known->second.process];
     process.minflt = counted.minflt;
     process.majflt = counted.majflt;
     process.comm = name_of(counted.comm);

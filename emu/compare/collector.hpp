@@ -25,6 +25,8 @@ class Collector final : public FaultListener {
 
   void attach(TraceContext& context) override { context_ = &context; }
   void on_fault(const vm::FaultRecord& record) override;
+  // A new task: its place is that of its birth, whether it ever faults or not.
+  void on_clone(const guest::Task& parent, const guest::Task& child);
 
   // Adds what the processes counted, once the run is over; the collector is empty afterwards.
   OurRun finish(std::span<const ProcessStatistics> processes, const vm::FaultCounters& totals);
@@ -34,7 +36,6 @@ class Collector final : public FaultListener {
     uint32_t process = 0, task = 0;
   };
   Place place_of(const guest::Task* task);
-  uint32_t process_of(uint32_t pid, uint32_t parent_pid);
   uint32_t area_of(const vm::VmArea& area);
   uint32_t name_of(std::string_view name);
   void add_code(const guest::Task& task, const vm::FaultRecord& record, OurFault& fault);
@@ -45,10 +46,10 @@ class Collector final : public FaultListener {
   OurRun run_;
   uint32_t last_area_ = kNoIndex;
   std::string last_area_name_;
-  const guest::Task* last_task_ = nullptr;
+  uint32_t last_tid_ = 0;
   Place last_place_;
-  std::map<uint32_t, Place> places_;        // by tid
-  std::map<uint32_t, uint32_t> processes_;  // index by pid
+  std::map<uint32_t, Place> places_;  // by tid; that of a number used again is the new task's
+  std::vector<uint32_t> children_;    // how many each process has had
   std::unordered_map<std::string, uint32_t> names_;
   std::unordered_map<const char*, uint32_t> symbol_names_;  // SymbolResolver's names live as long as it does
 };

@@ -20,6 +20,7 @@ HostResult<NativeRecord> obtain_reference(const CompareRequest& request) {
   record.runs = request.runs;
   record.stdin_path = request.run.stdin_path;
   record.cwd = request.run.directory;
+  record.timeout_seconds = request.timeout_seconds;
   record.forward_output = false;
   record.before_run = request.before_run;
   return record_program(record);
@@ -51,6 +52,9 @@ HostResult<Comparison> compare_with(NativeRecord record, const CompareRequest& r
   MachineRun run = request.run;
   run.machine.profile = request.profile != nullptr ? request.profile : &fitting_profile(record);
   run.machine.cpu = cpu_model_of(record.cpu);
+  if (request.timeout_seconds != 0) {
+    run.machine.timeout_ms = uint64_t{request.timeout_seconds} * 1000;
+  }
   if (request.before_run) {
     FL_HOST_TRY(request.before_run());
   }

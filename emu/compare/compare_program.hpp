@@ -12,12 +12,16 @@
 
 namespace fl::emu {
 
+// Far longer than what one compares takes, on either side.
+inline constexpr uint32_t kCompareTimeoutSeconds = 120;
+
 struct CompareRequest {
   MachineRun run;                              // of the machine all but profile and processor
   const vm::KernelProfile* profile = nullptr;  // null: the one that fits the record
   unsigned runs = 5;                           // native ones, if it is recorded now
   std::string against;                         // a record's file; empty: record now
   Level level = Level::kOrder;
+  uint32_t timeout_seconds = kCompareTimeoutSeconds;  // for each run on either side; 0: none
   bool accept_changed = false;  // compare although the program's file is not the one that was recorded
   // Called before each run on either side: to put back files that the program changes.
   std::function<HostStatus()> before_run = {};

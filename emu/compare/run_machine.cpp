@@ -13,13 +13,16 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <csignal>
 #include <cstring>
 
 #include "emu/base/content_hash.hpp"
+#include "emu/base/printable.hpp"
 #include "emu/compare/collector.hpp"
 #include "emu/compare/wire.hpp"
 #include "emu/machine/machine.hpp"
+#include "emu/machine/observers.hpp"
 #include "emu/report/statistics.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/task.hpp"
@@ -69,11 +72,45 @@ std::string describe_unimplemented(const guest::Kernel& kernel) {
   return text;
 }
 
+// "1000 (sh) waits in wait4, 1001 (cat) runs": for a run that did not end.
+std::string describe_tasks(const guest::Kernel& kernel) {
+  std::string text;
+  for (const guest::Task& task : kernel.tasks()) {
+    if (!task.alive()) {
+      continue;
+    }
+    const bool sleeps = task.state == guest::Task::State::kSleeping;
+    text += fmt::format("{}{} ({}) {}", text.empty() ? "" : ", ", task.tid, printable(task.comm),
+                        task.group->stop_signal != 0 ? "is stopped"
+                        : sleeps                     ? fmt::format("waits in {}", task.wait.reason)
+                                                     : "runs");
+  }
+  return text;
+}
+
+// Tells the collector, which is made after the kernel that it listens to.
+class Births final : public guest::KernelObserver {
+ public:
+  void tell(Collector& collector) { collector_ = &collector; }
+  void on_syscall_enter(const guest::Task&, uint32_t, const guest::SyscallArgs&) override {}
+  void on_syscall_exit(const guest::Task&, uint32_t, const guest::SyscallArgs&, uint32_t) override {}
+  void on_signal(const guest::Task&, const guest::SignalInfo&) override {}
+  void on_clone(const guest::Task& parent, const guest::Task& child) override { collector_->on_clone(parent, child); }
+  void on_exit(const guest::Task&) override {}
+
+ private:
+  Collector* collector_ = nullptr;
+};
+
 // In the child, from the machine's start to its end.
 HostResult<OurRun> run_here(const MachineRun& run) {
   ProcessCollector processes;
+  Births births;
+  ObserverList observers;
+  observers.add(processes);
+  observers.add(births);
   MachineOptions options = run.machine;
-  options.observer = &processes;
+  options.observer = &observers;
   options.program = run.command[0];
   auto created = Machine::create(options);
   if (!created) {
@@ -81,6 +118,7 @@ HostResult<OurRun> run_here(const MachineRun& run) {
   }
   Machine& machine = **created;
   Collector collector(machine.mmu(), *options.profile, options.root);
+  births.tell(collector);
   machine.attach(collector);
   FL_HOST_TRY(machine.start({.path = run.command[0], .argv = run.command, .env = run.environment}));
   const guest::Outcome outcome = machine.run();
@@ -88,11 +126,14 @@ HostResult<OurRun> run_here(const MachineRun& run) {
     return host_error("{}", outcome.report);
   }
   if (outcome.kind == guest::Outcome::Kind::kStopped) {
-    return host_error("the run was stopped before its end");
+    return run.machine.timeout_ms
+               ? host_error("cannot compare: the program had not ended here after {} s: see --timeout; {}",
+                            *run.machine.timeout_ms / 1000, describe_tasks(machine.kernel()))
+               : host_error("the run was stopped before its end");
   }
-  for (const auto& task : machine.kernel().tasks()) {
-    if (task->alive()) {
-      processes.add(*task);
+  for (const guest::Task& task : machine.kernel().tasks()) {
+    if (task.alive()) {
+      processes.add(task);
     }
   }
   OurRun result = collector.finish(processes.processes(), machine.memory().faults());
@@ -127,16 +168,25 @@ HostResult<OurRun> run_here(const MachineRun& run) {
 struct Drained {
   ContentHash output;
   std::string error;  // the beginning of standard error
+  bool late = false;  // it took too long: there may be more
 };
 
-// Reads both pipes to their ends.
-Drained drain(int out, int err) {
+using Clock = std::chrono::steady_clock;
+
+// Reads both pipes to their ends, or until then.
+Drained drain(int out, int err, std::optional<Clock::time_point> until) {
   constexpr size_t kMostError = 4096;
   Drained drained;
   std::array<pollfd, 2> polls{{{out, POLLIN, 0}, {err, POLLIN, 0}}};
   std::array<char, 65536> buffer;
   while (polls[0].fd >= 0 || polls[1].fd >= 0) {
-    if (poll(polls.data(), polls.size(), -1) < 0 && errno != EINTR) {
+    const auto left = until ? std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count() : 0;
+    if (until && left <= 0) {
+      drained.late = true;
+      break;
+    }
+    if (poll(polls.data(), polls.size(), until ? static_cast<int>(std::min<int64_t>(left, INT_MAX)) : -1) < 0 &&
+        errno != EINTR) {
       break;
     }
     for (size_t i = 0; i < polls.size(); ++i) {
@@ -185,7 +235,7 @@ HostResult<OurRun> run_machine(const MachineRun& run) {
   if (!piped || answer.get() < 0) {
     return host_error("cannot start the run: {}", std::strerror(errno));
   }
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = Clock::now();
   const pid_t pid = fork();
   if (pid < 0) {
     return host_error("cannot start the run: {}", std::strerror(errno));
@@ -195,9 +245,22 @@ HostResult<OurRun> run_machine(const MachineRun& run) {
   }
   out_write.close_now();
   err_write.close_now();
-  const Drained drained = drain(out_read.get(), err_read.get());
+  // The child stops by itself at its timeout, unless it hangs.
+  constexpr std::chrono::seconds kGrace{10};
+  std::optional<Clock::time_point> until;
+  if (run.machine.timeout_ms) {
+    until = began + std::chrono::milliseconds(*run.machine.timeout_ms) + kGrace;
+  }
+  const Drained drained = drain(out_read.get(), err_read.get(), until);
+  if (drained.late) {
+    kill(pid, SIGKILL);
+  }
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (drained.late) {
+    return host_error("the run hung inside faultline and was killed {} s after its timeout: {}", kGrace.count(),
+                      drained.error);
   }
   if (!WIFEXITED(status) || (WEXITSTATUS(status) != kAnswered && WEXITSTATUS(status) != kRefused)) {
     return host_error("the run failed inside faultline: {}: {}",
@@ -216,7 +279,7 @@ HostResult<OurRun> run_machine(const MachineRun& run) {
   }
   result->output_bytes = drained.output.bytes();
   result->output_hash = drained.output.text();
-  result->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  result->seconds = std::chrono::duration<double>(Clock::now() - began).count();
   return std::move(*result);
 }
 

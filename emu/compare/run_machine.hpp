@@ -22,7 +22,8 @@ struct MachineRun {
   MachineOptions machine;  // its observer is not used
 };
 
-// The program's own failures (a signal, a bad exit status) are in the result; an error is ours or the host's.
+// The program's own failures (a signal, a bad exit status) are in the result; an error is ours or the host's. A run
+// that is not over after machine.timeout_ms is an error that says what its tasks were doing.
 HostResult<OurRun> run_machine(const MachineRun& run);
 
 }  // namespace fl::emu

@@ -123,6 +123,7 @@ class SuiteRunner {
     request.profile = request_.profile;
     request.runs = request_.runs;
     request.level = entry.level;
+    request.timeout_seconds = request_.timeout_seconds;
     request.against = request_.against.empty() ? "" : record_path.string();
     // A program may change it.
     request.before_run = [this]() -> HostStatus {

@@ -20,6 +20,7 @@ struct SuiteRequest {
   const vm::KernelProfile* profile = nullptr;  // null: the one that fits each record
   unsigned runs = 5;
   uint64_t ram_bytes = 0;
+  uint32_t timeout_seconds = 0;  // CompareRequest's
 };
 
 struct SuiteResult {

@@ -63,9 +63,9 @@ std::string DumpCollector::finish(vm::MemorySystem& memory) {
 
 std::string DumpCollector::now(const guest::Kernel& kernel, vm::MemorySystem& memory) const {
   std::string text;
-  for (const auto& task : kernel.tasks()) {
+  for (const guest::Task& task : kernel.tasks()) {
     for (const Item& item : items_) {
-      text += task->alive() ? describe(item.request, *task) : "";
+      text += task.alive() ? describe(item.request, task) : "";
     }
   }
   for (const Item& item : items_) {

@@ -170,12 +170,12 @@ HostStatus Machine::start(const guest::InitRequest& request) {
 }
 
 uint64_t Machine::block_limit() const {
-  const std::optional<uint64_t> timer = kernel_->next_timer_ns();
-  if (!timer) [[likely]] {
+  const std::optional<uint64_t> event = kernel_->next_event_ns();
+  if (!event) [[likely]] {
     return kBlocksPerTick;
   }
   const uint64_t now = clock_->now_ns();
-  const uint64_t left = *timer > now ? *timer - now : 0;
+  const uint64_t left = *event > now ? *event - now : 0;
   return std::clamp<uint64_t>(left / guest::VirtualClock::kNsPerBlock, 1, kBlocksPerTick);
 }
 
@@ -188,7 +188,6 @@ bool Machine::serve_signals() {
 
 guest::Outcome Machine::run() {
   while (guest::Task* task = kernel_->schedule()) {
-    current_ = task;
     const guest::Trap trap = cpu_->run(task->regs, task->tls, block_limit());
     kernel_->on_trap(*task, trap);
     if (trap.kind == guest::Trap::Kind::kInterrupted && serve_signals()) [[unlikely]] {
@@ -199,16 +198,15 @@ guest::Outcome Machine::run() {
 }
 
 const guest::Task* Machine::current_task() const {
-  if (current_ != nullptr) [[likely]] {
-    return current_;
+  if (const guest::Task* const task = kernel_->current(); task != nullptr) [[likely]] {
+    return task;
   }
   // The first program is loaded, and has not run yet.
-  const auto tasks = kernel_->tasks();
-  return tasks.empty() ? nullptr : tasks.front().get();
+  const guest::TaskTable& tasks = kernel_->tasks();
+  return tasks.empty() ? nullptr : &*tasks.begin();
 }
 
 std::vector<std::string> Machine::find_leaks() {
-  current_ = nullptr;
   kernel_->release_tasks();
   vfs_->drop_caches();
   vfs_->empty_tmpfs();

@@ -78,7 +78,6 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   std::unique_ptr<guest::Vfs> vfs_;
   std::unique_ptr<guest::Kernel> kernel_;
   std::function<void()> on_report_;
-  guest::Task* current_ = nullptr;
   vm::MemoryCensus at_boot_;
   CheckDumper dumper_;
 };

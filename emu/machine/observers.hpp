@@ -30,6 +30,11 @@ class ObserverList final : public guest::KernelObserver {
       observer->on_signal(task, info);
     }
   }
+  void on_clone(const guest::Task& parent, const guest::Task& child) override {
+    for (guest::KernelObserver* observer : observers_) {
+      observer->on_clone(parent, child);
+    }
+  }
   void on_exit(const guest::Task& task) override {
     for (guest::KernelObserver* observer : observers_) {
       observer->on_exit(task);

@@ -2,7 +2,8 @@
 //
 // The child is made with CLONE_VM | CLONE_VFORK: a fork would be charged for copy-on-write faults, which execve does
 // not reset. What little it does before execve is measured there, to be subtracted. ASLR is off, the environment is
-// exactly as given, standard output and standard error are pipes. Linux: clone(2), personality(2), wait4(2).
+// exactly as given, standard output and standard error are pipes. If it is allowed (root), the program has one processor
+// and real-time priority: its tasks run one after the other. Linux: clone(2), personality(2), sched(7), wait4(2).
 #pragma once
 
 #include <sys/resource.h>
@@ -25,6 +26,7 @@ struct LaunchSpec {
   std::vector<std::string> environment;
   std::string cwd = {};  // empty: ours
   std::string stdin_path = "/dev/null";
+  uint32_t timeout_seconds = 0;  // for the program and all its descendants; 0: none
 };
 
 enum class OutputStream : uint8_t { kOut, kErr };
@@ -36,10 +38,12 @@ struct LaunchResult {
   // Of the program and all its descendants, without the launcher's own. Descendants that were never waited for are
   // reaped by us.
   uint64_t minflt = 0, majflt = 0;
+  uint64_t launcher_minflt = 0, launcher_majflt = 0;  // what was left out: the program's process before its execve
 };
 
 // Runs the program to the end of its last process. While it runs `session`, if any, is drained. Signals to us (INT,
-// TERM, HUP) end the program and give an error with status 128 + signal. The caller must have no other children.
+// TERM, HUP) end the program and give an error with status 128 + signal, the timeout one with kExitTimeout. The caller
+// must have no other children.
 HostResult<LaunchResult> launch(const LaunchSpec& spec, PerfSession* session, const OutputSink& sink);
 
 }  // namespace fl::emu

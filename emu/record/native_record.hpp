@@ -40,10 +40,13 @@ struct NativeProcess {
   uint32_t child = 0;    // the parent's n-th child, from 0
   int32_t pid = 0;       // of the run that is recorded
   std::string comm;      // the last one it had
-  int exit_status = -1;  // 128 + signal if killed; of the first process only, -1 for the others: not known
-  // The faults of this process alone that are in NativeRecord::faults: without get_user_pages where those are not seen.
+  int exit_status = -1;  // 128 + signal if killed; -1: not known
+  // Of this process alone, all that it counted; where gup_faults is not known those in NativeRecord::faults only.
   uint64_t minflt = 0, majflt = 0;
+  // How many of them were get_user_pages'.
+  std::optional<uint64_t> gup_faults = {};
   std::vector<NativeTask> tasks;  // in the order of their birth
+  uint32_t agreeing = 0;          // how many runs gave this process's list; 0: not known
 };
 
 struct NativeKernel {
@@ -68,13 +71,16 @@ struct NativeRecord {
   std::string program_hash;  // of the file's contents: a stored record holds for this very file only
   std::string filesystem;    // of the program's file: "ext4", "tmpfs", else its magic number
 
-  uint32_t runs = 0, agreeing = 0;  // how many runs were made, and how many gave this list
-  bool kernel_faults_seen = true;   // false: perf_event_paranoid hides kernel-mode faults; totals are rusage's
+  // How many runs were made, and how many gave this list. If it was put together from several runs, process by process
+  // (run_choice.hpp), the least of the processes' numbers.
+  uint32_t runs = 0, agreeing = 0;
+  bool kernel_faults_seen = true;  // false: perf_event_paranoid hides kernel-mode faults; totals are rusage's
   GupView gup = GupView::kCount;
-  uint64_t gup_faults = 0;  // rusage less events, all processes; 0 if kernel faults were not seen
+  uint64_t gup_faults = 0;  // totals less events, all processes; 0 if kernel faults were not seen
 
   int exit_status = 0;
-  uint64_t minflt = 0, majflt = 0;  // rusage of the whole tree, less the launcher's own
+  // Of all processes, less the launcher's own: the sum of what each counted, or else what wait4 reported.
+  uint64_t minflt = 0, majflt = 0;
   std::vector<NativeProcess> processes;
   std::vector<NativeFault> faults;  // in order of time
   uint64_t output_bytes = 0;        // of standard output, which was a pipe

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "emu/base/host_error.hpp"
+#include "emu/record/task_exits.hpp"
 
 namespace fl::emu {
 
@@ -64,6 +65,8 @@ struct PerfTaskEvent {
 struct PerfRecords {
   std::vector<PerfSample> samples = {};
   std::vector<PerfTaskEvent> tasks = {};
+  // Of every task on the machine, not from perf; empty if they could not be seen, or not all of them.
+  std::vector<TaskExit> exits = {};
 };
 
 // Appends what `bytes`, whole records, say. An error if records were lost or are damaged.

@@ -185,6 +185,10 @@ HostResult<std::unique_ptr<PerfSession>> PerfSession::open(const PerfOptions& op
   if (!status) {
     return tl::unexpected(status.error());
   }
+  // Not polled for: its buffer holds thousands, and to be woken by each exit would come in between.
+  if (options.task_exits && session->kernel_) {
+    session->exits_ = TaskExits::open();
+  }
   return session;
 }
 
@@ -211,7 +215,21 @@ void PerfSession::close_events() {
   buffer_refused_ = false;
 }
 
+PerfRecords PerfSession::take_records() {
+  if (!exits_complete_) {
+    records_.exits.clear();
+  }
+  return std::move(records_);
+}
+
 HostStatus PerfSession::drain() {
+  if (exits_) {
+    exits_complete_ = exits_->drain(records_.exits) && exits_complete_;
+  }
+  return drain_rings();
+}
+
+HostStatus PerfSession::drain_rings() {
   for (PerfRing& ring : rings_) {
     bytes_.clear();
     ring.drain(bytes_);

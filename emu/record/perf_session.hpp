@@ -2,7 +2,8 @@
 //
 // The events are opened on ourselves and inherited by the child that becomes the program; those of page faults start to
 // count at its execve, ours never do. An inherited event that is mapped must belong to one processor, so there is a
-// buffer for each. Linux: perf_event_open(2).
+// buffer for each. What each task counted in all comes from elsewhere (TaskExits), where the kernel tells it.
+// Linux: perf_event_open(2).
 #pragma once
 
 #include <memory>
@@ -13,6 +14,7 @@
 #include "emu/record/kprobe.hpp"
 #include "emu/record/perf_records.hpp"
 #include "emu/record/perf_ring.hpp"
+#include "emu/record/task_exits.hpp"
 #include "emu/record/tracefs.hpp"
 #include "emu/record/unique_fd.hpp"
 
@@ -25,6 +27,7 @@ struct PerfOptions {
   bool exceptions = true;   // ask for the exceptions' error codes
   bool gup = true;          // ask for get_user_pages faults
   bool kernel = true;       // ask for faults in kernel mode
+  bool task_exits = true;   // ask what each task counted
 };
 
 class PerfSession {
@@ -36,7 +39,7 @@ class PerfSession {
   const std::vector<int>& descriptors() const { return descriptors_; }
   HostStatus drain();
   // After the last drain(). In no order across processors.
-  PerfRecords take_records() { return std::move(records_); }
+  PerfRecords take_records();
 
   bool kernel_seen() const { return kernel_; }
   bool exceptions_seen() const { return !exceptions_.empty(); }
@@ -55,6 +58,7 @@ class PerfSession {
   HostStatus add(HostResult<UniqueFd> event);
   void find_exceptions();
   void find_gup();
+  HostStatus drain_rings();
 
   bool kernel_ = true;
   bool buffer_refused_ = false;  // for its size
@@ -63,6 +67,8 @@ class PerfSession {
   std::unique_ptr<KprobeProbe> kprobe_;  // outlives events_
   std::vector<UniqueFd> events_;
   std::vector<PerfRing> rings_;
+  std::optional<TaskExits> exits_;
+  bool exits_complete_ = true;
   std::vector<int> descriptors_;
   EventTable types_;
   PerfRecords records_;

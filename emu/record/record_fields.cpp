@@ -67,6 +67,8 @@ Json process_json(const NativeProcess& process) {
           {"exit_status", process.exit_status},
           {"minflt", process.minflt},
           {"majflt", process.majflt},
+          {"gup_faults", process.gup_faults ? Json(*process.gup_faults) : Json(nullptr)},
+          {"agreeing", process.agreeing},
           {"tasks", std::move(tasks)}};
 }
 
@@ -79,6 +81,11 @@ NativeProcess process_from(const Json& json, size_t index) {
   process.exit_status = json.at("exit_status");
   process.minflt = json.at("minflt");
   process.majflt = json.at("majflt");
+  // Older records do not have these: complete_counts().
+  process.agreeing = json.value("agreeing", 0u);
+  if (const auto gup = json.find("gup_faults"); gup != json.end() && !gup->is_null()) {
+    process.gup_faults = gup->get<uint64_t>();
+  }
   for (const Json& tid : json.at("tasks")) {
     process.tasks.push_back({tid.get<int32_t>()});
   }
@@ -102,6 +109,16 @@ GupView gup_from(const std::string& text) {
     throw std::runtime_error("gup: neither \"faults\" nor \"count\"");
   }
   return text == "faults" ? GupView::kFaults : GupView::kCount;
+}
+
+// What an older record does not say of its processes but implies.
+void complete_counts(NativeRecord& record) {
+  NativeProcess& only = record.processes.front();
+  if (record.processes.size() == 1 && !only.gup_faults && record.kernel_faults_seen) {
+    only.gup_faults = record.gup_faults;
+    only.minflt = record.minflt;
+    only.majflt = record.majflt;
+  }
 }
 
 }  // namespace
@@ -170,6 +187,7 @@ NativeRecord record_from_header(const Json& header) {
   if (record.command.empty() || record.processes.empty()) {
     throw std::runtime_error("there is no command or no process");
   }
+  complete_counts(record);
   return record;
 }
 

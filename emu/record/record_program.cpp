@@ -14,7 +14,7 @@
 #include "emu/base/content_hash.hpp"
 #include "emu/record/launcher.hpp"
 #include "emu/record/program_file.hpp"
-#include "emu/record/run_list.hpp"
+#include "emu/record/run_choice.hpp"
 
 namespace fl::emu {
 namespace {
@@ -96,7 +96,8 @@ class SignalsWait {
 class Recorder {
  public:
   explicit Recorder(const RecordRequest& request)
-      : request_(request), launch_{request.command, request.environment, request.cwd, request.stdin_path} {}
+      : request_(request),
+        launch_{request.command, request.environment, request.cwd, request.stdin_path, request.timeout_seconds} {}
 
   HostResult<NativeRecord> record() {
     const SignalsWait wait;
@@ -113,8 +114,8 @@ class Recorder {
       }
       runs.push_back(std::move(*run));
     }
-    const Choice choice = most_frequent(runs);
-    RunList& chosen = runs[choice.index];
+    RunChoice choice = choose_run(runs);
+    RunList& chosen = choice.list;
     record_.runs = request_.runs;
     record_.agreeing = choice.agreeing;
     record_.gup = chosen.gup;
@@ -122,8 +123,8 @@ class Recorder {
     record_.exit_status = chosen.exit_status;
     record_.minflt = chosen.minflt;
     record_.majflt = chosen.majflt;
-    record_.output_bytes = outputs_[choice.index].bytes();
-    record_.output_hash = outputs_[choice.index].text();
+    record_.output_bytes = outputs_[choice.run].bytes();
+    record_.output_hash = outputs_[choice.run].text();
     record_.processes = std::move(chosen.processes);
     record_.faults = std::move(chosen.faults);
     return std::move(record_);
@@ -169,6 +170,8 @@ class Recorder {
                                                       .exit_status = result->exit_status,
                                                       .minflt = result->minflt,
                                                       .majflt = result->majflt,
+                                                      .launcher_minflt = result->launcher_minflt,
+                                                      .launcher_majflt = result->launcher_majflt,
                                                       .kernel_seen = (*session)->kernel_seen(),
                                                       .gup_seen = (*session)->gup_seen(),
                                                       .instruction_access = request_.instruction_access});

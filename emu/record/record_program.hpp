@@ -21,6 +21,7 @@ struct RecordRequest {
   uint32_t runs = 5;
   std::string cwd = {};  // empty: ours
   std::string stdin_path = "/dev/null";
+  uint32_t timeout_seconds = 0;  // for each run; 0: none
   // The first run, which is not recorded, writes the program's output to our standard output and error.
   bool forward_output = true;
   // Called before each run, also the first: to put back files that the program changes.

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
-#include <tuple>
+
+#include "emu/record/process_counts.hpp"
+#include "emu/record/process_tree.hpp"
 
 namespace fl::emu {
 namespace {
@@ -13,101 +14,6 @@ namespace {
 constexpr uint32_t kFlagWrite = 0x1, kFlagTried = 0x20, kFlagInstruction = 0x100;
 constexpr uint32_t kErrorWrite = 0x2, kErrorFetch = 0x10;
 constexpr uint32_t kMostInstructionBytes = 15;
-
-// Where a process and its tasks have their places, while the tree grows.
-class Tree {
- public:
-  explicit Tree(int32_t root) : root_(root) {}
-
-  void fork(const PerfTaskEvent& event) {
-    const auto parent = by_pid_.find(event.parent_pid);
-    if (event.pid == event.parent_pid) {
-      if (parent != by_pid_.end()) {
-        add_task(parent->second, event.tid);
-      }
-    } else if (parent != by_pid_.end()) {
-      NativeProcess process;
-      process.parent = static_cast<int32_t>(parent->second);
-      process.child = children_[parent->second]++;
-      process.comm = processes_[parent->second].comm;
-      add_process(std::move(process), event.pid);
-    }
-  }
-  void name(const PerfTaskEvent& event) {
-    const auto process = by_pid_.find(event.pid);
-    if (process != by_pid_.end() && event.pid == event.tid) {
-      processes_[process->second].comm = event.comm;
-    }
-  }
-  void start_root() {
-    if (processes_.empty()) {
-      add_process(NativeProcess{}, static_cast<uint32_t>(root_));
-    }
-  }
-  // The process and task of a thread; the tree's end if it is none of ours.
-  bool find(uint32_t pid, uint32_t tid, uint32_t& process, uint32_t& task) {
-    const auto found = by_pid_.find(pid);
-    if (found == by_pid_.end()) {
-      return false;
-    }
-    process = found->second;
-    auto& tasks = processes_[process].tasks;
-    const auto same = std::find_if(tasks.rbegin(), tasks.rend(),
-                                   [tid](const NativeTask& one) { return one.tid == static_cast<int32_t>(tid); });
-    task = same == tasks.rend() ? add_task(process, tid) : static_cast<uint32_t>(tasks.rend() - same - 1);
-    return true;
-  }
-  std::vector<NativeProcess>& processes() { return processes_; }
-
- private:
-  void add_process(NativeProcess process, uint32_t pid) {
-    const auto index = static_cast<uint32_t>(processes_.size());
-    process.pid = static_cast<int32_t>(pid);
-    processes_.push_back(std::move(process));
-    children_.push_back(0);
-    by_pid_[pid] = index;  // a number that is used again means the new process from here on
-    add_task(index, pid);
-  }
-  uint32_t add_task(uint32_t process, uint32_t tid) {
-    auto& tasks = processes_[process].tasks;
-    tasks.push_back({static_cast<int32_t>(tid)});
-    return static_cast<uint32_t>(tasks.size() - 1);
-  }
-
-  int32_t root_;
-  std::vector<NativeProcess> processes_;
-  std::vector<uint32_t> children_;  // how many so far
-  std::map<uint32_t, uint32_t> by_pid_;
-};
-
-// Processes in the order of their places instead of their births.
-void sort_by_place(RunList& list) {
-  std::vector<std::vector<uint32_t>> paths(list.processes.size());
-  for (size_t i = 0; i < list.processes.size(); ++i) {
-    const NativeProcess& process = list.processes[i];
-    if (process.parent >= 0) {
-      paths[i] = paths[static_cast<size_t>(process.parent)];
-    }
-    paths[i].push_back(process.child);
-  }
-  std::vector<uint32_t> order(list.processes.size()), place(list.processes.size());
-  std::iota(order.begin(), order.end(), 0u);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) { return paths[a] < paths[b]; });
-  std::vector<NativeProcess> sorted;
-  for (const uint32_t from : order) {
-    place[from] = static_cast<uint32_t>(sorted.size());
-    sorted.push_back(std::move(list.processes[from]));
-  }
-  for (NativeProcess& process : sorted) {
-    if (process.parent >= 0) {
-      process.parent = static_cast<int32_t>(place[static_cast<size_t>(process.parent)]);
-    }
-  }
-  for (NativeFault& fault : list.faults) {
-    fault.process = place[fault.process];
-  }
-  list.processes = std::move(sorted);
-}
 
 // Whether the fault was that of fetching its own instruction.
 bool is_own_fetch(const PerfSample& fault) {
@@ -144,7 +50,6 @@ class ListMaker {
     const auto earlier = [](const auto& a, const auto& b) { return a.time < b.time; };
     std::stable_sort(records_.samples.begin(), records_.samples.end(), earlier);
     std::stable_sort(records_.tasks.begin(), records_.tasks.end(), earlier);
-    tree_.start_root();
     auto task = records_.tasks.begin();
     for (const PerfSample& sample : records_.samples) {
       for (; task != records_.tasks.end() && task->time <= sample.time; ++task) {
@@ -240,79 +145,38 @@ class ListMaker {
   }
 
   void finish() {
-    list_.processes = std::move(tree_.processes());
     list_.exit_status = facts_.exit_status;
     list_.minflt = facts_.minflt;
     list_.majflt = facts_.majflt;
-    const uint64_t total = facts_.minflt + facts_.majflt, seen = list_.faults.size() - events_;
+    const bool known = facts_.kernel_seen && count_processes(records_.exits, tree_, facts_, list_);
+    const uint64_t total = list_.minflt + list_.majflt, seen = list_.faults.size() - events_;
     list_.gup_faults = facts_.kernel_seen && total > events_ ? total - events_ : 0;
     if (facts_.gup_seen && seen == list_.gup_faults) {
       list_.gup = GupView::kFaults;
     } else {
       std::erase_if(list_.faults, [](const NativeFault& fault) { return fault.mode == vm::FaultMode::kGup; });
     }
-    if (!list_.processes.empty()) {
-      list_.processes[0].exit_status = facts_.exit_status;
-    }
-    sort_by_place(list_);
-    for (const NativeFault& fault : list_.faults) {
-      NativeProcess& process = list_.processes[fault.process];
-      ++(fault.major ? process.majflt : process.minflt);
+    list_.processes = std::move(tree_.processes());
+    list_.processes[0].exit_status = facts_.exit_status;
+    sort_by_place(list_.processes, list_.faults);
+    if (!known) {
+      count_events(facts_, list_);
     }
   }
 
   PerfRecords records_;
   RunFacts facts_;
-  Tree tree_;
+  ProcessTree tree_;
   std::map<uint32_t, Exception> exceptions_;  // by thread
   std::map<uint32_t, size_t> last_gup_;       // by thread: index in the list
   uint64_t first_time_ = 0, events_ = 0;
   RunList list_;
 };
 
-auto key(const NativeFault& fault) {
-  return std::tuple(fault.process, fault.task, fault.mode, fault.access, fault.major, fault.addr & ~0xfffu, fault.ip);
-}
-
-bool by_task(const NativeFault& a, const NativeFault& b) {
-  return std::tuple(a.process, a.task) < std::tuple(b.process, b.task);
-}
-
-// The order within a task, without that across tasks.
-std::vector<NativeFault> sorted_by_task(const std::vector<NativeFault>& faults) {
-  std::vector<NativeFault> sorted = faults;
-  if (!std::is_sorted(sorted.begin(), sorted.end(), by_task)) {
-    std::stable_sort(sorted.begin(), sorted.end(), by_task);
-  }
-  return sorted;
-}
-
 }  // namespace
 
 HostResult<RunList> make_run_list(PerfRecords records, const RunFacts& facts) {
   return ListMaker(std::move(records), facts).make();
-}
-
-bool same_faults(const RunList& a, const RunList& b) {
-  if (a.faults.size() != b.faults.size() || a.minflt != b.minflt || a.majflt != b.majflt || a.gup != b.gup ||
-      a.exit_status != b.exit_status || a.processes.size() != b.processes.size()) {
-    return false;
-  }
-  const std::vector<NativeFault> left = sorted_by_task(a.faults), right = sorted_by_task(b.faults);
-  return std::equal(left.begin(), left.end(), right.begin(),
-                    [](const NativeFault& x, const NativeFault& y) { return key(x) == key(y); });
-}
-
-Choice most_frequent(const std::vector<RunList>& runs) {
-  Choice best;
-  for (size_t i = 0; i < runs.size() && 2 * best.agreeing <= runs.size(); ++i) {
-    const auto agreeing = static_cast<uint32_t>(
-        std::count_if(runs.begin(), runs.end(), [&](const RunList& other) { return same_faults(runs[i], other); }));
-    if (agreeing > best.agreeing) {
-      best = {i, agreeing};
-    }
-  }
-  return best;
 }
 
 }  // namespace fl::emu

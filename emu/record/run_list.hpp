@@ -17,7 +17,7 @@ struct RunList {
   GupView gup = GupView::kCount;
   uint64_t gup_faults = 0;
   int exit_status = 0;
-  uint64_t minflt = 0, majflt = 0;  // rusage
+  uint64_t minflt = 0, majflt = 0;  // of all processes
 };
 
 // How the instruction at a user's address uses memory, for faults whose error code was not seen; empty: unknown.
@@ -26,24 +26,14 @@ using InstructionAccess = std::function<std::optional<mmu::Access>(uint32_t ip)>
 struct RunFacts {
   int32_t root = 0;  // pid of the program
   int exit_status = 0;
-  uint64_t minflt = 0, majflt = 0;
-  bool kernel_seen = true;  // the records have kernel-mode faults
-  bool gup_seen = false;    // the records have get_user_pages faults
+  uint64_t minflt = 0, majflt = 0;                    // of all that was waited for, as wait4 reports it
+  uint64_t launcher_minflt = 0, launcher_majflt = 0;  // of the program's process before its execve
+  bool kernel_seen = true;                            // the records have kernel-mode faults
+  bool gup_seen = false;                              // the records have get_user_pages faults
   InstructionAccess instruction_access = {};
 };
 
 // An error if a fault belongs to nobody, or an address has more than 32 bits: the program is not an i386 one.
 HostResult<RunList> make_run_list(PerfRecords records, const RunFacts& facts);
-
-// Whether two runs took the same faults: of each task the same pages in the same order, by the same instructions, and
-// the same totals. Tasks run side by side, so the order across tasks and all times may differ.
-bool same_faults(const RunList& a, const RunList& b);
-
-// The list that most runs gave, the first of those if several are as frequent. `agreeing` is how many gave it.
-struct Choice {
-  size_t index = 0;
-  uint32_t agreeing = 0;
-};
-Choice most_frequent(const std::vector<RunList>& runs);
 
 }  // namespace fl::emu

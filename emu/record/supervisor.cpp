@@ -8,17 +8,17 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
+#include <climits>
 #include <cstdio>
 #include <cstring>
 
 namespace fl::emu {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
+constexpr int kPriority = 2;      // above the program's
 constexpr long kPidfdOpen = 434;  // the same number on every architecture
 // For processes that the program left running: how often we look, and how long we wait.
 constexpr int kLookMs = 10;
@@ -38,7 +38,11 @@ void kill_children() {
 
 }  // namespace
 
-Supervisor::Supervisor(PerfSession* session, const OutputSink& sink) : session_(session), sink_(sink) {
+Supervisor::Supervisor(PerfSession* session, const OutputSink& sink, uint32_t timeout_seconds)
+    : session_(session),
+      sink_(sink),
+      timeout_seconds_(timeout_seconds),
+      deadline_(Clock::now() + std::chrono::seconds(timeout_seconds)) {
   sigset_t mask;
   sigemptyset(&mask);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
@@ -50,9 +54,18 @@ Supervisor::Supervisor(PerfSession* session, const OutputSink& sink) : session_(
   ::prctl(PR_GET_CHILD_SUBREAPER, &was);
   was_subreaper_ = was != 0;
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  struct sched_param old {};
+  old_policy_ = ::sched_getscheduler(0);
+  const struct sched_param priority { kPriority };
+  if (::sched_getparam(0, &old) == 0 && ::sched_setscheduler(0, SCHED_RR, &priority) == 0) {
+    old_priority_ = old;
+  }
 }
 
 Supervisor::~Supervisor() {
+  if (old_priority_) {
+    ::sched_setscheduler(0, old_policy_, &*old_priority_);
+  }
   ::prctl(PR_SET_CHILD_SUBREAPER, was_subreaper_ ? 1 : 0);
   ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
 }
@@ -114,6 +127,17 @@ HostStatus Supervisor::take_signal() {
   return {};
 }
 
+int Supervisor::wait_ms() const {
+  if (main_gone_) {
+    return kLookMs;
+  }
+  if (timeout_seconds_ == 0) {
+    return -1;
+  }
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()).count();
+  return static_cast<int>(std::clamp<int64_t>(left + 1, 0, INT_MAX));
+}
+
 HostStatus Supervisor::watch() {
   Clock::time_point main_end{};
   while (!all_gone_ || out_.open() || err_.open()) {
@@ -126,11 +150,16 @@ HostStatus Supervisor::watch() {
         polls.push_back({fd, POLLIN, 0});
       }
     }
-    ::poll(polls.data(), polls.size(), main_gone_ ? kLookMs : -1);
+    ::poll(polls.data(), polls.size(), wait_ms());
     if (session_ != nullptr) {
       FL_HOST_TRY(session_->drain());
     }
     FL_HOST_TRY(take_signal());
+    if (timeout_seconds_ != 0 && Clock::now() >= deadline_) {
+      return tl::unexpected(
+          HostError{fmt::format("cannot record: the program had not ended after {} s: see --timeout", timeout_seconds_),
+                    kExitTimeout});
+    }
     read_pipe(out_, OutputStream::kOut);
     read_pipe(err_, OutputStream::kErr);
     const bool was_gone = main_gone_;

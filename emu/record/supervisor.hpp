@@ -2,6 +2,9 @@
 // perf buffers, adds up what wait4 reports, and stops it if we are to stop. Linux: PR_SET_CHILD_SUBREAPER, pidfd_open.
 #pragma once
 
+#include <sched.h>
+
+#include <chrono>
 #include <csignal>
 #include <optional>
 
@@ -11,8 +14,9 @@ namespace fl::emu {
 
 class Supervisor {
  public:
-  // Made before the program starts: from here on orphans among its descendants come to us, and signals wait.
-  Supervisor(PerfSession* session, const OutputSink& sink);
+  // Made before the program starts: from here on orphans among its descendants come to us, signals wait, and the
+  // timeout (0: none) runs; if it is allowed, we come before the program where we need the processor that it has.
+  Supervisor(PerfSession* session, const OutputSink& sink, uint32_t timeout_seconds);
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor();
@@ -26,11 +30,19 @@ class Supervisor {
   void reap();
   void add(int status, const struct rusage& usage, pid_t pid);
   void end_all();
+  // For poll(2).
+  int wait_ms() const;
+
+  using Clock = std::chrono::steady_clock;
 
   PerfSession* session_;
   const OutputSink& sink_;
+  uint32_t timeout_seconds_;
+  Clock::time_point deadline_;
   sigset_t old_mask_{};
   bool was_subreaper_ = false;
+  std::optional<struct sched_param> old_priority_;
+  int old_policy_ = SCHED_OTHER;
   UniqueFd signals_, main_;
   UniqueFd out_, err_;
   bool main_gone_ = false, all_gone_ = false;

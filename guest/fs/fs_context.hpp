@@ -9,6 +9,7 @@
 
 #include "guest/fs/fs_caches.hpp"
 #include "guest/fs/live_path.hpp"
+#include "mmu/base/result.hpp"
 
 namespace fl::guest {
 

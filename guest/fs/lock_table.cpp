@@ -16,8 +16,7 @@ bool conflicts(const FileLock& lock, const FileLock& request) {
 
 }  // namespace
 
-LockTable::LockTable(vm::SlabAllocator& slab, std::function<void()> wake)
-    : cache_(slab, "file_lock_cache"), wake_(std::move(wake)) {}
+LockTable::LockTable(vm::SlabAllocator& slab) : cache_(slab, "file_lock_cache") {}
 
 LockTable::~LockTable() {
   for (Locks* const locks : {&flocks_, &records_, &waiters_}) {
@@ -59,7 +58,7 @@ Status LockTable::flock(const LockKey& key, OpenFile& owner, LockType type) {
   }
   if (own != flocks_.end()) {
     erase(flocks_, *own);
-    wake_();
+    waiting.wake_all();
   }
   if (granted == nullptr) {
     return {};
@@ -145,7 +144,7 @@ Status LockTable::set(const FileLock& request) {
     insert_record(*lock);
   }
   // Less may be locked than before, or for reading only.
-  wake_();
+  waiting.wake_all();
   return {};
 }
 
@@ -200,7 +199,7 @@ void LockTable::close_descriptor(OpenFile& file, const void* owner) {
   const LockKey key = LockKey::of(*stat);
   records_.remove_and_dispose_if([&](const FileLock& lock) { return lock.owner == owner && lock.key == key; },
                                  [this](FileLock* gone) { cache_.destroy(gone); });
-  wake_();
+  waiting.wake_all();
 }
 
 void LockTable::remove_if_owned(Locks& locks, const void* owner) {
@@ -215,7 +214,7 @@ void LockTable::remove_owner(const void* owner) {
   for (Locks* const locks : {&flocks_, &records_, &waiters_}) {
     remove_if_owned(*locks, owner);
   }
-  wake_();
+  waiting.wake_all();
 }
 
 }  // namespace fl::guest

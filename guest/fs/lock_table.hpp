@@ -7,11 +7,10 @@
 
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <functional>
 #include <limits>
 
 #include "guest/fs/file_stat.hpp"
-#include "guest/fs/wait_queue.hpp"
+#include "guest/task/wait_queue.hpp"
 #include "mmu/base/result.hpp"
 #include "vm/slab/object_cache.hpp"
 
@@ -47,8 +46,7 @@ struct FileLock {
 
 class LockTable {
  public:
-  // `wake` wakes everybody on `waiting`.
-  LockTable(vm::SlabAllocator& slab, std::function<void()> wake);
+  explicit LockTable(vm::SlabAllocator& slab);
   LockTable(const LockTable&) = delete;
   LockTable& operator=(const LockTable&) = delete;
   ~LockTable();
@@ -83,7 +81,6 @@ class LockTable {
   void insert_record(FileLock& lock);
 
   vm::ObjectCache<FileLock> cache_;
-  std::function<void()> wake_;
   Locks flocks_;
   Locks records_;  // those of one owner and file together, by position
   Locks waiters_;  // requests of those who sleep

@@ -33,6 +33,7 @@ PipeEnd::PipeEnd(uint32_t flags, std::shared_ptr<LivePath> path, uint64_t inode,
 PipeEnd::~PipeEnd() {
   buffer_->readers -= readable() ? 1 : 0;
   buffer_->writers -= writable() ? 1 : 0;
+  buffer_->waiting.wake_all();
 }
 
 Result<FileStat> PipeEnd::stat() {

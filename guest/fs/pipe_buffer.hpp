@@ -10,7 +10,7 @@
 
 #include "guest/fs/file_stat.hpp"
 #include "guest/fs/io_buffer.hpp"
-#include "guest/fs/wait_queue.hpp"
+#include "guest/task/wait_queue.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/slab/stl_allocator.hpp"
 

@@ -33,17 +33,9 @@ tl::expected<std::unique_ptr<Vfs>, std::string> Vfs::create(vm::MemorySystem& me
 Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options)
     : memory_(memory),
       caches_(memory.slab()),
-      locks_(memory.slab(), [this] { wake_lock_waiters(); }),
+      locks_(memory.slab()),
       options_(std::move(options)) {
   caches_.locks = &locks_;
-}
-
-void Vfs::wake_lock_waiters() {
-  for (const uint32_t tid : locks_.waiting.take()) {
-    if (Task* const waiting = kernel_ != nullptr ? kernel_->find_task(tid) : nullptr) {
-      kernel_->wake(*waiting);
-    }
-  }
 }
 
 Vfs::~Vfs() = default;
@@ -276,9 +268,12 @@ Result<std::shared_ptr<OpenFile>> Vfs::open(const At& at, std::string_view path,
   return file;
 }
 
-Result<std::shared_ptr<OpenFile>> Vfs::open_exec(const At& at, std::string_view path) {
+Result<std::shared_ptr<OpenFile>> Vfs::open_exec(const At& at, std::string_view path, Follow follow) {
   constexpr uint32_t kExecuteOk = 1;
-  FL_TRY_ASSIGN(const FileStat stat, this->stat(at, path, Follow::kYes));
+  FL_TRY_ASSIGN(const FileStat stat, this->stat(at, path, follow));
+  if (stat.is_symlink()) {
+    return fail(Errno::kELOOP);
+  }
   if (!stat.is_regular()) {
     return fail(Errno::kEACCES);
   }

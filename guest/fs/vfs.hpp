@@ -77,7 +77,7 @@ class Vfs {
   Result<std::shared_ptr<OpenFile>> open_scoped(const At& at, std::string_view path, uint32_t flags, uint32_t mode,
                                                 uint32_t resolve);
   // A file to execute. EACCES if it is not a regular file or nobody may execute it. Linux: do_open_execat.
-  Result<std::shared_ptr<OpenFile>> open_exec(const At& at, std::string_view path);
+  Result<std::shared_ptr<OpenFile>> open_exec(const At& at, std::string_view path, Follow follow = Follow::kYes);
   Result<FileStat> stat(const At& at, std::string_view path, Follow follow);
   Result<std::string> readlink(const At& at, std::string_view path);
   Status access(const At& at, std::string_view path, uint32_t mode, Follow follow);
@@ -147,7 +147,6 @@ class Vfs {
 
   Vfs(vm::MemorySystem& memory, VfsOptions options);
   Status mount(std::unique_ptr<HostRoot> root);
-  void wake_lock_waiters();
   Status mount_tmpfs(const std::string& path);
   void bind_host(const std::string& host_path);
   Spot spot(std::string full) const;

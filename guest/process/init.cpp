@@ -1,52 +1,16 @@
-// Kernel::create_init: the first task and its program. Linux counterparts: kernel_init, bprm_execve, begin_new_exec.
+// The first task and its program, and what all programs are started with. Linux counterparts: kernel_init,
+// start_thread, create_elf_tables' values.
 #include <utility>
 
 #include "guest/fs/vfs.hpp"
 #include "guest/kernel.hpp"
+#include "guest/process/program_opener.hpp"
 #include "guest/signal/frame_layout.hpp"
 #include "guest/time/coarse_clock.hpp"
 #include "loaders/exec.hpp"
 
 namespace fl::guest {
 namespace {
-
-// Opens interpreters for the loader, as the task would.
-class VfsOpener final : public loaders::ProgramOpener {
- public:
-  VfsOpener(Vfs& vfs, At at) : vfs_(vfs), at_(std::move(at)) {}
-  Result<std::shared_ptr<const vm::MappedFile>> open_program(const std::string& path) override {
-    FL_TRY_ASSIGN(const std::shared_ptr<OpenFile> file, vfs_.open_exec(at_, path));
-    auto mapped = file->mapped_file();
-    if (!mapped && mapped.error() == Errno::kENODEV) {
-      return fail(Errno::kEACCES);  // a file that cannot be mapped is no program
-    }
-    return mapped;
-  }
-
- private:
-  Vfs& vfs_;
-  At at_;
-};
-
-loaders::ExecRequest exec_request(Kernel& kernel, const Task& task, const InitRequest& request) {
-  const KernelOptions& options = kernel.options();
-  loaders::ExecRequest exec;
-  exec.path = request.path;
-  exec.argv = request.argv;
-  exec.envp = request.env;
-  exec.uid = task.cred.uid;
-  exec.euid = task.cred.euid;
-  exec.gid = task.cred.gid;
-  exec.egid = task.cred.egid;
-  exec.hwcap = options.hwcap;
-  exec.hwcap2 = options.hwcap2;
-  exec.min_signal_stack = options.signal_state.min_stack;
-  kernel.random_bytes(exec.at_random);
-  if (options.aslr) {
-    exec.aslr_seed = options.seed;
-  }
-  return exec;
-}
 
 // The registers as a program finds them. Linux: start_thread, ELF_PLAT_INIT.
 Registers start_registers(const vm::KernelProfile& profile, const loaders::LoadedProgram& program) {
@@ -60,46 +24,79 @@ Registers start_registers(const vm::KernelProfile& profile, const loaders::Loade
 
 }  // namespace
 
-Result<Task*> Kernel::create_init(const InitRequest& request) {
-  FL_CHECK(init_ == nullptr, "there is one first task");
+// What a program is told of the machine and of its user.
+loaders::ExecRequest Kernel::exec_request(const Task& task) {
+  loaders::ExecRequest exec;
+  exec.vdso = vdso_.get();
+  exec.uid = task.cred.uid;
+  exec.euid = task.cred.euid;
+  exec.gid = task.cred.gid;
+  exec.egid = task.cred.egid;
+  exec.hwcap = options_.hwcap;
+  exec.hwcap2 = options_.hwcap2;
+  exec.min_signal_stack = options_.signal_state.min_stack;
+  random_bytes(exec.at_random);
+  if (options_.aslr) {
+    // Each program has a layout of its own, all of them from the one seed.
+    exec.aslr_seed = tasks_.empty() ? options_.seed : random_();
+  }
+  return exec;
+}
+
+// The task's memory is the program's; it starts at its first instruction. Linux: start_thread.
+void Kernel::start_program(Task& task, loaders::LoadedProgram program) {
+  task.comm = program.comm;
+  task.regs = start_registers(profile(), program);
+  constexpr uint32_t kReadImpliesExec = 0x0400000;
+  task.personality &= ~kReadImpliesExec;
+  task.personality |= program.read_implies_exec ? kReadImpliesExec : 0;
+  task.program = std::make_shared<const loaders::LoadedProgram>(std::move(program));
+}
+
+Status Kernel::boot_vdso() {
   if (vdso_ == nullptr) {
     FL_TRY_ASSIGN(vdso_, loaders::VdsoImage::create(ports_.memory));
     init_clock_page(ports_.time, vdso_->clock_data());
   }
+  return {};
+}
 
-  auto task = std::make_unique<Task>();
-  task->tid = task->tgid = task->pgid = task->sid = next_pid_++;
-  task->ppid = 1;
-  task->cred = options_.credentials;
-  task->group = std::make_shared<ThreadGroup>();
-  task->group->tgid = task->tgid;
-  task->handlers = std::make_shared<SignalHandlers>();
-  FL_TRY_ASSIGN(task->files, FdTable::create(ports_.vfs.caches()));
-  FL_TRY(ports_.vfs.open_stdio(*task->files));
-  FL_TRY_ASSIGN(task->fs, ports_.vfs.initial_context());
-  task->start_ns = ports_.time.cpu_ns();
+Result<Task*> Kernel::create_init(const InitRequest& request) {
+  FL_CHECK(init_ == nullptr, "there is one first task");
+  FL_TRY(boot_vdso());
+  FL_TRY_ASSIGN(auto made, caches_.task.make(*this));
+  Task& task = *made;
+  task.tid = task.tgid = next_pid_++;
+  FL_TRY_ASSIGN(task.group, vm::make_shared_object(caches_.group, *this, task.tid));
+  task.group->leader = &task;
+  task.group->pgid = task.group->sid = task.tid;
+  task.cred = options_.credentials;
+  FL_TRY_ASSIGN(task.handlers, vm::make_shared_object(caches_.handlers));
+  FL_TRY_ASSIGN(task.files, FdTable::create(ports_.vfs.caches()));
+  FL_TRY(ports_.vfs.open_stdio(*task.files));
+  FL_TRY_ASSIGN(task.fs, ports_.vfs.initial_context());
 
-  FL_TRY_ASSIGN(task->mm, vm::AddressSpace::create(ports_.memory, memory_limits(task->group->limits)));
-  task->mm->set_may_map_low(task->cred.euid == 0);
-  VfsOpener opener(ports_.vfs, At{task->fs->cwd, Caller{task->tgid, task->tid}});
-  loaders::ExecRequest exec = exec_request(*this, *task, request);
+  FL_TRY_ASSIGN(task.mm, vm::AddressSpace::create(ports_.memory, memory_limits(task.group->limits)));
+  task.mm->set_may_map_low(task.cred.euid == 0);
+  ExecCall call;
+  call.at = At{task.fs->cwd, Caller{task.tgid, task.tid}};
+  call.path = call.name = request.path;
+  ExecOpener opener(ports_.vfs, call, task);
+  loaders::ExecRequest exec = exec_request(task);
+  exec.path = request.path;
+  exec.argv = request.argv;
+  exec.envp = request.env;
   exec.opener = &opener;
-  exec.vdso = vdso_.get();
   FL_TRY_ASSIGN(exec.file, opener.open_program(request.path));
-  FL_TRY_ASSIGN(loaders::LoadedProgram program, loaders::load_program(*task->mm, exec, task->faults));
-
-  task->comm = program.comm;
-  task->regs = start_registers(profile(), program);
-  if (program.read_implies_exec) {
-    constexpr uint32_t kReadImpliesExec = 0x0400000;
-    task->personality |= kReadImpliesExec;
-  }
-  task->program = std::make_shared<const loaders::LoadedProgram>(std::move(program));
+  FL_TRY_ASSIGN(loaders::LoadedProgram program, loaders::load_program(*task.mm, exec, task.faults));
+  start_program(task, std::move(program));
   ports_.fpu.reset();
-  task->fpu = ports_.fpu.save();
-  tasks_.push_back(std::move(task));
-  init_ = tasks_.back().get();
-  return init_;
+  task.fpu = ports_.fpu.save();
+  init_ = task.group;
+  made.release();
+  add_task(task);
+  scheduler_.enqueue(task);
+  return &task;
 }
 
 }  // namespace fl::guest

@@ -1,6 +1,11 @@
 // pack_descriptor, unpack_descriptor. See tls.hpp; the format is Intel SDM vol. 3, 3.4.5.
 #include "guest/process/tls.hpp"
 
+#include <algorithm>
+#include <cstddef>
+
+#include "guest/kernel.hpp"
+
 namespace fl::guest {
 namespace {
 
@@ -56,6 +61,29 @@ UserDesc unpack_descriptor(const TlsDescriptor& descriptor) {
               (UserDesc::kSegNotPresent ^ when(kPresent, UserDesc::kSegNotPresent)) |
               when(kAvailable, UserDesc::kUseable);
   return desc;
+}
+
+Status set_thread_area(const Kernel& kernel, vm::UserAccess user, VirtAddr at, TlsArray& tls, AnyTlsEntry any) {
+  constexpr uint32_t kAnyEntry = ~0u;
+  FL_TRY_ASSIGN(const auto desc, user.get<UserDesc>(at));
+  if (!desc.acceptable()) {
+    return fail(Errno::kEINVAL);
+  }
+  const uint32_t first = kernel.profile().first_tls_entry;
+  uint32_t entry = desc.entry_number;
+  if (entry == kAnyEntry && any == AnyTlsEntry::kAllocate) {
+    const auto free = std::find(tls.begin(), tls.end(), TlsDescriptor{});
+    if (free == tls.end()) {
+      return fail(Errno::kESRCH);
+    }
+    entry = first + static_cast<uint32_t>(free - tls.begin());
+    FL_TRY(user.put(at + offsetof(UserDesc, entry_number), entry));
+  }
+  if (entry < first || entry >= first + kTlsDescriptors) {
+    return fail(Errno::kEINVAL);
+  }
+  tls[entry - first] = pack_descriptor(desc);
+  return {};
 }
 
 }  // namespace fl::guest

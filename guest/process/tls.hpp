@@ -5,8 +5,12 @@
 #include <cstdint>
 
 #include "guest/cpu/registers.hpp"
+#include "mmu/base/result.hpp"
+#include "vm/user_access.hpp"
 
 namespace fl::guest {
+
+class Kernel;
 
 // struct user_desc (asm/ldt.h).
 struct UserDesc {
@@ -29,6 +33,10 @@ struct UserDesc {
 
 // The accessed bit is set, so that the processor never writes to the table.
 TlsDescriptor pack_descriptor(const UserDesc& desc);
+// Whether entry_number -1 asks for any free entry, whose number is stored, or is wrong (CLONE_SETTLS).
+enum class AnyTlsEntry : bool { kRefuse, kAllocate };
+// Puts the user_desc at `at` into a task's descriptors. EFAULT, EINVAL, ESRCH (none free). Linux: do_set_thread_area.
+Status set_thread_area(const Kernel& kernel, vm::UserAccess user, VirtAddr at, TlsArray& tls, AnyTlsEntry any);
 // entry_number is left 0.
 UserDesc unpack_descriptor(const TlsDescriptor& descriptor);
 

@@ -94,7 +94,7 @@ void die(Kernel& kernel, Task& task, const SignalInfo& info) {
 }  // namespace
 
 void deliver_signals(Kernel& kernel, Task& task) {
-  while (task.state == Task::State::kRunning) {
+  while (task.state == Task::State::kRunning && task.group->stop_signal == 0) {
     const SignalInfo info = dequeue_signal(task, task.blocked);
     if (info.signal == 0) {
       break;
@@ -118,12 +118,12 @@ void deliver_signals(Kernel& kernel, Task& task) {
       }
       run_handler(kernel, task, info, action);
     } else if (by_default == DefaultAction::kStop) {
-      task.state = Task::State::kStopped;  // until SIGCONT or SIGKILL (send_signal)
+      kernel.stop_group(*task.group, info.signal);
     } else {
       die(kernel, task, info);
     }
   }
-  if (task.state != Task::State::kRunning) {
+  if (task.state != Task::State::kRunning || task.group->stop_signal != 0) {
     return;
   }
   restart_without_handler(task);

@@ -28,38 +28,67 @@ bool ignored(const Task& task, int signal) {
   return handler == kSigIgn || (handler == kSigDfl && ignored_by_default(signal));
 }
 
-// A stop signal cancels a pending SIGCONT and the other way round. Linux: prepare_signal.
-void cancel_opposites(Kernel& kernel, Task& task, int signal) {
+// A stop signal cancels a pending SIGCONT and the other way round; SIGCONT lets the process go on even if it is blocked
+// or ignored. Linux: prepare_signal.
+void cancel_opposites(Kernel& kernel, ThreadGroup& group, int signal) {
   const SignalSet opposites = kStopSignals.has(signal)      ? kContinueSignal
                               : kContinueSignal.has(signal) ? kStopSignals
                                                             : SignalSet{};
-  if (opposites.empty()) {
-    return;
-  }
-  discard_signals(task.group->pending, opposites);
-  for (const auto& other : kernel.tasks()) {
-    if (other->group == task.group) {
-      discard_signals(other->pending, opposites);
-      if (signal == Signal::kCont && other->state == Task::State::kStopped) {
-        kernel.wake(*other);
-      }
+  if (!opposites.empty()) {
+    discard_signals(kernel, group.pending, opposites);
+    for (ThreadLink& link : group.threads) {
+      discard_signals(kernel, link.task.pending, opposites);
     }
+  }
+  if (signal == Signal::kCont || signal == Signal::kKill) {
+    kernel.continue_group(group);
   }
 }
 
-void enqueue(PendingSignals& pending, const SignalInfo& info) {
+// Where the kernel counts what waits for a user's processes. Linux: __sigqueue_alloc.
+QueuedSignal* make_queued(Kernel& kernel, const Task& task, const SignalInfo& info) {
+  const uint64_t limit = task.group->limits[Rlimit::kSigPending].current;
+  uint32_t& used = kernel.user_use(task.cred.uid).signals;
+  // Classic signals of the kernel and of kill are queued beyond the limit.
+  const bool over_limit = info.signal < Signal::kRtMin && info.code >= SiCode::kUser;
+  if (used >= limit && !over_limit) {
+    return nullptr;
+  }
+  const auto queued = kernel.caches().queued_signal.create(info, task.cred.uid);
+  if (!queued) {
+    return nullptr;
+  }
+  ++used;
+  return *queued;
+}
+
+void free_queued(Kernel& kernel, QueuedSignal* queued) {
+  --kernel.user_use(queued->owner).signals;
+  kernel.caches().queued_signal.destroy(queued);
+}
+
+// EAGAIN: see send_signal.
+Status enqueue(Kernel& kernel, const Task& task, PendingSignals& pending, const SignalInfo& info) {
   if (info.signal < Signal::kRtMin && pending.set.has(info.signal)) {
-    return;  // the classic signals are not counted
+    return {};  // the classic signals are not counted
+  }
+  // SIGKILL tells nothing.
+  if (info.signal != Signal::kKill) {
+    if (QueuedSignal* const queued = make_queued(kernel, task, info); queued != nullptr) {
+      pending.queue.push_back(*queued);
+    } else if (info.signal >= Signal::kRtMin && info.code != SiCode::kUser) {
+      return fail(Errno::kEAGAIN);
+    }
   }
   pending.set.add(info.signal);
-  pending.queue.push_back(info);
+  return {};
 }
 
 bool wants(const Task& task, int signal) { return task.alive() && !task.blocked.has(signal); }
 
-void notify(Kernel& kernel, Task& task, int signal) {
+void notify(Kernel& kernel, Task& task) {
   task.work_pending = true;
-  if (task.state == Task::State::kSleeping || (task.state == Task::State::kStopped && signal == Signal::kKill)) {
+  if (task.state == Task::State::kSleeping && sleep_ends_by_signal(task)) {
     kernel.wake(task);
   }
 }
@@ -69,13 +98,18 @@ void reset_to_default(Task& task, int signal) {
   task.blocked.remove(signal);
 }
 
-SignalInfo take(PendingSignals& pending, int signal) {
-  const auto found = std::find_if(pending.queue.begin(), pending.queue.end(),
-                                  [&](const SignalInfo& info) { return info.signal == signal; });
-  const SignalInfo info = *found;
-  pending.queue.erase(found);
-  if (std::none_of(pending.queue.begin(), pending.queue.end(),
-                   [&](const SignalInfo& other) { return other.signal == signal; })) {
+SignalInfo take(Kernel& kernel, PendingSignals& pending, int signal) {
+  const auto is_it = [signal](const QueuedSignal& queued) { return queued.info.signal == signal; };
+  const auto found = std::find_if(pending.queue.begin(), pending.queue.end(), is_it);
+  if (found == pending.queue.end()) {
+    pending.set.remove(signal);
+    return SignalInfo{.signal = signal};  // what came with it could not be kept
+  }
+  QueuedSignal& queued = *found;
+  const SignalInfo info = queued.info;
+  const auto behind = pending.queue.erase(found);
+  free_queued(kernel, &queued);
+  if (std::none_of(behind, pending.queue.end(), is_it)) {
     pending.set.remove(signal);
   }
   return info;
@@ -90,45 +124,57 @@ int next_signal(const PendingSignals& pending, SignalSet blocked) {
 
 }  // namespace
 
-void discard_signals(PendingSignals& pending, SignalSet set) {
+void discard_signals(Kernel& kernel, PendingSignals& pending, SignalSet set) {
   if ((pending.set & set).empty()) {
     return;
   }
   pending.set = pending.set & ~set;
-  std::erase_if(pending.queue, [&](const SignalInfo& info) { return set.has(info.signal); });
+  pending.queue.remove_and_dispose_if([set](const QueuedSignal& queued) { return set.has(queued.info.signal); },
+                                      [&kernel](QueuedSignal* queued) { free_queued(kernel, queued); });
 }
 
-void send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target) {
-  cancel_opposites(kernel, task, info.signal);
+Status send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target) {
+  ThreadGroup& group = *task.group;
+  cancel_opposites(kernel, group, info.signal);
   if (ignored(task, info.signal)) {
-    return;
+    return {};
   }
   if (target == SignalTarget::kTask) {
-    enqueue(task.pending, info);
+    FL_TRY(enqueue(kernel, task, task.pending, info));
     if (wants(task, info.signal)) {
-      notify(kernel, task, info.signal);
+      notify(kernel, task);
     }
-    return;
+    return {};
   }
-  enqueue(task.group->pending, info);
+  FL_TRY(enqueue(kernel, task, group.pending, info));
   if (wants(task, info.signal)) {
-    notify(kernel, task, info.signal);
-    return;
+    notify(kernel, task);
+    return {};
   }
-  for (const auto& other : kernel.tasks()) {
-    if (other->group == task.group && wants(*other, info.signal)) {
-      notify(kernel, *other, info.signal);
-      return;
+  for (ThreadLink& link : group.threads) {
+    if (wants(link.task, info.signal)) {
+      notify(kernel, link.task);
+      break;
     }
   }
+  return {};
+}
+
+Status send_signal(Kernel& kernel, ThreadGroup& group, const SignalInfo& info) {
+  for (ThreadLink& link : group.threads) {
+    if (link.task.alive()) {
+      return send_signal(kernel, link.task, info, SignalTarget::kGroup);
+    }
+  }
+  return {};
 }
 
 void force_signal(Kernel& kernel, Task& task, const SignalInfo& info) {
   if (task.blocked.has(info.signal) || (*task.handlers)[info.signal].handler == kSigIgn) {
     reset_to_default(task, info.signal);
   }
-  enqueue(task.pending, info);
-  notify(kernel, task, info.signal);
+  static_cast<void>(enqueue(kernel, task, task.pending, info));
+  notify(kernel, task);
 }
 
 void force_signal(Kernel& kernel, Task& task, int signal) {
@@ -155,16 +201,17 @@ void set_temporary_mask(Task& task, SignalSet mask) {
 
 SignalInfo dequeue_signal(Task& task, SignalSet blocked) {
   // A fault's signal goes first even if one of a lower number was sent. Linux: dequeue_synchronous_signal.
-  for (const SignalInfo& info : task.pending.queue) {
-    if (info.code > SiCode::kUser && kSynchronous.has(info.signal) && !blocked.has(info.signal)) {
-      return take(task.pending, info.signal);
+  for (const QueuedSignal& queued : task.pending.queue) {
+    const int signal = queued.info.signal;
+    if (queued.info.code > SiCode::kUser && kSynchronous.has(signal) && !blocked.has(signal)) {
+      return take(task.kernel, task.pending, signal);
     }
   }
   if (const int signal = next_signal(task.pending, blocked); signal != 0) {
-    return take(task.pending, signal);
+    return take(task.kernel, task.pending, signal);
   }
   if (const int signal = next_signal(task.group->pending, blocked); signal != 0) {
-    return take(task.group->pending, signal);
+    return take(task.kernel, task.group->pending, signal);
   }
   return {};
 }

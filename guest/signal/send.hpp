@@ -1,7 +1,7 @@
 // Sending signals: queueing them on a task or its group, and forcing those that a fault causes.
 // Linux counterparts: kernel/signal.c (send_signal_locked, prepare_signal, complete_signal, force_sig_info_to_task).
 //
-// Simplified: no limit on queued real-time signals (RLIMIT_SIGPENDING), no ptrace.
+// Simplified: no ptrace.
 #pragma once
 
 #include "guest/kernel.hpp"
@@ -13,7 +13,11 @@ namespace fl::guest {
 enum class SignalTarget : uint8_t { kTask, kGroup };
 
 // Queues a signal unless it would be ignored, and wakes a task that can take it. The permission to send was checked.
-void send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target);
+// EAGAIN: it carries a value and the user has no room for another (RLIMIT_SIGPENDING, or memory); other signals lose
+// what came with them. Linux: send_signal_locked.
+Status send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target);
+// To a process that has not ended.
+Status send_signal(Kernel& kernel, ThreadGroup& group, const SignalInfo& info);
 // A signal that cannot be put off: if it is blocked or ignored, its action becomes SIG_DFL, which ends the task.
 void force_signal(Kernel& kernel, Task& task, const SignalInfo& info);
 // As above with SI_KERNEL, for faults that have no better code. Linux: force_sig.
@@ -26,6 +30,11 @@ void force_segv(Kernel& kernel, Task& task, int failed);
 inline SignalSet pending_set(const Task& task) { return task.pending.set | task.group->pending.set; }
 // A signal could be delivered now: a sleeping call must end with EINTR or one of the restart answers.
 inline bool signal_pending(const Task& task) { return !(pending_set(task) & ~task.blocked).empty(); }
+// SIGKILL waits: nothing keeps the task from ending. Linux: fatal_signal_pending.
+inline bool kill_pending(const Task& task) { return pending_set(task).has(Signal::kKill); }
+inline bool sleep_ends_by_signal(const Task& task) {
+  return task.wait.kind == SleepKind::kInterruptible ? signal_pending(task) : kill_pending(task);
+}
 // Must follow every change of task.blocked. Linux: recalc_sigpending.
 inline void recalc_pending(Task& task) { task.work_pending = task.work_pending || signal_pending(task); }
 // The new mask, without SIGKILL and SIGSTOP. Linux: set_current_blocked.
@@ -36,6 +45,7 @@ void set_temporary_mask(Task& task, SignalSet mask);
 // Takes the next deliverable signal off the queues; signal 0: none. Synchronous ones come first. Linux: dequeue_signal.
 SignalInfo dequeue_signal(Task& task, SignalSet blocked);
 // Drops all pending instances of the signals of `set`. Linux: flush_sigqueue_mask.
-void discard_signals(PendingSignals& pending, SignalSet set);
+void discard_signals(Kernel& kernel, PendingSignals& pending, SignalSet set);
+inline constexpr SignalSet kAllSignals{~uint64_t{0}};
 
 }  // namespace fl::guest

@@ -6,8 +6,8 @@
 #pragma once
 
 #include <array>
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <deque>
 #include <string_view>
 
 #include "mmu/base/addr.hpp"
@@ -100,6 +100,11 @@ struct SiCode {
     kBusAdrErr = 2,
     kTrapBrkpt = 1,
     kTrapTrace = 2,
+    kChldExited = 1,
+    kChldKilled = 2,
+    kChldDumped = 3,
+    kChldStopped = 5,
+    kChldContinued = 6,
   };
 };
 
@@ -150,10 +155,18 @@ struct SignalHandlers {
   const SignalAction& operator[](int signal) const { return actions[static_cast<size_t>(signal - 1)]; }
 };
 
-// Signals sent and not yet delivered. Linux: struct sigpending.
+// One that was sent, in the cache "sigqueue". Linux: struct sigqueue.
+struct QueuedSignal : boost::intrusive::list_base_hook<> {
+  explicit QueuedSignal(const SignalInfo& what, uint32_t whose) : info(what), owner(whose) {}
+  SignalInfo info;
+  uint32_t owner;  // the user against whose limit it counts
+};
+
+// Signals sent and not yet delivered. A signal may be in the set and not in the queue: there was no memory for what
+// came with it. Linux: struct sigpending.
 struct PendingSignals {
   SignalSet set;
-  std::deque<SignalInfo> queue;
+  boost::intrusive::list<QueuedSignal> queue;
 };
 
 // Linux: sas_ss_sp, sas_ss_size, sas_ss_flags.

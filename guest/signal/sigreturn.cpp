@@ -63,7 +63,7 @@ Status restore_fpu(Kernel& kernel, vm::UserAccess& user, uint32_t fpstate) {
 }
 
 Status restore_context(Kernel& kernel, Task& task, vm::UserAccess& user, const SigContext32& context) {
-  task.restart_deadline_ns.reset();
+  task.restart = RestartBlock{};
   Registers regs = task.regs;
   regs.gs = data_selector(kernel, task, context.gs);
   regs.fs = data_selector(kernel, task, context.fs);

@@ -21,6 +21,15 @@ uint32_t high_id(uint32_t id) { return (id & 0xffff) == 0xffff ? kUnchanged : id
 struct Ids {
   uint32_t &real, &effective, &saved, &fs;
 };
+// The task counts as the new user's. Linux: set_user.
+Result<uint32_t> recharge(Task& task, const Result<uint32_t>& result) {
+  if (task.cred.uid != task.charged_uid) {
+    --task.kernel.user_use(task.charged_uid).tasks;
+    task.charged_uid = task.cred.uid;
+    ++task.kernel.user_use(task.charged_uid).tasks;
+  }
+  return result;
+}
 Ids user_ids(Task& task) { return {task.cred.uid, task.cred.euid, task.cred.suid, task.cred.fsuid}; }
 Ids group_ids(Task& task) { return {task.cred.gid, task.cred.egid, task.cred.sgid, task.cred.fsgid}; }
 bool privileged(const Task& task) { return task.cred.euid == 0; }
@@ -103,7 +112,7 @@ Result<uint32_t> get_res_id(Task& task, Ids ids, const SyscallArgs& args) {
 
 template <typename Id>
 Result<uint32_t> get_groups(Task& task, const SyscallArgs& args) {
-  const std::vector<uint32_t>& groups = task.cred.groups;
+  const GroupList& groups = task.cred.groups;
   if (args.s(0) < 0) {
     return fail(Errno::kEINVAL);
   }
@@ -149,28 +158,32 @@ Answer sys_geteuid(Kernel&, Task& task, Args) { return low_id(task.cred.euid); }
 Answer sys_getgid(Kernel&, Task& task, Args) { return low_id(task.cred.gid); }
 Answer sys_getegid(Kernel&, Task& task, Args) { return low_id(task.cred.egid); }
 
-Answer sys_setuid32(Kernel&, Task& task, Args args) { return set_id(task, user_ids(task), args[0]); }
+Answer sys_setuid32(Kernel&, Task& task, Args args) { return recharge(task, set_id(task, user_ids(task), args[0])); }
 Answer sys_setgid32(Kernel&, Task& task, Args args) { return set_id(task, group_ids(task), args[0]); }
-Answer sys_setuid(Kernel&, Task& task, Args args) { return set_id(task, user_ids(task), high_id(args[0])); }
+Answer sys_setuid(Kernel&, Task& task, Args args) {
+  return recharge(task, set_id(task, user_ids(task), high_id(args[0])));
+}
 Answer sys_setgid(Kernel&, Task& task, Args args) { return set_id(task, group_ids(task), high_id(args[0])); }
 
-Answer sys_setreuid32(Kernel&, Task& task, Args args) { return set_re_id(task, user_ids(task), args[0], args[1]); }
+Answer sys_setreuid32(Kernel&, Task& task, Args args) {
+  return recharge(task, set_re_id(task, user_ids(task), args[0], args[1]));
+}
 Answer sys_setregid32(Kernel&, Task& task, Args args) { return set_re_id(task, group_ids(task), args[0], args[1]); }
 Answer sys_setreuid(Kernel&, Task& task, Args args) {
-  return set_re_id(task, user_ids(task), high_id(args[0]), high_id(args[1]));
+  return recharge(task, set_re_id(task, user_ids(task), high_id(args[0]), high_id(args[1])));
 }
 Answer sys_setregid(Kernel&, Task& task, Args args) {
   return set_re_id(task, group_ids(task), high_id(args[0]), high_id(args[1]));
 }
 
 Answer sys_setresuid32(Kernel&, Task& task, Args args) {
-  return set_res_id(task, user_ids(task), args[0], args[1], args[2]);
+  return recharge(task, set_res_id(task, user_ids(task), args[0], args[1], args[2]));
 }
 Answer sys_setresgid32(Kernel&, Task& task, Args args) {
   return set_res_id(task, group_ids(task), args[0], args[1], args[2]);
 }
 Answer sys_setresuid(Kernel&, Task& task, Args args) {
-  return set_res_id(task, user_ids(task), high_id(args[0]), high_id(args[1]), high_id(args[2]));
+  return recharge(task, set_res_id(task, user_ids(task), high_id(args[0]), high_id(args[1]), high_id(args[2])));
 }
 Answer sys_setresgid(Kernel&, Task& task, Args args) {
   return set_res_id(task, group_ids(task), high_id(args[0]), high_id(args[1]), high_id(args[2]));

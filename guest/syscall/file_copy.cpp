@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 
-#include "guest/fs/wait_queue.hpp"
 #include "guest/syscall/file_support.hpp"
 #include "guest/syscall/syscall.hpp"
 
@@ -75,7 +74,7 @@ Result<uint32_t> sendfile(Kernel& kernel, Task& task, const SyscallArgs& args) {
   } else if (!own_position && from != start) {
     FL_TRY(task.user().put(offset_at, static_cast<Offset>(from)));
   }
-  return finish_transfer(kernel, task, *out, args[0], "sendfile", moved);
+  return finish_transfer(kernel, task, task.files->share(args[0]), args[0], "sendfile", moved);
 }
 
 // A position argument of copy_file_range: the file's own if the pointer is null.
@@ -147,7 +146,7 @@ Result<uint32_t> sys_copy_file_range(Kernel& kernel, Task& task, const SyscallAr
     FL_TRY(store(task, from, *in));
     FL_TRY(store(task, to, *out));
   }
-  return finish_transfer(kernel, task, *out, args[2], "copy_file_range", moved);
+  return finish_transfer(kernel, task, task.files->share(args[2]), args[2], "copy_file_range", moved);
 }
 
 Result<uint32_t> sys_fadvise64(Kernel&, Task& task, const SyscallArgs& args) { return advise(task, args[0], args[4]); }

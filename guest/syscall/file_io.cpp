@@ -1,7 +1,6 @@
 // read, write and their vector and positional forms, and lseek. Linux counterparts: fs/read_write.c, lib/iov_iter.c.
 //
-// Simplified: of the flags of preadv2 and pwritev2 RWF_NOWAIT is not there (EOPNOTSUPP); a write to a pipe that does
-// not fit returns the part that did.
+// Simplified: of the flags of preadv2 and pwritev2 RWF_NOWAIT is not there (EOPNOTSUPP).
 #include <limits>
 #include <optional>
 #include <vector>
@@ -20,20 +19,43 @@ struct Iovec {
 
 enum class Direction : bool { kRead, kWrite };
 
-Result<OpenFile*> file_for(const Task& task, uint32_t fd, Direction direction) {
-  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, fd));
+using File = std::shared_ptr<OpenFile>;
+
+// The file of a call, which must be able to move bytes in this direction, with an offset at a given place.
+Result<File> file_for(const Task& task, uint32_t fd, Direction direction, bool at_offset) {
+  FL_TRY_ASSIGN(File file, file_of_call(task, fd));
+  if (at_offset && !file->seekable()) {
+    return fail(Errno::kESPIPE);
+  }
   const bool allowed = direction == Direction::kRead ? file->readable() : file->writable();
-  return allowed ? Result<OpenFile*>(file) : fail(Errno::kEBADF);
+  return allowed ? Result<File>(std::move(file)) : fail(Errno::kEBADF);
 }
 
-// One read or write of a buffer, at the file's position or at a given one.
-Result<uint32_t> transfer(Kernel& kernel, Task& task, OpenFile& file, uint32_t fd, Direction direction,
+// One read or write of a buffer, at the file's position or at a given one. A write that may block goes on until all is
+// written, an error or a signal comes; what was written before counts then.
+Result<uint32_t> transfer(Kernel& kernel, Task& task, const File& file, uint32_t fd, Direction direction,
                           IoBuffer& buffer, std::optional<int64_t> offset) {
   uint64_t own = static_cast<uint64_t>(offset.value_or(0));
-  uint64_t& at = offset ? own : file.pos;
-  const bool reads = direction == Direction::kRead;
-  return finish_transfer(kernel, task, file, fd, reads ? "read" : "write",
-                         reads ? file.read(buffer, at) : file.write(buffer, at));
+  uint64_t& at = offset ? own : file->pos;
+  if (direction == Direction::kRead) {
+    return finish_transfer(kernel, task, file, fd, "read", file->read(buffer, at));
+  }
+  const uint32_t before = task.wait.progress;
+  buffer.advance(before);
+  const Result<uint32_t> written = file->write(buffer, at);
+  if (written) {
+    task.wait.progress = before + *written;
+    // A file that could take more stopped for another reason: bad memory, or none.
+    const bool full = file->wait_queue() != nullptr && (file->poll() & PollEvent::kOut) == 0;
+    if (buffer.left() == 0 || !full || file->nonblocking()) {
+      return finish_transfer(kernel, task, file, fd, "write", task.wait.progress);
+    }
+    wake_waiters(*file);
+  }
+  const Result<uint32_t> result =
+      finish_transfer(kernel, task, file, fd, "write", written ? Result<uint32_t>(fail(Errno::kEAGAIN)) : written);
+  const bool ends_early = !result && result.error() != kCallSleeps && task.wait.progress > 0;
+  return ends_early ? Result<uint32_t>(task.wait.progress) : result;
 }
 
 Result<uint32_t> simple(Kernel& kernel, Task& task, const SyscallArgs& args, Direction direction,
@@ -41,17 +63,13 @@ Result<uint32_t> simple(Kernel& kernel, Task& task, const SyscallArgs& args, Dir
   if (offset && *offset < 0) {
     return fail(Errno::kEINVAL);
   }
-  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
-  if (offset && !file->seekable()) {
-    return fail(Errno::kESPIPE);
-  }
-  FL_TRY(file_for(task, args[0], direction));
+  FL_TRY_ASSIGN(const File file, file_for(task, args[0], direction, offset.has_value()));
   if (!vm::UserAccess::access_ok(args.ptr(1), args[2])) {
     return fail(Errno::kEFAULT);
   }
   vm::UserAccess user = task.user();
   UserBuffer buffer(user, args.ptr(1), std::min(args[2], kMaxTransfer));
-  return transfer(kernel, task, *file, args[0], direction, buffer, offset);
+  return transfer(kernel, task, file, args[0], direction, buffer, offset);
 }
 
 // The segments of a vector, checked; together at most kMaxTransfer bytes. Linux: import_iovec.
@@ -82,18 +100,14 @@ Result<uint32_t> vectored(Kernel& kernel, Task& task, const SyscallArgs& args, D
   if (offset && *offset < 0) {
     return fail(Errno::kEINVAL);
   }
-  FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
-  if (offset && !file->seekable()) {
-    return fail(Errno::kESPIPE);
-  }
-  FL_TRY(file_for(task, args[0], direction));
+  FL_TRY_ASSIGN(const File file, file_for(task, args[0], direction, offset.has_value()));
   vm::UserAccess user = task.user();
   FL_TRY_ASSIGN(std::vector<UserSegment> segments, import_segments(user, args.ptr(1), args[2]));
   UserBuffer buffer(user, std::move(segments));
   if (buffer.left() == 0) {
     return 0;
   }
-  return transfer(kernel, task, *file, args[0], direction, buffer, offset);
+  return transfer(kernel, task, file, args[0], direction, buffer, offset);
 }
 
 // preadv2 and pwritev2: offset -1 is the file's own position. Linux: kiocb_set_rw_flags.

@@ -50,20 +50,16 @@ Result<uint32_t> open_file(Kernel& kernel, Task& task, int32_t dirfd, VirtAddr n
   const uint32_t create_mode = mode & FileMode::kPermissions & ~task.fs->umask;
   FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file, kernel.vfs().open(at, path, flags, create_mode));
   // Somebody may wait for this side of a FIFO.
-  wake_waiters(kernel, *file);
+  wake_waiters(*file);
   return finish_open(kernel, task, std::move(file), flags);
 }
 
-Result<uint32_t> duplicate_to(Kernel& kernel, Task& task, uint32_t from, uint32_t to, CloseOnExec close_on_exec) {
+Result<uint32_t> duplicate_to(Task& task, uint32_t from, uint32_t to, CloseOnExec close_on_exec) {
   std::shared_ptr<OpenFile> file = task.files->share(from);
   if (file == nullptr) {
     return fail(Errno::kEBADF);
   }
-  const std::shared_ptr<OpenFile> old = task.files->share(to);
   FL_TRY(task.files->install_at(to, std::move(file), close_on_exec, descriptor_limit(task)));
-  if (old != nullptr) {
-    wake_waiters(kernel, *old);
-  }
   return to;
 }
 
@@ -127,18 +123,16 @@ Result<uint32_t> sys_openat2(Kernel& kernel, Task& task, const SyscallArgs& args
   FL_TRY_ASSIGN(const At at, at_directory(task, args.s(0), scoped ? std::string_view(".") : path));
   const uint32_t create_mode = static_cast<uint32_t>(how.mode) & ~task.fs->umask;
   FL_TRY_ASSIGN(auto file, kernel.vfs().open_scoped(at, path, flags, create_mode, resolve));
-  wake_waiters(kernel, *file);
+  wake_waiters(*file);
   return finish_open(kernel, task, std::move(file), flags);
 }
 
-Result<uint32_t> sys_close(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file, task.files->close(args[0]));
-  // Those who wait for the other end look again when they run; this end is gone by then.
-  wake_waiters(kernel, *file);
+Result<uint32_t> sys_close(Kernel&, Task& task, const SyscallArgs& args) {
+  FL_TRY(task.files->close(args[0]));
   return 0;
 }
 
-Result<uint32_t> sys_close_range(Kernel& kernel, Task& task, const SyscallArgs& args) {
+Result<uint32_t> sys_close_range(Kernel&, Task& task, const SyscallArgs& args) {
   constexpr uint32_t kUnshare = 2, kCloseOnExec = 4;
   if (args[0] > args[1] || (args[2] & ~(kUnshare | kCloseOnExec)) != 0) {
     return fail(Errno::kEINVAL);
@@ -154,8 +148,8 @@ Result<uint32_t> sys_close_range(Kernel& kernel, Task& task, const SyscallArgs& 
     }
     if ((args[2] & kCloseOnExec) != 0) {
       entry->close_on_exec = CloseOnExec::kYes;
-    } else if (const auto closed = task.files->close(fd)) {
-      wake_waiters(kernel, **closed);
+    } else {
+      static_cast<void>(task.files->close(fd));
     }
   }
   return 0;
@@ -165,18 +159,18 @@ Result<uint32_t> sys_dup(Kernel&, Task& task, const SyscallArgs& args) {
   FL_TRY(any_file(task, args[0]));
   return task.files->install(task.files->share(args[0]), CloseOnExec::kNo, descriptor_limit(task));
 }
-Result<uint32_t> sys_dup2(Kernel& kernel, Task& task, const SyscallArgs& args) {
+Result<uint32_t> sys_dup2(Kernel&, Task& task, const SyscallArgs& args) {
   if (args[0] == args[1]) {
     FL_TRY(any_file(task, args[0]));
     return args[0];
   }
-  return duplicate_to(kernel, task, args[0], args[1], CloseOnExec::kNo);
+  return duplicate_to(task, args[0], args[1], CloseOnExec::kNo);
 }
-Result<uint32_t> sys_dup3(Kernel& kernel, Task& task, const SyscallArgs& args) {
+Result<uint32_t> sys_dup3(Kernel&, Task& task, const SyscallArgs& args) {
   if ((args[2] & ~uint32_t{OpenFlag::kCloseOnExec}) != 0 || args[0] == args[1]) {
     return fail(Errno::kEINVAL);
   }
-  return duplicate_to(kernel, task, args[0], args[1], close_on_exec(args[2]));
+  return duplicate_to(task, args[0], args[1], close_on_exec(args[2]));
 }
 
 Result<uint32_t> sys_umask(Kernel&, Task& task, const SyscallArgs& args) {

@@ -11,9 +11,9 @@
 #include <optional>
 #include <vector>
 
-#include "guest/fs/wait_queue.hpp"
 #include "guest/signal/send.hpp"
 #include "guest/syscall/file_support.hpp"
+#include "guest/syscall/restart.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/syscall/time_types.hpp"
 
@@ -71,6 +71,21 @@ std::optional<uint64_t> deadline_of(Kernel& kernel, const Task& task, std::optio
   return timeout_ns ? std::optional(kernel.time().now_ns() + std::min(*timeout_ns, kForEver)) : std::nullopt;
 }
 
+// Puts an entry of the task into the queue of each file. ENOMEM. Linux: struct poll_wqueues.
+Status wait_on_all(Kernel& kernel, Task& task, const std::vector<Watch>& watches) {
+  for (const Watch& watch : watches) {
+    const std::shared_ptr<OpenFile> file = task.files->share(watch.fd);
+    WaitQueue* const queue = file != nullptr ? file->wait_queue() : nullptr;
+    if (queue == nullptr) {
+      continue;
+    }
+    FL_TRY_ASSIGN(PollWaiter* const waiter, kernel.caches().poll_waiter.create(task, file));
+    task.poll_waiters.push_back(*waiter);
+    queue->add(*waiter);
+  }
+  return {};
+}
+
 // How many are ready; 0 after the time. `timeout_ns` none: for ever. Sleeps by answering kCallSleeps.
 Result<uint32_t> poll_until_ready(Kernel& kernel, Task& task, std::vector<Watch>& watches,
                                   std::optional<uint64_t> timeout_ns) {
@@ -83,11 +98,8 @@ Result<uint32_t> poll_until_ready(Kernel& kernel, Task& task, std::vector<Watch>
     if (deadline && now >= *deadline) {
       return 0;
     }
-    std::optional<uint64_t> wake = kernel.next_timer_ns();
-    if (wake && now >= *wake) {
-      kernel.fire_timers();
-      wake = kernel.next_timer_ns();
-    }
+    kernel.fire_timers();
+    std::optional<uint64_t> wake = kernel.timers().next_ns();
     if (signal_pending(task)) {
       return fail(kRestartNoHand);
     }
@@ -109,12 +121,7 @@ Result<uint32_t> poll_until_ready(Kernel& kernel, Task& task, std::vector<Watch>
       kernel.time().sleep_until(std::min(passed, *wake));
     }
   }
-  for (const Watch& watch : watches) {
-    OpenFile* const file = task.files->get(watch.fd);
-    if (WaitQueue* const queue = file != nullptr ? file->wait_queue() : nullptr) {
-      queue->add(task.tid);
-    }
-  }
+  FL_TRY(wait_on_all(kernel, task, watches));
   return kernel.sleep(task, "poll", watches.empty() ? 0 : watches.front().fd, deadline);
 }
 
@@ -262,6 +269,16 @@ Status install_mask(Task& task, VirtAddr mask, uint32_t size) {
   return {};
 }
 
+Result<uint32_t> poll_or_restart(Kernel& kernel, Task& task, VirtAddr array, uint32_t count, Timeout timeout_ns,
+                                 Timeout deadline) {
+  const auto ready = poll_call(kernel, task, array, count, timeout_ns);
+  if (ready || ready.error() != kRestartNoHand) {
+    return ready;
+  }
+  task.restart = {.call = RestartBlock::Call::kPoll, .deadline_ns = deadline, .address = array.value(), .value = count};
+  return fail(kRestartRestartBlock);
+}
+
 // fds, count, timeout, mask, size of the mask.
 template <typename Timespec>
 Result<uint32_t> ppoll(Kernel& kernel, Task& task, const SyscallArgs& args) {
@@ -297,9 +314,17 @@ Result<uint32_t> pselect6(Kernel& kernel, Task& task, const SyscallArgs& args) {
 
 }  // namespace
 
+// After a signal that no handler took it goes on until the time that it was given at first. Linux: do_restart_poll.
 Result<uint32_t> sys_poll(Kernel& kernel, Task& task, const SyscallArgs& args) {
   const std::optional<uint64_t> timeout = args.s(2) < 0 ? std::nullopt : std::optional(uint64_t{args[2]} * kNsPerMs);
-  return poll_call(kernel, task, args.ptr(0), args[1], timeout);
+  const Timeout deadline = deadline_of(kernel, task, timeout);
+  return poll_or_restart(kernel, task, args.ptr(0), args[1], timeout, deadline);
+}
+Result<uint32_t> restart_poll(Kernel& kernel, Task& task) {
+  const Timeout deadline = task.restart.deadline_ns;
+  const uint64_t now = kernel.time().now_ns();
+  const Timeout left = deadline ? std::optional(*deadline > now ? *deadline - now : 0) : std::nullopt;
+  return poll_or_restart(kernel, task, VirtAddr(task.restart.address), task.restart.value, left, deadline);
 }
 Result<uint32_t> sys_ppoll(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return ppoll<Timespec32>(kernel, task, args);

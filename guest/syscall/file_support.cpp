@@ -2,8 +2,8 @@
 #include "guest/syscall/file_support.hpp"
 
 #include "guest/fs/path.hpp"
-#include "guest/fs/wait_queue.hpp"
 #include "guest/signal/send.hpp"
+#include "guest/task/wait_queue.hpp"
 
 namespace fl::guest {
 
@@ -32,47 +32,53 @@ Result<At> at_directory(const Task& task, int32_t dirfd, std::string_view path) 
   return At{file->path(), caller_of(task)};
 }
 
-void wake_waiters(Kernel& kernel, OpenFile& file) {
-  WaitQueue* const queue = file.wait_queue();
-  if (queue == nullptr || queue->empty()) {
-    return;
-  }
-  for (const uint32_t tid : queue->take()) {
-    if (Task* const waiting = kernel.find_task(tid)) {
-      kernel.wake(*waiting);
-    }
+void wake_waiters(OpenFile& file) {
+  if (WaitQueue* const queue = file.wait_queue(); queue != nullptr) {
+    queue->wake_all();
   }
 }
 
-Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, OpenFile& file, uint32_t fd, const char* what,
-                                 const Result<uint32_t>& result) {
+Result<std::shared_ptr<OpenFile>> file_of_call(const Task& task, uint32_t fd) {
+  if (task.wait.resumed && task.wait.file != nullptr) {
+    return task.wait.file;
+  }
+  std::shared_ptr<OpenFile> file = task.files->share(fd);
+  if (file == nullptr || file->path_only()) {
+    return fail(Errno::kEBADF);
+  }
+  return file;
+}
+
+Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, const std::shared_ptr<OpenFile>& file, uint32_t fd,
+                                 const char* what, const Result<uint32_t>& result) {
   if (result) {
-    wake_waiters(kernel, file);
+    wake_waiters(*file);
     return result;
   }
   switch (result.error()) {
     case Errno::kEAGAIN: {
-      WaitQueue* const queue = file.wait_queue();
-      if (file.nonblocking() || queue == nullptr) {
+      WaitQueue* const queue = file->wait_queue();
+      if (file->nonblocking() || queue == nullptr) {
         return result;
       }
       if (signal_pending(task)) {
         return fail(kRestartSys);
       }
-      queue->add(task.tid);
+      queue->add(task.waiter);
+      task.wait.file = file;
       return kernel.sleep(task, what, fd, std::nullopt);
     }
     case Errno::kEINTR:
       return fail(kRestartSys);
     case Errno::kEPIPE:
-      send_signal(kernel, task,
-                  SignalInfo{.signal = Signal::kPipe,
-                             .code = SiCode::kUser,
-                             .error = 0,
-                             .addr = {},
-                             .pid = task.tgid,
-                             .uid = task.cred.uid},
-                  SignalTarget::kTask);
+      static_cast<void>(send_signal(kernel, task,
+                                    SignalInfo{.signal = Signal::kPipe,
+                                               .code = SiCode::kUser,
+                                               .error = 0,
+                                               .addr = {},
+                                               .pid = task.tgid,
+                                               .uid = task.cred.uid},
+                                    SignalTarget::kTask));
       return result;
     default:
       return result;

@@ -49,11 +49,14 @@ inline Follow follow_unless(bool no_follow) { return no_follow ? Follow::kNo : F
 // A value for eax from a Status.
 inline Result<uint32_t> zero_or(const Status& status) { return status ? Result<uint32_t>(0u) : fail(status.error()); }
 
-// After a read, write or close that may have changed what others wait for.
-void wake_waiters(Kernel& kernel, OpenFile& file);
+// The file that a call which may sleep works on, kept while it sleeps, even if another thread closes the descriptor.
+// EBADF. Linux: fdget.
+Result<std::shared_ptr<OpenFile>> file_of_call(const Task& task, uint32_t fd);
+// After a read or write that may have changed what others wait for.
+void wake_waiters(OpenFile& file);
 // Turns the answer of a read or write into that of the call: sleeps where the file would block, sends SIGPIPE, wakes
 // others.
-Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, OpenFile& file, uint32_t fd, const char* what,
-                                 const Result<uint32_t>& result);
+Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, const std::shared_ptr<OpenFile>& file, uint32_t fd,
+                                 const char* what, const Result<uint32_t>& result);
 
 }  // namespace fl::guest

@@ -5,8 +5,8 @@
 #include <optional>
 #include <utility>
 
-#include "guest/fs/wait_queue.hpp"
 #include "guest/syscall/file_support.hpp"
+#include "guest/task/wait_queue.hpp"
 
 namespace fl::guest {
 
@@ -14,10 +14,9 @@ namespace fl::guest {
 // task.wait.file and takes it from there. The file keeps the queue.
 inline tl::unexpected<Errno> sleep_on_queue(Kernel& kernel, Task& task, WaitQueue& queue,
                                             std::shared_ptr<OpenFile> file, const char* reason, uint32_t object) {
-  queue.add(task.tid);
-  auto answer = kernel.sleep(task, reason, object, std::nullopt);
+  queue.add(task.waiter);
   task.wait.file = std::move(file);
-  return answer;
+  return kernel.sleep(task, reason, object, std::nullopt);
 }
 
 inline tl::unexpected<Errno> sleep_on_file(Kernel& kernel, Task& task, std::shared_ptr<OpenFile> file,

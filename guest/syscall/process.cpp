@@ -22,10 +22,20 @@ struct Prctl {
     kSetDumpable = 4,
     kSetName = 15,
     kGetName = 16,
+    kGetKeepCaps = 7,
+    kSetKeepCaps = 8,
     kGetSeccomp = 21,
+    kCapBsetRead = 23,
+    kSetTimerSlack = 29,
+    kGetTimerSlack = 30,
+    kSetChildSubreaper = 36,
+    kGetChildSubreaper = 37,
     kSetNoNewPrivs = 38,
     kGetNoNewPrivs = 39,
+    kGetTidAddress = 40,
   };
+  static constexpr uint32_t kLastCapability = 40;
+  static constexpr uint32_t kDefaultTimerSlackNs = 50'000;
 };
 
 Result<uint32_t> set_name(Task& task, VirtAddr from) {
@@ -62,43 +72,66 @@ Result<Task*> task_of(Kernel& kernel, Task& task, uint32_t pid) {
 
 Result<uint32_t> sys_getpid(Kernel&, Task& task, const SyscallArgs&) { return task.tgid; }
 Result<uint32_t> sys_gettid(Kernel&, Task& task, const SyscallArgs&) { return task.tid; }
-Result<uint32_t> sys_getppid(Kernel&, Task& task, const SyscallArgs&) { return task.ppid; }
-Result<uint32_t> sys_getpgrp(Kernel&, Task& task, const SyscallArgs&) { return task.pgid; }
+Result<uint32_t> sys_getppid(Kernel&, Task& task, const SyscallArgs&) { return task.group->parent_id(); }
+Result<uint32_t> sys_getpgrp(Kernel&, Task& task, const SyscallArgs&) { return task.group->pgid; }
 
 Result<uint32_t> sys_getpgid(Kernel& kernel, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(const Task* const found, task_of(kernel, task, args[0]));
-  return found->pgid;
+  return found->group->pgid;
 }
 Result<uint32_t> sys_getsid(Kernel& kernel, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(const Task* const found, task_of(kernel, task, args[0]));
-  return found->sid;
+  return found->group->sid;
 }
 
 Result<uint32_t> sys_setpgid(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  if (args.s(1) < 0) {
+  const uint32_t pid = args[0] == 0 ? task.tgid : args[0];
+  const uint32_t pgid = args[1] == 0 ? pid : args[1];
+  if (static_cast<int32_t>(pgid) < 0) {
     return fail(Errno::kEINVAL);
   }
-  FL_TRY_ASSIGN(Task* const target, task_of(kernel, task, args[0]));
-  const uint32_t group = args[1] == 0 ? target->tgid : args[1];
+  Task* const target = kernel.find_task(pid);
+  if (target == nullptr) {
+    return fail(Errno::kESRCH);
+  }
+  if (!target->is_leader()) {
+    return fail(Errno::kEINVAL);
+  }
+  ThreadGroup& group = *target->group;
+  if (group.parent == task.group.get()) {
+    if (group.sid != task.group->sid) {
+      return fail(Errno::kEPERM);
+    }
+    if (group.executed) {
+      return fail(Errno::kEACCES);
+    }
+  } else if (target->group != task.group) {
+    return fail(Errno::kESRCH);
+  }
   // A session leader stays in its group, and a group to join must be one of the session.
-  if (target->sid == target->tgid) {
+  if (group.sid == group.tgid) {
     return fail(Errno::kEPERM);
   }
-  const bool exists = std::any_of(kernel.tasks().begin(), kernel.tasks().end(),
-                                  [&](const auto& other) { return other->pgid == group && other->sid == target->sid; });
-  if (group != target->tgid && !exists) {
+  const bool exists = std::any_of(kernel.tasks().begin(), kernel.tasks().end(), [&](const Task& other) {
+    return other.group->pgid == pgid && other.group->sid == task.group->sid;
+  });
+  if (pgid != pid && !exists) {
     return fail(Errno::kEPERM);
   }
-  target->pgid = group;
+  group.pgid = pgid;
   return 0;
 }
 
-Result<uint32_t> sys_setsid(Kernel&, Task& task, const SyscallArgs&) {
-  if (task.pgid == task.tgid) {
+Result<uint32_t> sys_setsid(Kernel& kernel, Task& task, const SyscallArgs&) {
+  ThreadGroup& group = *task.group;
+  // A process group of this number exists already: the caller leads it, or left it to others.
+  const bool leads = std::any_of(kernel.tasks().begin(), kernel.tasks().end(),
+                                 [&](const Task& other) { return other.group->pgid == group.tgid; });
+  if (leads || group.sid == group.tgid) {
     return fail(Errno::kEPERM);
   }
-  task.sid = task.pgid = task.tgid;
-  return task.sid;
+  group.sid = group.pgid = group.tgid;
+  return group.sid;
 }
 
 Result<uint32_t> sys_personality(Kernel&, Task& task, const SyscallArgs& args) {
@@ -148,6 +181,30 @@ Result<uint32_t> sys_prctl(Kernel&, Task& task, const SyscallArgs& args) {
         return fail(Errno::kEINVAL);
       }
       return task.group->no_new_privs ? 1 : 0;
+    case Prctl::kGetKeepCaps:
+      return task.keep_caps ? 1 : 0;
+    case Prctl::kSetKeepCaps:
+      if (args[1] > 1) {
+        return fail(Errno::kEINVAL);
+      }
+      task.keep_caps = args[1] == 1;
+      return 0;
+    case Prctl::kCapBsetRead:
+      return args[1] <= Prctl::kLastCapability ? Result<uint32_t>(1) : fail(Errno::kEINVAL);
+    case Prctl::kSetTimerSlack:
+      task.timer_slack_ns = args.s(1) <= 0 ? Prctl::kDefaultTimerSlackNs : args[1];
+      return 0;
+    case Prctl::kGetTimerSlack:
+      return task.timer_slack_ns;
+    case Prctl::kSetChildSubreaper:
+      task.group->child_subreaper = args[1] != 0;
+      return 0;
+    case Prctl::kGetChildSubreaper:
+      FL_TRY(task.user().put(args.ptr(1), task.group->child_subreaper ? 1u : 0u));
+      return 0;
+    case Prctl::kGetTidAddress:
+      FL_TRY(task.user().put(args.ptr(1), task.clear_child_tid));
+      return 0;
     default:
       return fail(Errno::kEINVAL);
   }

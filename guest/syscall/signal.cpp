@@ -51,11 +51,9 @@ Result<SignalAction> change_action(Kernel& kernel, Task& task, int signal, const
     if (ignores) {
       SignalSet gone;
       gone.add(signal);
-      discard_signals(task.group->pending, gone);
-      for (const auto& other : kernel.tasks()) {
-        if (other->group == task.group) {
-          discard_signals(other->pending, gone);
-        }
+      discard_signals(kernel, task.group->pending, gone);
+      for (ThreadLink& link : task.group->threads) {
+        discard_signals(kernel, link.task.pending, gone);
       }
     }
   }
@@ -84,15 +82,24 @@ Result<uint32_t> wait_for_signal(Kernel& kernel, Task& task, const char* reason)
   return kernel.sleep(task, reason, 0, std::nullopt);
 }
 
-// kill(2)'s four meanings of pid.
+// kill(2)'s four meanings of pid. Zombies can be addressed too.
 bool addressed(const Task& sender, const Task& target, int32_t pid) {
-  if (!target.alive() || target.tid != target.tgid) {
+  if (!target.is_leader()) {
     return false;
   }
   if (pid > 0) return target.tgid == static_cast<uint32_t>(pid);
-  if (pid == 0) return target.pgid == sender.pgid;
+  if (pid == 0) return target.group->pgid == sender.group->pgid;
   if (pid == -1) return target.tgid != sender.tgid;
-  return target.pgid == 0u - static_cast<uint32_t>(pid);
+  return target.group->pgid == 0u - static_cast<uint32_t>(pid);
+}
+
+// Linux: check_kill_permission, kill_ok_by_cred.
+bool may_signal(const Task& sender, const Task& target, int signal) {
+  const Credentials& from = sender.cred;
+  const Credentials& to = target.cred;
+  return sender.group == target.group || from.euid == 0 || from.euid == to.suid || from.euid == to.uid ||
+         from.uid == to.suid || from.uid == to.uid ||
+         (signal == Signal::kCont && sender.group->sid == target.group->sid);
 }
 
 Result<uint32_t> send_to_thread(Kernel& kernel, Task& task, uint32_t tgid, uint32_t tid, int signal) {
@@ -104,9 +111,12 @@ Result<uint32_t> send_to_thread(Kernel& kernel, Task& task, uint32_t tgid, uint3
   if (signal != 0 && !valid_signal(signal)) {
     return fail(Errno::kEINVAL);
   }
+  if (!may_signal(task, *target, signal)) {
+    return fail(Errno::kEPERM);
+  }
   if (signal != 0) {
     const SignalInfo info{.signal = signal, .code = SiCode::kTkill, .pid = task.tgid, .uid = task.cred.uid};
-    send_signal(kernel, *target, info, SignalTarget::kTask);
+    FL_TRY(send_signal(kernel, *target, info, SignalTarget::kTask));
   }
   return 0;
 }
@@ -268,20 +278,27 @@ Result<uint32_t> sys_kill(Kernel& kernel, Task& task, const SyscallArgs& args) {
   if (signal != 0 && !valid_signal(signal)) {
     return fail(Errno::kEINVAL);
   }
-  bool found = false;
-  for (const auto& target : kernel.tasks()) {
-    if (addressed(task, *target, pid)) {
-      found = true;
-      if (signal != 0) {
-        const SignalInfo info{.signal = signal, .code = SiCode::kUser, .pid = task.tgid, .uid = task.cred.uid};
-        send_signal(kernel, *target, info, SignalTarget::kGroup);
-      }
+  // A number that names no process is that of a thread: its process gets the signal.
+  Task* const thread = pid > 0 ? kernel.find_task(args[0]) : nullptr;
+  bool found = false, sent = false;
+  for (Task& target : kernel.tasks()) {
+    if (!addressed(task, target, pid) && !(thread != nullptr && target.is_leader() && target.group == thread->group)) {
+      continue;
+    }
+    found = true;
+    if (!may_signal(task, target, signal)) {
+      continue;
+    }
+    sent = true;
+    if (signal != 0) {
+      const SignalInfo info{.signal = signal, .code = SiCode::kUser, .pid = task.tgid, .uid = task.cred.uid};
+      FL_TRY(send_signal(kernel, *target.group, info));
     }
   }
   if (!found) {
     return fail(Errno::kESRCH);
   }
-  return 0;
+  return sent ? Result<uint32_t>(0) : fail(Errno::kEPERM);
 }
 
 Result<uint32_t> sys_tkill(Kernel& kernel, Task& task, const SyscallArgs& args) {

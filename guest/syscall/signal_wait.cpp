@@ -93,7 +93,7 @@ Result<uint32_t> queue(Kernel& kernel, Task& task, Task* target, const SyscallAr
   }
   FL_TRY_ASSIGN(const SignalInfo info, queued_info(task, *target, args.s(signal_at), args.ptr(signal_at + 1)));
   if (info.signal != 0) {
-    send_signal(kernel, *target, info, kind);
+    FL_TRY(send_signal(kernel, *target, info, kind));
   }
   return 0;
 }

@@ -6,6 +6,7 @@
 #include "guest/kernel.hpp"
 #include "guest/signal/send.hpp"
 #include "guest/syscall/clock_id.hpp"
+#include "guest/syscall/restart.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/syscall/time_types.hpp"
 #include "guest/task.hpp"
@@ -27,9 +28,10 @@ Result<uint32_t> interrupted(Task& task, uint64_t left_ns, VirtAddr remainder) {
   if (remainder.value() != 0) {
     FL_TRY(task.user().put(remainder, Timespec::from_ns(left_ns)));
   }
-  task.restart_deadline_ns = task.wait.deadline_ns;
-  task.restart_remainder = remainder.value();
-  task.restart_time64 = sizeof(Timespec) == sizeof(Timespec64);
+  task.restart = {.call = RestartBlock::Call::kNanosleep,
+                  .deadline_ns = task.wait.deadline_ns,
+                  .address = remainder.value(),
+                  .time64 = sizeof(Timespec) == sizeof(Timespec64)};
   return fail(kRestartRestartBlock);
 }
 
@@ -90,20 +92,20 @@ Result<uint32_t> clock_nanosleep(Kernel& kernel, Task& task, const SyscallArgs& 
 
 uint64_t alarm_left_ns(Kernel& kernel, const ThreadGroup& group) {
   const uint64_t now = kernel.time().now_ns();
-  if (!group.alarm_ns) {
+  if (!group.real_timer.armed()) {
     return 0;
   }
   // An armed timer is never shown as 0.
-  return *group.alarm_ns > now ? *group.alarm_ns - now : kNsPerMicrosecond;
+  const uint64_t deadline = group.real_timer.deadline_ns();
+  return deadline > now ? deadline - now : kNsPerMicrosecond;
 }
 
 void arm(Kernel& kernel, ThreadGroup& group, uint64_t after_ns, uint64_t interval_ns) {
-  group.alarm_ns.reset();
+  group.real_timer.cancel();
   if (after_ns != 0) {
-    group.alarm_ns = add_capped(kernel.time().now_ns(), after_ns);
+    kernel.timers().arm(group.real_timer, add_capped(kernel.time().now_ns(), after_ns));
   }
-  group.alarm_interval_ns = interval_ns;
-  kernel.update_timer_count();
+  group.real_timer.interval_ns = interval_ns;
 }
 
 struct Itimerval32 {
@@ -111,7 +113,7 @@ struct Itimerval32 {
 };
 
 Itimerval32 show(Kernel& kernel, const ThreadGroup& group) {
-  return {Timeval32::from_ns(group.alarm_interval_ns), Timeval32::from_ns(alarm_left_ns(kernel, group))};
+  return {Timeval32::from_ns(group.real_timer.interval_ns), Timeval32::from_ns(alarm_left_ns(kernel, group))};
 }
 
 std::optional<uint64_t> to_ns(const Timeval32& time) {
@@ -128,6 +130,15 @@ constexpr uint32_t kItimerProf = 2;
 
 }  // namespace
 
+void RealTimer::expire() {
+  if (interval_ns != 0) {
+    // As a periodic hrtimer: the next multiple that is still to come.
+    const uint64_t late = kernel_.time().now_ns() - deadline_ns();
+    kernel_.timers().arm(*this, deadline_ns() + (late / interval_ns + 1) * interval_ns);
+  }
+  static_cast<void>(send_signal(kernel_, group_, SignalInfo{.signal = Signal::kAlrm, .code = SiCode::kKernel}));
+}
+
 Result<uint32_t> sys_nanosleep(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return sleep_on<Timespec32>(kernel, task, ClockId::kMonotonic, 0, args.ptr(0), args.ptr(1));
 }
@@ -139,18 +150,29 @@ Result<uint32_t> sys_clock_nanosleep_time64(Kernel& kernel, Task& task, const Sy
 }
 
 // A relative sleep goes on after a signal that no handler took. Linux: hrtimer_nanosleep_restart.
-Result<uint32_t> sys_restart_syscall(Kernel& kernel, Task& task, const SyscallArgs&) {
-  if (!task.restart_deadline_ns) {
-    return fail(Errno::kEINTR);
-  }
-  const VirtAddr remainder(task.restart_remainder);
+Result<uint32_t> restart_nanosleep(Kernel& kernel, Task& task) {
+  const VirtAddr remainder(task.restart.address);
   if (!task.wait.resumed) {
-    return kernel.time().now_ns() >= *task.restart_deadline_ns
+    return kernel.time().now_ns() >= *task.restart.deadline_ns
                ? Result<uint32_t>(0)
-               : kernel.sleep(task, "nanosleep", 0, task.restart_deadline_ns);
+               : kernel.sleep(task, "nanosleep", 0, task.restart.deadline_ns);
   }
-  return task.restart_time64 ? continue_sleep<Timespec64>(kernel, task, remainder, false)
+  return task.restart.time64 ? continue_sleep<Timespec64>(kernel, task, remainder, false)
                              : continue_sleep<Timespec32>(kernel, task, remainder, false);
+}
+
+Result<uint32_t> sys_restart_syscall(Kernel& kernel, Task& task, const SyscallArgs&) {
+  switch (task.restart.call) {
+    case RestartBlock::Call::kNanosleep:
+      return restart_nanosleep(kernel, task);
+    case RestartBlock::Call::kFutexWait:
+      return restart_futex_wait(kernel, task);
+    case RestartBlock::Call::kPoll:
+      return restart_poll(kernel, task);
+    case RestartBlock::Call::kNone:
+      break;
+  }
+  return fail(Errno::kEINTR);
 }
 
 Result<uint32_t> sys_alarm(Kernel& kernel, Task& task, const SyscallArgs& args) {

@@ -70,7 +70,7 @@ Result<uint32_t> sys_sysinfo(Kernel& kernel, Task& task, const SyscallArgs& args
   info.free_high = in_units(totals.high_free);
   info.shared_ram = in_units(vm::shared_pages(kernel.memory()));
   info.processes = static_cast<uint16_t>(
-      std::count_if(kernel.tasks().begin(), kernel.tasks().end(), [](const auto& other) { return other->alive(); }));
+      std::count_if(kernel.tasks().begin(), kernel.tasks().end(), [](const Task& other) { return other.alive(); }));
   FL_TRY(task.user().put(args.ptr(0), info));
   return 0;
 }

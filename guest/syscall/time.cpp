@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "guest/kernel.hpp"
+#include "guest/process/rusage.hpp"
 #include "guest/syscall/clock_id.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/syscall/time_types.hpp"
@@ -63,16 +64,21 @@ std::optional<uint64_t> clock_now(Kernel& kernel, const Task& task, int32_t cloc
     case ClockId::kMonotonicCoarse:
       return now / kTickNs * kTickNs;
     case ClockId::kProcessCpu:
+      return kernel.resource_use(*task.group).cpu_ns;
     case ClockId::kThreadCpu:
-      return kernel.time().cpu_ns() - task.start_ns;
+      return kernel.cpu_time(task);
     default:
       break;
   }
   // clockid_t of another process or thread: ~id << 3 | kind. Linux: CPUCLOCK_PID.
   if (clock < 0) {
     const auto id = ~static_cast<uint32_t>(clock >> 3);
-    if (id == 0 || id == task.tid || id == task.tgid) {
-      return kernel.time().cpu_ns() - task.start_ns;
+    constexpr int32_t kPerThread = 4;
+    const bool thread = (clock & kPerThread) != 0;
+    const Task* const found = id == 0 ? &task : kernel.find_task(id);
+    // Another process's threads are not for us; Linux: pid_for_clock.
+    if (found != nullptr && found->alive() && (thread ? found->group == task.group : id == 0 || found->is_leader())) {
+      return thread ? kernel.cpu_time(*found) : kernel.resource_use(*found->group).cpu_ns;
     }
   }
   return std::nullopt;
@@ -121,8 +127,9 @@ Result<uint32_t> sys_time(Kernel& kernel, Task& task, const SyscallArgs& args) {
 Result<uint32_t> sys_times(Kernel& kernel, Task& task, const SyscallArgs& args) {
   constexpr uint64_t kNsPerTick = kNsPerSecond / kTicksPerSecond;
   if (args[0] != 0) {
-    const auto user = static_cast<uint32_t>((kernel.time().cpu_ns() - task.start_ns) / kNsPerTick);
-    const std::array<uint32_t, 4> tms{user, 0, 0, 0};
+    const auto own = static_cast<uint32_t>(kernel.resource_use(*task.group).cpu_ns / kNsPerTick);
+    const auto children = static_cast<uint32_t>(task.group->waited_children.cpu_ns / kNsPerTick);
+    const std::array<uint32_t, 4> tms{own, 0, children, 0};
     FL_TRY(task.user().put(args.ptr(0), tms));
   }
   return static_cast<uint32_t>(kernel.time().now_ns() / kNsPerTick);
@@ -130,37 +137,21 @@ Result<uint32_t> sys_times(Kernel& kernel, Task& task, const SyscallArgs& args) 
 
 Result<uint32_t> sys_getrusage(Kernel& kernel, Task& task, const SyscallArgs& args) {
   constexpr int32_t kSelf = 0, kChildren = -1, kThread = 1;
-  // struct rusage of i386.
-  struct Rusage {
-    Timeval32 user, system;
-    int32_t max_rss_kib, ix_rss, id_rss, is_rss, minor_faults, major_faults;
-    std::array<int32_t, 8> others;
-  };
-  static_assert(sizeof(Rusage) == 72);
-  Rusage usage{};
+  ResourceUse use;
   switch (args.s(0)) {
     case kSelf:
-      usage.user = Timeval32::from_ns(kernel.time().cpu_ns() - task.start_ns);
-      usage.max_rss_kib = static_cast<int32_t>(task.mm->use().hiwater_rss * (kPageSize / 1024));
-      for (const auto& thread : kernel.tasks()) {
-        if (thread->group == task.group) {
-          usage.minor_faults += static_cast<int32_t>(thread->faults.minor);
-          usage.major_faults += static_cast<int32_t>(thread->faults.major);
-        }
-      }
+      use = kernel.resource_use(*task.group);
       break;
     case kThread:
-      usage.user = Timeval32::from_ns(kernel.time().cpu_ns() - task.start_ns);
-      usage.max_rss_kib = static_cast<int32_t>(task.mm->use().hiwater_rss * (kPageSize / 1024));
-      usage.minor_faults = static_cast<int32_t>(task.faults.minor);
-      usage.major_faults = static_cast<int32_t>(task.faults.major);
+      use = kernel.resource_use(task);
       break;
     case kChildren:
-      break;  // there is no fork yet, so nobody has been waited for
+      use = task.group->waited_children;
+      break;
     default:
       return fail(Errno::kEINVAL);
   }
-  FL_TRY(task.user().put(args.ptr(1), usage));
+  FL_TRY(task.user().put(args.ptr(1), to_rusage(use)));
   return 0;
 }
 

@@ -1,6 +1,5 @@
 // set_thread_area, get_thread_area, modify_ldt, arch_prctl. Linux counterparts: arch/x86/kernel/tls.c, ldt.c,
 // process.c. There is no LDT: reading it gives nothing, writing it is ENOSYS.
-#include <algorithm>
 #include <cstddef>
 
 #include "guest/kernel.hpp"
@@ -10,8 +9,6 @@
 
 namespace fl::guest {
 namespace {
-
-constexpr uint32_t kAnyEntry = ~0u;
 
 Result<TlsDescriptor*> slot(const Kernel& kernel, Task& task, uint32_t entry) {
   const uint32_t first = kernel.profile().first_tls_entry;
@@ -24,22 +21,7 @@ Result<TlsDescriptor*> slot(const Kernel& kernel, Task& task, uint32_t entry) {
 }  // namespace
 
 Result<uint32_t> sys_set_thread_area(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  vm::UserAccess user = task.user();
-  FL_TRY_ASSIGN(const auto desc, user.get<UserDesc>(args.ptr(0)));
-  if (!desc.acceptable()) {
-    return fail(Errno::kEINVAL);
-  }
-  uint32_t entry = desc.entry_number;
-  if (entry == kAnyEntry) {
-    const auto free = std::find(task.tls.begin(), task.tls.end(), TlsDescriptor{});
-    if (free == task.tls.end()) {
-      return fail(Errno::kESRCH);
-    }
-    entry = kernel.profile().first_tls_entry + static_cast<uint32_t>(free - task.tls.begin());
-    FL_TRY(user.put(args.ptr(0) + offsetof(UserDesc, entry_number), entry));
-  }
-  FL_TRY_ASSIGN(TlsDescriptor* const target, slot(kernel, task, entry));
-  *target = pack_descriptor(desc);
+  FL_TRY(set_thread_area(kernel, task.user(), args.ptr(0), task.tls, AnyTlsEntry::kAllocate));
   return 0;
 }
 

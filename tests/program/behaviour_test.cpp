@@ -136,6 +136,9 @@ TEST_CASE("signals: a handler sees and changes the interrupted registers", "[beh
   check_behaviour({.program = "sigcontext"});
 }
 TEST_CASE("signals: the alternate stack is used", "[behaviour]") { check_behaviour({.program = "alt_stack"}); }
+TEST_CASE("ipc: futexes wait, wake and move between threads and processes", "[behaviour]") {
+  check_behaviour({.program = "futexes"});
+}
 // Known differences of the CPU. When faultline gives the real output the tag makes this fail: then move the lines.
 TEST_CASE("limits: a processor's behaviour that Unicorn lacks is still lacking", "[behaviour][!shouldfail]") {
   const RunSpec spec{.program = guest_program("musl", "cpu_limits")};

@@ -82,6 +82,16 @@ TEST_CASE("compare: hello is equal to real Linux, fault by fault", "[faults]") {
   CHECK(parsed["faults"].size() >= 24);
 }
 
+TEST_CASE("compare: a program has the same limits on both sides", "[faults]") {
+  skip_unless_recordable();
+  if (!fs::exists(FL_BUSYBOX)) {
+    SKIP("no busybox");
+  }
+  const RunResult run = compare(with({"--level", "total"}, FL_BUSYBOX, {"sh", "-c", "ulimit -a"}));
+  INFO(run.output << run.error);
+  CHECK_THAT(run.output, ContainsSubstring("bytes, the same\n"));
+}
+
 TEST_CASE("compare: a planted fault is found and named", "[faults]") {
   skip_unless_recordable();
   const fs::path program = own_copy(program_or_skip("plant"), "planted");
@@ -162,6 +172,19 @@ TEST_CASE("compare: kernel-mode faults that a record does not have leave the que
   CHECK(order.exit_status == 3);
   CHECK_THAT(order.output, ContainsSubstring("user-mode faults equal: 22; kernel-mode faults: 3 in all on both sides"));
   CHECK(compare({"--against", file.string(), "--level", "total"}).exit_status == 0);
+}
+
+TEST_CASE("compare: a program that does not end on either side is given up", "[faults]") {
+  skip_unless_recordable();
+  const RunResult native = compare({"--timeout", "1", "--", program_or_skip("spin").string()});
+  CHECK(native.exit_status == 2);
+  CHECK_THAT(native.error, ContainsSubstring("the program had not ended after 1 s"));
+  const fs::path file = record(program_or_skip("hello"), "ends");
+  const RunResult here = compare(
+      {"--timeout", "1", "--against", file.string(), "--accept-changed", "--", program_or_skip("spin").string()});
+  CHECK(here.exit_status == 2);
+  CHECK_THAT(here.error,
+             ContainsSubstring("the program had not ended here after 1 s: see --timeout; 1000 (spin) runs"));
 }
 
 TEST_CASE("compare: what cannot be used ends with status 2 and a reason") {

@@ -9,6 +9,7 @@
 
 #include "emu/record/record_file.hpp"
 #include "emu/record/record_program.hpp"
+#include "emu/record/task_exits.hpp"
 #include "tests/program/support/native_run.hpp"
 #include "tests/program/support/perf_recorder.hpp"
 
@@ -159,7 +160,8 @@ TEST_CASE("record: children are processes of their own, with all their faults", 
   CHECK(written.exit_status == 7);
   // sh, echo, cat, the subshell, sleep, true.
   REQUIRE(written.processes.size() == 6);
-  uint64_t sum = written.gup == emu::GupView::kFaults ? 0 : written.gup_faults;
+  const bool known = written.processes[0].gup_faults.has_value();
+  uint64_t sum = known ? 0 : written.gup_faults;
   for (size_t i = 0; i < written.processes.size(); ++i) {
     const emu::NativeProcess& process = written.processes[i];
     sum += process.minflt + process.majflt;
@@ -168,6 +170,53 @@ TEST_CASE("record: children are processes of their own, with all their faults", 
   }
   CHECK(written.processes[4].parent == 3);
   CHECK(sum == written.minflt + written.majflt);
+}
+
+TEST_CASE("record: what each process counted is known, and how it ended", "[record]") {
+  skip_unless_possible();
+  if (!fs::exists(FL_BUSYBOX)) {
+    SKIP("no busybox");
+  }
+  if (!emu::TaskExits::open()) {
+    SKIP("no task accounting here");
+  }
+  const std::string busybox = FL_BUSYBOX;
+  // The last but one is forgotten by everybody: its faults are in nobody's rusage.
+  const auto written =
+      emu::record_program({.command = {busybox, "sh", "-c",
+                                       fmt::format("{0} false; ( exit 3 ); {0} sh -c 'kill -KILL $$'; "
+                                                   "( trap '' CHLD; {0} true & {0} sleep 0.2; : ); exit 0",
+                                                   busybox)},
+                           .environment = {"A=1"},
+                           .runs = 5,
+                           .forward_output = false});
+  REQUIRE(written.has_value());
+  REQUIRE(written->processes.size() == 7);
+  const std::vector<int> statuses = {0, 1, 3, 128 + SIGKILL, 0, 0, 0};
+  // One execve each, one page of arguments; the subshells have none.
+  const std::vector<uint64_t> gup = {1, 1, 0, 1, 0, 1, 1};
+  uint64_t sum = 0;
+  for (size_t i = 0; i < statuses.size(); ++i) {
+    INFO(i);
+    const emu::NativeProcess& process = written->processes[i];
+    CHECK(process.exit_status == statuses[i]);
+    CHECK(process.gup_faults == gup[i]);
+    CHECK(process.agreeing >= 1);
+    sum += process.minflt + process.majflt;
+  }
+  CHECK(sum == written->minflt + written->majflt);
+}
+
+TEST_CASE("record: a program that does not end is given up", "[record]") {
+  skip_unless_possible();
+  const fs::path spin = guest_program("musl", "spin");
+  if (spin.empty()) {
+    SKIP("spin was not built");
+  }
+  const RunResult result = record({"--timeout", "1", spin.string()});
+  CHECK(result.exit_status == emu::kExitTimeout);
+  CHECK(result.error == "faultline: cannot record: the program had not ended after 1 s: see --timeout\n");
+  CHECK(record({"--timeout", "1.5", spin.string()}).exit_status == emu::kExitUsage);
 }
 
 TEST_CASE("record: half a million faults lose nothing", "[record]") {

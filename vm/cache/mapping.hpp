@@ -96,6 +96,9 @@ class Mapping {
       VmArea, boost::intrusive::member_hook<VmArea, boost::intrusive::list_member_hook<>, &VmArea::file_hook>>;
   Areas& areas() { return areas_; }
 
+  // Names the file in the keys of its futexes; given by the first. Linux: i_sequence of the inode.
+  uint64_t sequence = 0;
+
   // PageCache's list of mappings. Linux: sb->s_inodes.
   boost::intrusive::list_member_hook<> cache_hook;
 

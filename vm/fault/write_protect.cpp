@@ -54,7 +54,9 @@ FaultResult do_wp_page(VmFault& fault) {
   }
   Page& page = fault.memory().page(pte.pfn());
   if (page.has(PageFlag::kAnon) && (page.has(PageFlag::kAnonExclusive) || page.refcount == 1)) {
-    page.set(PageFlag::kAnonExclusive);
+    if (!page.has(PageFlag::kAnonExclusive)) {
+      take_anon_page(fault.area, pte.pfn());
+    }
     return wp_page_reuse(fault, FaultCause::kCowReuse);
   }
   return wp_page_copy(fault, FaultCause::kCowCopy);

@@ -108,6 +108,9 @@ class AddressSpace {
   AddressSpace& operator=(const AddressSpace&) = delete;
   // Unmaps everything. Linux: exit_mmap.
   ~AddressSpace();
+  // A copy for a child process: all areas but those of MADV_DONTFORK, with the entries of areas that were ever written;
+  // their pages are write-protected on both sides (rules H1 to H3). ENOMEM leaves only the protection. Linux: dup_mm.
+  Result<Ptr> fork();
 
   MemorySystem& memory() { return memory_; }
   mmu::PageTables& tables() { return tables_; }

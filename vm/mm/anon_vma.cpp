@@ -44,10 +44,34 @@ bool compatible(const VmArea* below, const VmArea* above) {
 }
 
 // The neighbour's AnonVma, if it is its only one: one that came by fork is not shared. Linux: reusable_anon_vma.
-AnonVma* reusable(const VmArea& neighbour) {
-  const bool single = !neighbour.anon_vma_chain.empty() &&
-                      std::next(neighbour.anon_vma_chain.begin()) == neighbour.anon_vma_chain.end();
-  return single ? neighbour.anon_vma : nullptr;
+AnonVma* reusable(const VmArea& neighbour) { return is_fork_child(neighbour) ? nullptr : neighbour.anon_vma; }
+
+// Makes `to` a member of all AnonVmas of `from`. ENOMEM leaves it without any.
+Status clone_chain(VmArea& to, const VmArea& from) {
+  KernelCaches& caches = caches_of(from);
+  // Last to first, since each is put in front.
+  for (auto of_from = from.anon_vma_chain.rbegin(); of_from != from.anon_vma_chain.rend(); ++of_from) {
+    const auto chain = caches.anon_vma_chain.create();
+    if (!chain) {
+      unlink_anon_vmas(to);
+      return fail(chain.error());
+    }
+    link(**chain, to, *of_from->anon_vma);
+  }
+  return {};
+}
+
+// An ancestor's AnonVma that no area uses as its own and that has at most one child: a chain of forks does not grow for
+// ever. Linux: the search in anon_vma_clone.
+AnonVma* reusable_ancestor(const VmArea& area) {
+  for (auto chain = area.anon_vma_chain.rbegin(); chain != area.anon_vma_chain.rend(); ++chain) {
+    AnonVma* const anon_vma = chain->anon_vma;
+    // The root counts itself as a child on Linux, and so is never found.
+    if (anon_vma->root != anon_vma && anon_vma->num_children < 2 && anon_vma->num_active_areas == 0) {
+      return anon_vma;
+    }
+  }
+  return nullptr;
 }
 
 // Linux: find_mergeable_anon_vma.
@@ -85,20 +109,46 @@ Status anon_vma_prepare(VmArea& area) {
 
 Status anon_vma_clone(VmArea& to, const VmArea& from) {
   FL_CHECK(to.anon_vma == nullptr && to.anon_vma_chain.empty());
-  KernelCaches& caches = caches_of(from);
-  // Last to first, since each is put in front.
-  for (auto of_from = from.anon_vma_chain.rbegin(); of_from != from.anon_vma_chain.rend(); ++of_from) {
-    const auto chain = caches.anon_vma_chain.create();
-    if (!chain) {
-      unlink_anon_vmas(to);
-      return fail(chain.error());
-    }
-    link(**chain, to, *of_from->anon_vma);
-  }
+  FL_TRY(clone_chain(to, from));
   to.anon_vma = from.anon_vma;
   if (to.anon_vma != nullptr) {
     ++to.anon_vma->num_active_areas;
   }
+  return {};
+}
+
+bool is_fork_child(const VmArea& area) {
+  return !area.anon_vma_chain.empty() && std::next(area.anon_vma_chain.begin()) != area.anon_vma_chain.end();
+}
+
+Status anon_vma_fork(VmArea& to, const VmArea& from) {
+  FL_CHECK(to.anon_vma == nullptr && to.anon_vma_chain.empty());
+  if (from.anon_vma == nullptr) {
+    return {};
+  }
+  FL_TRY(clone_chain(to, from));
+  if (AnonVma* const ancestor = reusable_ancestor(to); ancestor != nullptr) {
+    to.anon_vma = ancestor;
+    ++ancestor->num_active_areas;
+    return {};
+  }
+  KernelCaches& caches = caches_of(from);
+  const auto anon_vma = caches.anon_vma.create();
+  const auto chain = anon_vma ? caches.anon_vma_chain.create() : Result<AnonVmaChain*>(fail(anon_vma.error()));
+  if (!chain) {
+    caches.anon_vma.destroy(anon_vma.value_or(nullptr));
+    unlink_anon_vmas(to);
+    return fail(chain.error());
+  }
+  AnonVma& own = **anon_vma;
+  own.root = from.anon_vma->root;
+  own.parent = from.anon_vma;
+  // A root lives as long as its tree.
+  ++own.root->refcount;
+  ++own.parent->num_children;
+  ++own.num_active_areas;
+  link(**chain, to, own);
+  to.anon_vma = &own;
   return {};
 }
 

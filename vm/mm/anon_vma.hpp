@@ -50,6 +50,11 @@ Status anon_vma_prepare(VmArea& area);
 // Makes `to`, which has none, a member of all AnonVmas of `from`, with the same anon_vma. ENOMEM leaves `to` without
 // any. Linux: anon_vma_clone.
 Status anon_vma_clone(VmArea& to, const VmArea& from);
+// For a fork: `to`, the child's area, becomes a member of all AnonVmas of the parent's area `from` and gets one of its
+// own below from's, for the pages that it will write. Nothing if `from` has none. ENOMEM. Linux: anon_vma_fork.
+Status anon_vma_fork(VmArea& to, const VmArea& from);
+// The area came with pages from a parent by fork. Linux: vma_is_fork_child.
+bool is_fork_child(const VmArea& area);
 // `from` goes and `to`, which has no anon_vma, takes its memberships. Linux clones and unlinks, for which it needs
 // memory.
 void anon_vma_move(VmArea& to, VmArea& from);

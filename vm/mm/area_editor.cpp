@@ -18,11 +18,30 @@ bool is_data(uint32_t flags) {
   return (flags & (VmFlag::kWrite | VmFlag::kShared | VmFlag::kGrowsDown)) == VmFlag::kWrite;
 }
 
-// As can_merge, but for the AnonVmas.
+// The shapes could be one. Linux: can_vma_merge_after but for the AnonVmas.
 bool continues(const AreaShape& below, const AreaShape& above) {
   return below.end == above.start && below.flags == above.flags && below.file == above.file &&
          below.special == nullptr && above.special == nullptr && !below.has(VmFlag::kPfnMap | VmFlag::kDontExpand) &&
          below.policy == above.policy && below.pgoff + below.pages() == above.pgoff;
+}
+
+// Whether `target` may grow by pages of `source` (null: fresh memory, without an AnonVma). An area that came by fork is
+// not given others' pages. Linux: is_mergeable_anon_vma.
+bool takes_anon_vma(const VmArea& target, const VmArea* source) {
+  const AnonVma* const anon_vma = source != nullptr ? source->anon_vma : nullptr;
+  if (target.anon_vma == anon_vma) {
+    return true;
+  }
+  if (anon_vma == nullptr) {
+    return !is_fork_child(target);
+  }
+  return target.anon_vma == nullptr && target.mm->memory().profile().unwritten_area_takes_written &&
+         !is_fork_child(*source);
+}
+
+// The two can stand for both ends of one area. Linux: is_mergeable_anon_vma between prev and next.
+bool one_anon_vma(const VmArea& below, const VmArea& above) {
+  return below.anon_vma == above.anon_vma || below.anon_vma == nullptr || above.anon_vma == nullptr;
 }
 
 }  // namespace
@@ -76,15 +95,28 @@ Result<VmArea*> AreaEditor::add_copy(const AreaShape& shape, const VmArea& from)
   return area;
 }
 
+Result<VmArea*> AreaEditor::add_forked(const AreaShape& shape, const VmArea& from) {
+  FL_TRY_ASSIGN(VmArea* const area, make(shape, nullptr));
+  if (const auto forked = anon_vma_fork(*area, from); !forked) {
+    mm_.memory_.caches().vm_area.destroy(area);
+    return fail(forked.error());
+  }
+  link(area);
+  return area;
+}
+
 Result<VmArea*> AreaEditor::add_merged(const AreaShape& shape) {
   VmArea* const above = mm_.areas_.find(shape.start);
   VmArea* const below = above != nullptr ? above->prev : mm_.areas_.last();
-  if (below != nullptr && continues(*below, shape)) {
+  if (below != nullptr && continues(*below, shape) && takes_anon_vma(*below, nullptr)) {
     resize(below, below->start, shape.end);
-    merge_above(below);
+    if (above != nullptr && continues(*below, *above) && takes_anon_vma(*above, nullptr) &&
+        one_anon_vma(*below, *above)) {
+      join(below, above);
+    }
     return below;
   }
-  if (above != nullptr && continues(shape, *above)) {
+  if (above != nullptr && continues(shape, *above) && takes_anon_vma(*above, nullptr)) {
     resize(above, shape.start, above->end);
     return above;
   }
@@ -142,32 +174,32 @@ void AreaEditor::set_flags(VmArea* area, uint32_t flags) {
   account(*area, area->pages(), +1);
 }
 
-bool AreaEditor::can_merge(const VmArea& below, const VmArea& above) {
-  // Linux: is_mergeable_anon_vma.
-  return continues(below, above) &&
-         (below.anon_vma == above.anon_vma || below.anon_vma == nullptr || above.anon_vma == nullptr);
+bool AreaEditor::must_be_one(const VmArea& below, const VmArea& above) {
+  return continues(below, above) && !below.has_anon_vma() && !above.has_anon_vma();
 }
 
-bool AreaEditor::merge_above(VmArea* area) {
-  VmArea* const above = area->next;
-  if (above == nullptr || !can_merge(*area, *above)) {
-    return false;
-  }
-  if (!area->has_anon_vma()) {
-    anon_vma_move(*area, *above);
+void AreaEditor::join(VmArea* below, VmArea* above) {
+  if (!below->has_anon_vma()) {
+    anon_vma_move(*below, *above);
   }
   const VirtAddr end = above->end;
   remove(above);
-  resize(area, area->start, end);
-  return true;
+  resize(below, below->start, end);
 }
 
 VmArea* AreaEditor::merge(VmArea* area) {
   VmArea* const below = area->prev;
-  if (below != nullptr && merge_above(below)) {
+  VmArea* const above = area->next;
+  const bool into_below = below != nullptr && continues(*below, *area) && takes_anon_vma(*below, area);
+  bool into_above = above != nullptr && continues(*area, *above) && takes_anon_vma(*above, area);
+  if (into_below) {
+    into_above = into_above && one_anon_vma(*below, *above);
+    join(below, area);
     area = below;
   }
-  merge_above(area);
+  if (into_above) {
+    join(area, above);
+  }
   return area;
 }
 

@@ -23,6 +23,8 @@ class AreaEditor {
   Result<VmArea*> add_merged(const AreaShape& shape);
   // As add; pages of `from` may be moved into it. Linux: copy_vma.
   Result<VmArea*> add_copy(const AreaShape& shape, const VmArea& from);
+  // As add, for the child of a fork: `from` is the parent's area. ENOMEM. Linux: vm_area_dup, anon_vma_fork.
+  Result<VmArea*> add_forked(const AreaShape& shape, const VmArea& from);
   // Takes an area out and frees it; its pages were dropped before.
   void remove(VmArea* area);
   // Cuts an area in two at `at` (inside it, page-aligned). ENOMEM if there are too many areas. Returns the upper part.
@@ -36,15 +38,16 @@ class AreaEditor {
   // Merges the area with its neighbours where they can be one; returns the area that now covers it. Cannot fail.
   VmArea* merge(VmArea* area);
 
-  // `above` continues `below`: same flags, file, offset and anon_vma. Linux: can_vma_merge_after.
-  static bool can_merge(const VmArea& below, const VmArea& above);
+  // Neighbours of the same shape that nobody wrote to would have been merged when the later one was made or changed.
+  // (Of written ones Linux leaves some apart.) For verification.
+  static bool must_be_one(const VmArea& below, const VmArea& above);
 
  private:
   // An area of the cache that stands in no list yet, member of the AnonVmas of `from` (if any). ENOMEM.
   Result<VmArea*> make(const AreaShape& shape, const VmArea* from);
   void link(VmArea* area);
-  // Takes the next area into this one if they can be one.
-  bool merge_above(VmArea* area);
+  // `above` ends as a part of `below`.
+  void join(VmArea* below, VmArea* above);
   void account(const VmArea& area, uint32_t pages, int sign);
 
   AddressSpace& mm_;

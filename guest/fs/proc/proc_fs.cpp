@@ -75,9 +75,9 @@ Result<ProcFs::Node> ProcFs::root() const {
   node.items.push_back({"mounts", kSystemInodes - 2, kLinkMode});
   node.items.push_back({"self", kSystemInodes - 1, kLinkMode});
   if (kernel_ != nullptr) {
-    for (const auto& each : kernel_->tasks()) {
-      if (each->tid == each->tgid) {
-        node.items.push_back({std::to_string(each->tid), uint64_t{each->tid} << kTaskInodeBits, kDirectoryMode});
+    for (const Task& each : kernel_->tasks()) {
+      if (each.is_leader()) {
+        node.items.push_back({std::to_string(each.tid), uint64_t{each.tid} << kTaskInodeBits, kDirectoryMode});
       }
     }
   }

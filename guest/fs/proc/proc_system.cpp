@@ -38,7 +38,7 @@ std::string version(Kernel& kernel) {
 
 std::string loadavg(Kernel& kernel) {
   return fmt::format("0.00 0.00 0.00 1/{} {}\n", kernel.tasks().size(),
-                     kernel.tasks().empty() ? 0 : kernel.tasks().back()->tid);
+                     kernel.tasks().empty() ? 0 : kernel.tasks().rbegin()->tid);
 }
 
 std::string stat(Kernel& kernel) {

@@ -29,11 +29,12 @@ std::string user_bytes(const Task& task, VirtAddr from, VirtAddr to) {
 }
 
 char state_letter(const Task& task) {
+  if (task.alive() && task.group->stop_signal != 0) {
+    return 'T';
+  }
   switch (task.state) {
     case Task::State::kSleeping:
       return 'S';
-    case Task::State::kStopped:
-      return 'T';
     case Task::State::kZombie:
       return 'Z';
     default:
@@ -41,12 +42,17 @@ char state_letter(const Task& task) {
   }
 }
 
-uint32_t thread_count(Kernel& kernel, const Task& task) {
-  uint32_t count = 0;
-  for (const auto& each : kernel.tasks()) {
-    count += each->tgid == task.tgid && each->alive() ? 1 : 0;
+const char* state_name(const Task& task) {
+  switch (state_letter(task)) {
+    case 'S':
+      return "sleeping";
+    case 'T':
+      return "stopped";
+    case 'Z':
+      return "zombie";
+    default:
+      return "running";
   }
-  return count;
 }
 
 SignalSet handlers_with(const Task& task, bool ignored) {
@@ -108,16 +114,12 @@ std::string format_statm(const vm::AddressSpace& mm) {
                      use.data_vm + use.stack_vm);
 }
 
-std::string format_status(Kernel& kernel, const Task& task) {
+std::string format_status(Kernel& /*kernel*/, const Task& task) {
   std::string text = fmt::format(
       "Name:\t{}\nUmask:\t{:04o}\nState:\t{} ({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n"
       "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t{}\nGroups:\t",
-      task.comm, task.fs != nullptr ? task.fs->umask : 0, state_letter(task),
-      task.state == Task::State::kSleeping  ? "sleeping"
-      : task.state == Task::State::kStopped ? "stopped"
-      : task.state == Task::State::kZombie  ? "zombie"
-                                            : "running",
-      task.tgid, task.tid, task.ppid, task.cred.uid, task.cred.euid, task.cred.suid, task.cred.fsuid, task.cred.gid,
+      task.comm, task.fs != nullptr ? task.fs->umask : 0, state_letter(task), state_name(task), task.tgid, task.tid,
+      task.group->parent_id(), task.cred.uid, task.cred.euid, task.cred.suid, task.cred.fsuid, task.cred.gid,
       task.cred.egid, task.cred.sgid, task.cred.fsgid,
       task.files != nullptr ? (task.files->entries().size() + 63) / 64 * 64 : 0);
   for (const uint32_t group : task.cred.groups) {
@@ -141,7 +143,7 @@ std::string format_status(Kernel& kernel, const Task& task) {
   text += fmt::format(
       "Threads:\t{}\nSigQ:\t{}/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\n"
       "SigCgt:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
-      thread_count(kernel, task), task.pending.queue.size(), task.group->limits[Rlimit::kSigPending].current,
+      task.group->live_threads, task.pending.queue.size(), task.group->limits[Rlimit::kSigPending].current,
       task.pending.set.bits(), task.group->pending.set.bits(), task.blocked.bits(), handlers_with(task, true).bits(),
       handlers_with(task, false).bits(), task.group->no_new_privs ? 1 : 0);
   return text;
@@ -150,20 +152,20 @@ std::string format_status(Kernel& kernel, const Task& task) {
 std::string format_stat(Kernel& kernel, const Task& task) {
   const vm::AddressSpace* const mm = task.mm.get();
   const vm::ProgramLayout layout = mm != nullptr ? mm->layout() : vm::ProgramLayout{};
-  const uint64_t ticks = kernel.time().cpu_ns() * kTicksPerSecond / kNsPerSecond;
+  const uint64_t ticks = kernel.resource_use(*task.group).cpu_ns * kTicksPerSecond / kNsPerSecond;
   const auto word = [](SignalSet set) { return set.bits() & 0x7fffffff; };
   return fmt::format(
       "{} ({}) {} {} {} {} 0 -1 0 {} 0 {} 0 {} 0 0 0 20 {} {} 0 {} {} {} {} {} {} {} 0 0 {} {} {} {} 0 0 0 17 0 0 0 0 "
       "0 0 "
       "{} {} {} {} {} {} {} {}\n",
-      task.tid, task.comm, state_letter(task), task.ppid, task.pgid, task.sid, task.faults.minor, task.faults.major,
-      ticks, task.nice, thread_count(kernel, task), task.start_ns * kTicksPerSecond / kNsPerSecond,
-      mm != nullptr ? uint64_t{mm->use().total_vm} << kPageShift : 0, mm != nullptr ? mm->use().rss() : 0,
-      task.group->limits[Rlimit::kRss].current, layout.start_code.value(), layout.end_code.value(),
-      layout.start_stack.value(), word(task.pending.set), word(task.blocked), word(handlers_with(task, true)),
-      word(handlers_with(task, false)), layout.start_data.value(), layout.end_data.value(), layout.start_brk.value(),
-      layout.arg_start.value(), layout.arg_end.value(), layout.env_start.value(), layout.env_end.value(),
-      task.alive() ? 0 : task.exit_status);
+      task.tid, task.comm, state_letter(task), task.group->parent_id(), task.group->pgid, task.group->sid,
+      task.faults.minor, task.faults.major, ticks, task.nice, task.group->live_threads,
+      task.start_ns * kTicksPerSecond / kNsPerSecond, mm != nullptr ? uint64_t{mm->use().total_vm} << kPageShift : 0,
+      mm != nullptr ? mm->use().rss() : 0, task.group->limits[Rlimit::kRss].current, layout.start_code.value(),
+      layout.end_code.value(), layout.start_stack.value(), word(task.pending.set), word(task.blocked),
+      word(handlers_with(task, true)), word(handlers_with(task, false)), layout.start_data.value(),
+      layout.end_data.value(), layout.start_brk.value(), layout.arg_start.value(), layout.arg_end.value(),
+      layout.env_start.value(), layout.env_end.value(), task.alive() ? 0 : task.exit_status);
 }
 
 }  // namespace fl::guest

@@ -53,7 +53,10 @@ TEST_CASE("mremap: growing stays in place where there is room, and merges with w
   CHECK(machine.mremap(machine.at, 4, 6, 0) == machine.at);
   CHECK(machine.maps() == Maps{"10000-10006 rw-p", "10008-10009 rw-p"});
   CHECK(machine.mremap(machine.at, 6, 8, 0) == machine.at);
-  CHECK(machine.maps() == Maps{"10000-10009 rw-p"});
+  // Before 6.16 an unwritten neighbour takes no written area.
+  CHECK(machine.maps() == Maps{"10000-10008 rw-p", "10008-10009 rw-p"});
+  machine.store(VirtAddr(0x10008000), 1);
+  CHECK(machine.mremap(machine.at, 8, 8, 0) == machine.at);
   const uint64_t before = machine.faults();
   CHECK(machine.load(machine.at + bytes_of(3)) == 103);
   CHECK(machine.faults() == before);
@@ -234,6 +237,15 @@ TEST_CASE("mlock: makes pages present, splits areas, counts, and munlock merges"
   CHECK(machine.writes(at, 3) == 0);
   REQUIRE(mm.munlock(at, bytes_of(4)));
   CHECK(mm.use().locked_vm == 0);
+  CHECK(machine.maps() == Maps{"10000-10003 rw-p", "10003-10004 rw-p"});
+}
+
+TEST_CASE("mlock: on 6.18 munlock merges the written area with its unwritten neighbour") {
+  Machine machine(256, KernelProfile::compat_6_18());
+  const VirtAddr at = machine.map_anon(0x10000000, 4);
+  REQUIRE(machine.mm().mlock(at, bytes_of(3), machine.task));
+  CHECK(machine.maps().size() == 2);
+  REQUIRE(machine.mm().munlock(at, bytes_of(4)));
   CHECK(machine.maps() == Maps{"10000-10004 rw-p"});
 }
 

@@ -157,6 +157,19 @@ class Machine {
     mmu_.set_cr3(mm_->tables().directory());
     tlb.flush();
   }
+  // The running process forks; the child's address space. Not allowed to fail.
+  AddressSpace::Ptr fork() {
+    auto child = mm_->fork();
+    FL_CHECK(child.has_value(), "fork: {}", errno_name(child.error()));
+    return std::move(*child);
+  }
+  // Another process runs from now on; gives the one that ran.
+  AddressSpace::Ptr switch_to(AddressSpace::Ptr next) {
+    mm_.swap(next);
+    mmu_.set_cr3(mm_->tables().directory());
+    tlb.flush();
+    return next;
+  }
   // Ends the address space; the machine is of no use but for looking at its memory.
   void drop_space() { mm_.reset(); }
 

@@ -35,7 +35,8 @@ NativeRecord example(size_t faults) {
   record.exit_status = 137;
   record.minflt = faults;
   record.majflt = 2;
-  record.processes = {{-1, 0, 100, "hello", 137, faults, 0, {{100}, {101}}}, {0, 1, 102, "ch\tild", -1, 0, 2, {{102}}}};
+  record.processes = {{-1, 0, 100, "hello", 137, faults, 0, 7, {{100}, {101}}, 4},
+                      {0, 1, 102, "ch\tild", -1, 0, 2, std::nullopt, {{102}}, 0}};
   record.output_bytes = 6;
   record.output_hash = "00000000deadbeef";
   for (size_t i = 0; i < faults; ++i) {
@@ -63,6 +64,9 @@ void check_same(const NativeRecord& got, const NativeRecord& want) {
   CHECK(got.kernel_faults_seen == want.kernel_faults_seen);
   REQUIRE(got.processes.size() == want.processes.size());
   CHECK(got.processes[1].comm == want.processes[1].comm);
+  CHECK(got.processes[0].gup_faults == want.processes[0].gup_faults);
+  CHECK(got.processes[0].agreeing == want.processes[0].agreeing);
+  CHECK_FALSE(got.processes[1].gup_faults.has_value());
   REQUIRE(got.faults.size() == want.faults.size());
   bool same = true;
   for (size_t i = 0; i < want.faults.size(); ++i) {

@@ -165,32 +165,63 @@ TEST_CASE("run list: a stranger's fault and a 64-bit address are errors") {
   CHECK(list.error().message.find("not an i386 one") != std::string::npos);
 }
 
-TEST_CASE("run list: the most frequent list wins, and the first of equals") {
-  const auto run = [](std::vector<PerfSample> samples) {
-    const auto count = samples.size();
-    return make({.samples = std::move(samples)}, {.minflt = count});
+TEST_CASE("run list: what each process counted in all comes from the kernel's accounting") {
+  PerfRecords records;
+  records.tasks = {fork_event(10, kRoot, 200, 200), fork_event(20, 200, 200, 201), fork_event(30, kRoot, 300, 300)};
+  records.samples = {user_fault(11, 0x1000, 1), user_fault(21, 0x2000, 1, 200), user_fault(22, 0x3000, 1, 200, 201),
+                     user_fault(31, 0x4000, 1, 300)};
+  records.exits = {{.tid = 77, .minflt = 1000},  // a stranger
+                   {.tid = 201, .minflt = 3},
+                   {.tid = 200, .wait_status = 7 << 8, .minflt = 1, .majflt = 1},
+                   {.tid = 300, .wait_status = 9, .minflt = 4},
+                   {.tid = kRoot, .minflt = 12}};
+  const RunFacts facts{.exit_status = 2, .minflt = 11, .majflt = 1, .launcher_minflt = 8};
+  const RunList list = make(records, facts);
+  REQUIRE(list.processes.size() == 3);
+  const auto check = [&list](size_t process, uint64_t minflt, uint64_t majflt, uint64_t gup, int status) {
+    INFO(process);
+    CHECK(list.processes[process].minflt == minflt);
+    CHECK(list.processes[process].majflt == majflt);
+    CHECK(list.processes[process].gup_faults == gup);
+    CHECK(list.processes[process].exit_status == status);
   };
-  const RunList a = run({user_fault(1, 0x1000, 1), user_fault(2, 0x2000, 1)});
-  const RunList later = run({user_fault(101, 0x1000, 1), user_fault(402, 0x2008, 1)});
-  const RunList other = run({user_fault(1, 0x2000, 1), user_fault(2, 0x1000, 1)});
-  CHECK(same_faults(a, later));
-  CHECK_FALSE(same_faults(a, other));
-  CHECK(most_frequent({other, a, later, a, other}).agreeing == 3);
-  CHECK(most_frequent({other, a, later, a, other}).index == 1);
-  CHECK(most_frequent({other, a}).index == 0);
-  CHECK(most_frequent({other, a}).agreeing == 1);
-  RunList more = a;
-  more.minflt = 3;
-  CHECK_FALSE(same_faults(a, more));
+  check(0, 4, 0, 3, 2);
+  check(1, 4, 1, 3, 7);
+  check(2, 4, 0, 3, 128 + 9);
+  CHECK(list.minflt == 12);  // one more than was waited for: somebody ignored SIGCHLD
+  CHECK(list.majflt == 1);
+  CHECK(list.gup_faults == 9);
+
+  // Not of every task: then nothing is believed but the events and wait4.
+  records.exits.pop_back();
+  const RunList unknown = make(records, facts);
+  CHECK(unknown.minflt == 11);
+  CHECK(unknown.processes[1].minflt == 2);
+  CHECK_FALSE(unknown.processes[1].gup_faults.has_value());
+  CHECK(unknown.processes[0].exit_status == 2);
 }
 
-TEST_CASE("run list: two tasks may interleave in another way and still be the same") {
-  PerfRecords one, two;
-  one.tasks = two.tasks = {fork_event(1, kRoot, 200, 200)};
-  one.samples = {user_fault(10, 0x1000, 1), user_fault(11, 0x2000, 1, 200), user_fault(12, 0x3000, 1)};
-  two.samples = {user_fault(10, 0x2000, 1, 200), user_fault(11, 0x1000, 1), user_fault(12, 0x3000, 1)};
-  const RunList first = make(std::move(one), {.minflt = 3}), second = make(std::move(two), {.minflt = 3});
-  CHECK(same_faults(first, second));
+TEST_CASE("run list: a thread that calls execve ends under its process's number") {
+  PerfRecords records;
+  records.tasks = {fork_event(10, kRoot, kRoot, 101)};
+  records.samples = {user_fault(11, 0x1000, 1), user_fault(12, 0x2000, 1, kRoot, 101), user_fault(20, 0x3000, 1)};
+  records.exits = {{.tid = kRoot, .minflt = 1}, {.tid = kRoot, .minflt = 3}};
+  const RunList list = make(records, {.minflt = 4});
+  CHECK(list.minflt == 4);
+  CHECK(list.processes[0].gup_faults == 1u);
+}
+
+TEST_CASE("run list: a fault after a thread has told its number is counted, and one of a single process is known") {
+  PerfRecords records;
+  records.samples = {user_fault(11, 0x1000, 1), kernel_fault(12, 0x2000)};
+  records.exits = {{.tid = kRoot, .minflt = 1}};
+  const RunList list = make(records, {.minflt = 2});
+  CHECK(list.processes[0].minflt == 2);
+  CHECK(list.processes[0].gup_faults == 0u);
+  records.exits.clear();
+  const RunList events = make(records, {.minflt = 5});
+  CHECK(events.processes[0].minflt == 5);
+  CHECK(events.processes[0].gup_faults == 3u);
 }
 
 }  // namespace fl::emu
