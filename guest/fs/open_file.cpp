@@ -3,6 +3,7 @@
 
 namespace fl::guest {
 
+OpenFile::~OpenFile() { epoll_release(epoll_links); }
 Result<uint32_t> OpenFile::read(IoBuffer&, uint64_t&) { return fail(Errno::kEINVAL); }
 Result<uint32_t> OpenFile::write(IoBuffer&, uint64_t&) { return fail(Errno::kEINVAL); }
 Result<uint64_t> OpenFile::seek(int64_t, uint32_t) { return fail(Errno::kESPIPE); }

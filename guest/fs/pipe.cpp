@@ -153,7 +153,11 @@ class PipeEnd final : public OpenFile {
     if (buffer_->used() == 0) {
       return buffer_->writers == 0 ? Result<uint32_t>(0u) : fail(Errno::kEAGAIN);
     }
+    const bool was_full = buffer_->full();
     const uint32_t done = buffer_->drain(to);
+    if (was_full && !buffer_->full()) {
+      buffer_->waiting.wake_all(PollEvent::kOut | PollEvent::kWriteNormal);
+    }
     return done > 0 ? Result<uint32_t>(done) : fail(Errno::kEFAULT);
   }
 
@@ -169,6 +173,7 @@ class PipeEnd final : public OpenFile {
       return fail(Errno::kEAGAIN);
     }
     FL_TRY_ASSIGN(const uint32_t done, buffer_->fill(from));
+    buffer_->waiting.wake_all(PollEvent::kIn | PollEvent::kReadNormal);
     return done > 0 ? Result<uint32_t>(done) : fail(Errno::kEFAULT);
   }
 
@@ -182,6 +187,8 @@ class PipeEnd final : public OpenFile {
   }
 
   WaitQueue* wait_queue() override { return &buffer_->waiting; }
+  // A reader makes news only for a full pipe.
+  bool wakes_waiters() const override { return true; }
   Result<FsStat> statfs() override { return synthetic_statfs(kPipeMagic); }
   Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) override {
     if (request != Ioctl::kFionread) {

@@ -47,6 +47,7 @@ Vfs::~Vfs() = default;
 void Vfs::set_kernel(Kernel* kernel) {
   kernel_ = kernel;
   proc_->set_kernel(kernel);
+  host_poller_.set_alone(kernel != nullptr ? std::function<bool()>([kernel] { return kernel->alone(); }) : nullptr);
 }
 
 void Vfs::drop_caches() { host_->inodes().drop_idle(); }
@@ -65,7 +66,7 @@ Status Vfs::open_stdio(FdTable& files) {
     std::array<char, PATH_MAX> name{};
     const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), name.data(), name.size());
     auto path = make_path(length > 0 ? std::string(name.data(), static_cast<size_t>(length)) : "anon_inode:[stdio]");
-    auto stream = HostStream::adopt(fd, memory_, host_->inodes(), std::move(path), options_.stop);
+    auto stream = HostStream::adopt(fd, memory_, host_->inodes(), std::move(path), options_.stop, host_poller_);
     if (stream != nullptr) {
       FL_TRY(files.install_at(static_cast<uint32_t>(fd), std::move(stream), CloseOnExec::kNo,
                               std::numeric_limits<uint64_t>::max()));

@@ -84,6 +84,7 @@ class Vfs {
   uint64_t next_anonymous_inode() { return ++last_anonymous_inode_; }
   vm::MemorySystem& memory() { return memory_; }
   HostFs& host() { return *host_; }
+  HostPoller& host_poller() { return host_poller_; }
   // Writes back and forgets the files that nobody has open or mapped, and their cached pages.
   void drop_caches();
   struct Mount {
@@ -117,6 +118,7 @@ class Vfs {
 
   vm::MemorySystem& memory_;
   VfsOptions options_;
+  HostPoller host_poller_;
   std::vector<Mount> mounts_;  // the root last
   HostFs* host_ = nullptr;
   ProcFs* proc_ = nullptr;
