@@ -9,6 +9,7 @@
 
 #include "guest/fs/fd_table.hpp"
 #include "guest/fs/fs_context.hpp"
+#include "guest/fs/open_file.hpp"
 #include "guest/kernel.hpp"
 #include "guest/signal/send.hpp"
 #include "guest/task/process_group.hpp"
@@ -18,11 +19,13 @@ namespace fl::guest {
 namespace {
 
 constexpr uint32_t kCoreDumped = 0x80;
+constexpr uint64_t kNsPerUserTick = 10'000'000;  // USER_HZ
 constexpr uint32_t kSignalMask = 0x7f;
 
 // What SIGCHLD and waitid say of an end. Linux: do_notify_parent.
 SignalInfo child_info(const ThreadGroup& group) {
   SignalInfo info{.signal = Signal::kChld, .pid = group.tgid, .uid = group.leader->cred.uid};
+  info.utime = static_cast<uint32_t>(group.dead_threads.cpu_ns / kNsPerUserTick);
   const uint32_t status = group.exit_status;
   if ((status & kSignalMask) == 0) {
     info.code = SiCode::kChldExited;
@@ -148,6 +151,7 @@ void Kernel::end_other_threads(Task& task) {
 void Kernel::group_ended(ThreadGroup& group) {
   const std::shared_ptr<ThreadGroup> keep = group.leader->group;
   group.real_timer.cancel();
+  delete_posix_timers(*this, group);
   discard_signals(*this, group.pending, kAllSignals);
   give_children_away(group);
   for (auto link = group.threads.begin(); link != group.threads.end();) {
@@ -198,6 +202,7 @@ void Kernel::give_children_away(ThreadGroup& group) {
 }
 
 void Kernel::notify_parent(ThreadGroup& group) {
+  group.end.wake_all(PollEvent::kIn);
   ThreadGroup* const parent = group.parent;
   if (parent == nullptr) {
     reap(group);
@@ -217,6 +222,7 @@ void Kernel::notify_parent(ThreadGroup& group) {
 }
 
 void Kernel::reap(ThreadGroup& group) {
+  group.reaped = true;
   if (group.parent != nullptr) {
     group.parent->children.erase(group.parent->children.iterator_to(group));
     group.parent = nullptr;
@@ -249,6 +255,7 @@ void Kernel::release_tasks() {
     leave_queues(task);
     discard_signals(*this, task.pending, kAllSignals);
     discard_signals(*this, task.group->pending, kAllSignals);
+    delete_posix_timers(*this, *task.group);
     task.group->children.clear();
     task.group->threads.erase(task.group->threads.iterator_to(task.thread_link));
     graveyard_.push_back(&task);

@@ -61,6 +61,12 @@ TEST_CASE("signals: the alternate stack is used", "[behaviour]") { check_behavio
 TEST_CASE("ipc: futexes wait, wake and move between threads and processes", "[behaviour]") {
   check_behaviour({.program = "futexes"});
 }
+TEST_CASE("ipc: POSIX timers, interval timers and timerfd expire and send what they should", "[behaviour]") {
+  check_behaviour({.program = "timers"});
+}
+TEST_CASE("ipc: eventfd, epoll, signalfd, pidfd, poll and select", "[behaviour]") {
+  check_behaviour({.program = "event_files"});
+}
 // Known differences of the CPU. When faultline gives the real output the tag makes this fail: then move the lines.
 TEST_CASE("limits: a processor's behaviour that Unicorn lacks is still lacking", "[behaviour][!shouldfail]") {
   const RunSpec spec{.program = guest_program("musl", "cpu_limits")};
