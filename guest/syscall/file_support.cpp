@@ -43,7 +43,7 @@ Result<At> at_directory(const Task& task, int32_t dirfd, std::string_view path) 
 }
 
 void wake_waiters(OpenFile& file, uint32_t events) {
-  if (WaitQueue* const queue = file.wait_queue(); queue != nullptr && !file.wakes_waiters()) {
+  if (WaitQueue* const queue = file.wait_queue(); queue != nullptr) {
     queue->wake_all(events);
   }
 }
@@ -62,7 +62,9 @@ Result<std::shared_ptr<OpenFile>> file_of_call(const Task& task, uint32_t fd) {
 Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, const std::shared_ptr<OpenFile>& file, uint32_t fd,
                                  const char* what, const Result<uint32_t>& result) {
   if (result) {
-    wake_waiters(*file, news_of(what));
+    if (!file->wakes_waiters()) {
+      wake_waiters(*file, news_of(what));
+    }
     return result;
   }
   switch (result.error()) {

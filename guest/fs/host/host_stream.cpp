@@ -110,6 +110,7 @@ Result<uint32_t> HostStream::host_write(std::span<const std::byte> from, const u
 // `at` is &pos for read and write: then the host's own position counts, which it shares with whoever started us. pread
 // and pwrite come with a position of their own.
 Result<uint32_t> HostStream::read(IoBuffer& to, uint64_t& at) {
+  source_.events = static_cast<short>(source_.events | POLLIN);  // what comes after this is news
   const uint64_t* const position = &at == &pos ? nullptr : &at;
   std::array<std::byte, kBatch> batch;
   uint32_t done = 0;
@@ -147,6 +148,7 @@ Result<uint32_t> HostStream::read(IoBuffer& to, uint64_t& at) {
 }
 
 Result<uint32_t> HostStream::write(IoBuffer& from, uint64_t& at) {
+  source_.events = static_cast<short>(source_.events | POLLOUT);
   // As a pipe without readers answers: before the guest's memory is looked at.
   if (broken_) {
     return fail(Errno::kEPIPE);
