@@ -9,6 +9,7 @@
 
 #include "guest/fs/open_file.hpp"
 #include "guest/fs/vfs.hpp"
+#include "guest/ipc/ipc.hpp"
 #include "guest/log.hpp"
 #include "guest/process/rseq.hpp"
 #include "guest/signal/send.hpp"
@@ -34,6 +35,7 @@ Kernel::Kernel(const KernelPorts& ports, KernelOptions options)
     : ports_(ports),
       options_(std::move(options)),
       caches_(ports.memory.slab()),
+      ipc_(std::make_unique<Ipc>(ports.memory)),
       next_pid_(kFirstPid),
       random_(options_.seed) {
   ports_.vfs.set_kernel(this);
@@ -99,7 +101,7 @@ void Kernel::yield(Task& task) {
   reschedule_ = scheduler_.contended();
 }
 
-void TaskWaiter::wake_task(WaitEntry& entry) {
+void TaskWaiter::wake_task(WaitEntry& entry, uint32_t) {
   Task& task = *static_cast<TaskWaiter&>(entry).task_;
   task.kernel.wake(task);
 }
@@ -116,7 +118,12 @@ void Kernel::note_unimplemented(const Task& task, uint32_t number) {
 }
 
 std::optional<uint64_t> Kernel::next_event_ns() const {
-  const std::optional<uint64_t> timer = timers_.next_ns();
+  std::optional<uint64_t> timer = timers_.next_ns();
+  const bool ticks =
+      (current_ != nullptr && current_->group->watches_cpu()) || ports_.vfs.host_poller().anybody_waits();
+  if (ticks && (!timer || next_tick_ns_ < *timer)) {
+    timer = next_tick_ns_;
+  }
   if (!scheduler_.contended()) [[likely]] {
     return timer;
   }
@@ -135,15 +142,32 @@ void Kernel::end_slice() {
   reschedule_ = true;
 }
 
-// Everything that can happen by itself: the end of a sleep, a timer.
+// Everything that can happen by itself: the end of a sleep, a timer; news from outside.
 bool Kernel::idle() {
   const std::optional<uint64_t> next = timers_.next_ns();
+  if (ports_.vfs.host_poller().anybody_waits()) {
+    wait_in_host(next);
+    return true;
+  }
   if (!next) {
     return false;
   }
   ports_.time.sleep_until(*next);
   fire_timers();
   return true;
+}
+
+// The time that passes outside passes inside too, as far as there is something to come.
+void Kernel::wait_in_host(std::optional<uint64_t> next_ns) {
+  constexpr uint64_t kNsPerMs = 1'000'000, kSliceMs = 100;
+  const uint64_t now = ports_.time.now_ns();
+  const uint64_t left = next_ns && *next_ns > now ? *next_ns - now : 0;
+  const uint64_t slice_ms = next_ns ? std::min((left + kNsPerMs - 1) / kNsPerMs, kSliceMs) : kSliceMs;
+  const bool news = ports_.vfs.host_poller().look(static_cast<int>(slice_ms));
+  if (!news && next_ns) {
+    ports_.time.sleep_until(std::min(now + slice_ms * kNsPerMs, *next_ns));
+  }
+  fire_timers();
 }
 
 std::string Kernel::deadlock_report() const {

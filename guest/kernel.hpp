@@ -37,6 +37,7 @@
 namespace fl::guest {
 
 class Vfs;
+struct Ipc;
 struct ExecCall;
 
 // What the emulator wants to hear of: --strace, counts. Every method is called while the task's memory is as
@@ -144,6 +145,9 @@ class Kernel {
   TaskCaches& caches() { return caches_; }
   TimerQueue& timers() { return timers_; }
   FutexTable& futexes() { return futexes_; }
+  Ipc& ipc() { return *ipc_; }
+  // Nothing would happen while the only task waits for the world outside.
+  bool alone() const { return timers_.empty() && !scheduler_.contended(); }
   // Zombies too. Null: none of this number.
   Task* find_task(uint32_t tid) { return tasks_.find_tid(tid); }
   // Processor time that the task had.
@@ -214,10 +218,14 @@ class Kernel {
   void switch_to(Task& task);
   // It waits for nothing any more.
   void leave_queues(Task& task);
+  // What happens 250 times a second while somebody runs.
+  void tick();
   // The slice of the running task is over and others wait.
   void end_slice();
   // Nothing is runnable: lets time pass until something is. False: nothing ever will be.
   bool idle();
+  // Until somebody outside does something, the next timer, or a while.
+  void wait_in_host(std::optional<uint64_t> next_ns);
   std::string deadlock_report() const;
   Outcome finish();
 
@@ -249,6 +257,7 @@ class Kernel {
   TaskCaches caches_;
   TimerQueue timers_;
   FutexTable futexes_;
+  std::unique_ptr<Ipc> ipc_;
   Scheduler scheduler_;
   TaskTable tasks_;
   // Tasks that are gone but may still be in use further up the stack; freed before the next one is chosen.

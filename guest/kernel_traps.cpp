@@ -2,6 +2,7 @@
 // Linux counterparts: arch/x86/entry/common.c, exc_page_fault, exit_to_user_mode_loop.
 #include <utility>
 
+#include "guest/fs/vfs.hpp"
 #include "guest/kernel.hpp"
 #include "guest/process/rseq.hpp"
 #include "guest/signal/deliver.hpp"
@@ -42,10 +43,21 @@ void Kernel::on_trap(Task& task, const Trap& trap) {
     end_slice();
   }
   if (ports_.time.now_ns() >= next_tick_ns_) {
-    next_tick_ns_ = update_coarse_clock(ports_.time, vdso_->clock_data());
+    tick();
   }
   if (task.work_pending && task.state == Task::State::kRunning) [[unlikely]] {
     return_to_user(task);
+  }
+}
+
+// Linux: tick_periodic, update_process_times.
+void Kernel::tick() {
+  next_tick_ns_ = update_coarse_clock(ports_.time, vdso_->clock_data());
+  if (current_ != nullptr) {
+    run_cpu_timers(*this, *current_);
+  }
+  if (ports_.vfs.host_poller().anybody_waits()) {
+    static_cast<void>(ports_.vfs.host_poller().look(0));
   }
 }
 

@@ -6,6 +6,7 @@
 namespace fl::guest {
 
 OpenFile::~OpenFile() {
+  epoll_release(epoll_links);
   if (locks_ != nullptr) {
     locks_->remove_owner(this);
   }

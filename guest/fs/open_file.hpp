@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "guest/fs/caller.hpp"
+#include "guest/fs/epoll_link.hpp"
 #include "guest/fs/file_stat.hpp"
 #include "guest/fs/io_buffer.hpp"
 #include "guest/fs/live_path.hpp"
@@ -117,6 +118,7 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   OpenFile(uint32_t flags, std::shared_ptr<LivePath> path) : flags_(flags), path_(std::move(path)) {}
   OpenFile(const OpenFile&) = delete;
   OpenFile& operator=(const OpenFile&) = delete;
+  // Every epoll forgets the file.
   virtual ~OpenFile();
 
   uint32_t flags() const { return flags_; }
@@ -170,6 +172,12 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   virtual int host_poll_fd() const { return -1; }
   // Tasks that wait for this file; null: it never makes anyone wait.
   virtual WaitQueue* wait_queue() { return nullptr; }
+  // Whether reads and writes wake those who wait; else the system call does it for them.
+  virtual bool wakes_waiters() const { return false; }
+  // poll says more than that it is always ready: epoll takes it. Linux: file_can_poll.
+  virtual bool can_poll() { return wait_queue() != nullptr; }
+  // The epolls that watch it. Linux: f_ep.
+  EpollLinks epoll_links;
 
   // What mmap maps, one object for each description, which keeps it open. ENODEV: it cannot be mapped; ENOMEM.
   virtual Result<std::shared_ptr<const vm::MappedFile>> mapped_file() { return fail(Errno::kENODEV); }

@@ -54,7 +54,11 @@ Result<uint32_t> PipeEnd::read(IoBuffer& to, uint64_t&) {
   if (buffer_->used() == 0) {
     return buffer_->writers == 0 ? Result<uint32_t>(0u) : fail(Errno::kEAGAIN);
   }
+  const bool was_full = buffer_->full();
   const uint32_t done = buffer_->drain(to);
+  if (was_full && !buffer_->full()) {
+    buffer_->waiting.wake_all(PollEvent::kOut | PollEvent::kWriteNormal);
+  }
   return done > 0 ? Result<uint32_t>(done) : fail(Errno::kEFAULT);
 }
 
@@ -70,6 +74,7 @@ Result<uint32_t> PipeEnd::write(IoBuffer& from, uint64_t&) {
     return fail(Errno::kEAGAIN);
   }
   FL_TRY_ASSIGN(const uint32_t done, buffer_->fill(from));
+  buffer_->waiting.wake_all(PollEvent::kIn | PollEvent::kReadNormal);
   return done > 0 ? Result<uint32_t>(done) : fail(Errno::kEFAULT);
 }
 

@@ -24,6 +24,8 @@ class PipeEnd : public OpenFile {
   Result<uint32_t> write(IoBuffer& from, uint64_t& at) override;
   uint32_t poll() override;
   WaitQueue* wait_queue() override { return &buffer_->waiting; }
+  // A reader makes news only for a full pipe.
+  bool wakes_waiters() const override { return true; }
   Result<FsStat> statfs() override;
   Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) override;
 

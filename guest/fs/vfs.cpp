@@ -31,10 +31,7 @@ tl::expected<std::unique_ptr<Vfs>, std::string> Vfs::create(vm::MemorySystem& me
 }
 
 Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options)
-    : memory_(memory),
-      caches_(memory.slab()),
-      locks_(memory.slab()),
-      options_(std::move(options)) {
+    : memory_(memory), caches_(memory.slab()), locks_(memory.slab()), options_(std::move(options)) {
   caches_.locks = &locks_;
 }
 
@@ -49,6 +46,7 @@ void Vfs::set_kernel(Kernel* kernel) {
       tmpfs->date_boot_inodes();
     }
   }
+  host_poller_.set_alone(kernel != nullptr ? std::function<bool()>([kernel] { return kernel->alone(); }) : nullptr);
 }
 
 Result<std::shared_ptr<LivePath>> Vfs::make_path(std::string_view text) {
@@ -67,7 +65,7 @@ Status Vfs::open_stdio(FdTable& files) {
     const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), name.data(), name.size());
     FL_TRY_ASSIGN(auto path, make_path(length > 0 ? std::string_view(name.data(), static_cast<size_t>(length))
                                                   : "anon_inode:[stdio]"));
-    auto stream = HostStream::adopt(fd, memory_, host_->inodes(), std::move(path), options_.stop);
+    auto stream = HostStream::adopt(fd, memory_, host_->inodes(), std::move(path), options_.stop, host_poller_);
     if (!stream && stream.error() == Errno::kEBADF) {
       continue;
     }

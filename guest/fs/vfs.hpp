@@ -111,6 +111,7 @@ class Vfs {
   uint64_t next_anonymous_inode() { return ++last_anonymous_inode_; }
   vm::MemorySystem& memory() { return memory_; }
   HostFs& host() { return *host_; }
+  HostPoller& host_poller() { return host_poller_; }
   // Writes back and forgets the files that nobody has open or mapped, and their cached pages.
   void drop_caches();
   // Forgets what the guest has stored in its own file systems, as unmounting them does.
@@ -172,6 +173,7 @@ class Vfs {
   FsCaches caches_;
   LockTable locks_;
   VfsOptions options_;
+  HostPoller host_poller_;
   std::vector<Mount> mounts_;  // longer paths first, so that the first that fits is the right one
   std::vector<Tmpfs*> tmpfs_;
   std::shared_ptr<TmpfsSuper> unnamed_files_;

@@ -7,6 +7,7 @@
 #include "guest/process/rseq.hpp"
 #include "guest/signal/frame.hpp"
 #include "guest/signal/send.hpp"
+#include "guest/task/process_group.hpp"
 
 namespace fl::guest {
 namespace {
@@ -107,6 +108,11 @@ void deliver_signals(Kernel& kernel, Task& task) {
     const DefaultAction by_default = default_action(info.signal);
     const bool has_handler = action.handler != kSigDfl;
     if (!has_handler && (by_default == DefaultAction::kIgnore || by_default == DefaultAction::kContinue)) {
+      continue;
+    }
+    // Nobody could continue it.
+    if (!has_handler && by_default == DefaultAction::kStop && info.signal != Signal::kStop &&
+        is_orphaned_group(kernel, task.group->pgid)) {
       continue;
     }
     if (kernel.observer() != nullptr) {

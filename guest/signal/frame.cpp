@@ -185,13 +185,15 @@ SigInfo32 siginfo_to_user(const SignalInfo& info) {
       fields[0] = info.addr.value();
       break;
     case SignalInfoLayout::kTimer:
-      fields[0] = info.pid;  // timer id; fields[1] is the overrun
+      fields[0] = info.pid;
+      fields[1] = std::bit_cast<uint32_t>(info.overrun);
       fields[2] = info.value;
       break;
     case SignalInfoLayout::kChild:
       fields[0] = info.pid;
       fields[1] = info.uid;
       fields[2] = std::bit_cast<uint32_t>(info.status);
+      fields[3] = info.utime;
       break;
     case SignalInfoLayout::kQueued:
       fields[2] = info.value;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "guest/fs/open_file.hpp"
+
 namespace fl::guest {
 namespace {
 
@@ -50,7 +52,7 @@ QueuedSignal* make_queued(Kernel& kernel, const Task& task, const SignalInfo& in
   const uint64_t limit = task.group->limits[Rlimit::kSigPending].current;
   uint32_t& used = kernel.user_use(task.cred.uid).signals;
   // Classic signals of the kernel and of kill are queued beyond the limit.
-  const bool over_limit = info.signal < Signal::kRtMin && info.code >= SiCode::kUser;
+  const bool over_limit = (info.signal < Signal::kRtMin && info.code >= SiCode::kUser) || info.code == SiCode::kTimer;
   if (used >= limit && !over_limit) {
     return nullptr;
   }
@@ -69,7 +71,7 @@ void free_queued(Kernel& kernel, QueuedSignal* queued) {
 
 // EAGAIN: see send_signal.
 Status enqueue(Kernel& kernel, const Task& task, PendingSignals& pending, const SignalInfo& info) {
-  if (info.signal < Signal::kRtMin && pending.set.has(info.signal)) {
+  if (info.signal < Signal::kRtMin && pending.set.has(info.signal) && info.code != SiCode::kTimer) {
     return {};  // the classic signals are not counted
   }
   // SIGKILL tells nothing.
@@ -115,6 +117,14 @@ SignalInfo take(Kernel& kernel, PendingSignals& pending, int signal) {
   return info;
 }
 
+SignalInfo taken(Task& task, PendingSignals& pending, int signal) {
+  SignalInfo info = take(task.kernel, pending, signal);
+  if (info.code == SiCode::kTimer) {
+    posix_timer_delivered(task, info);
+  }
+  return info;
+}
+
 int next_signal(const PendingSignals& pending, SignalSet blocked) {
   const SignalSet ready = pending.set & ~blocked;
   const SignalSet synchronous = ready & kSynchronous;
@@ -133,20 +143,34 @@ void discard_signals(Kernel& kernel, PendingSignals& pending, SignalSet set) {
                                       [&kernel](QueuedSignal* queued) { free_queued(kernel, queued); });
 }
 
+// Linux: kill_ok_by_cred.
+bool may_signal(const Task& sender, const Task& target, int signal) {
+  const Credentials& from = sender.cred;
+  const Credentials& to = target.cred;
+  return sender.group == target.group || from.euid == 0 || from.euid == to.suid || from.euid == to.uid ||
+         from.uid == to.suid || from.uid == to.uid ||
+         (signal == Signal::kCont && sender.group->sid == target.group->sid);
+}
+
 Status send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target) {
   ThreadGroup& group = *task.group;
+  if (!task.alive()) {
+    return target == SignalTarget::kTask ? Status() : send_signal(kernel, group, info);
+  }
   cancel_opposites(kernel, group, info.signal);
   if (ignored(task, info.signal)) {
     return {};
   }
   if (target == SignalTarget::kTask) {
     FL_TRY(enqueue(kernel, task, task.pending, info));
+    group.signalled.wake_all(PollEvent::kIn);
     if (wants(task, info.signal)) {
       notify(kernel, task);
     }
     return {};
   }
   FL_TRY(enqueue(kernel, task, group.pending, info));
+  group.signalled.wake_all(PollEvent::kIn);
   if (wants(task, info.signal)) {
     notify(kernel, task);
     return {};
@@ -158,6 +182,30 @@ Status send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTar
     }
   }
   return {};
+}
+
+bool send_timer_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target) {
+  return !ignored(task, info.signal) && send_signal(kernel, task, info, target).has_value();
+}
+
+void discard_timer_signals(Kernel& kernel, ThreadGroup& group, uint32_t timer_id) {
+  const auto discard = [&](PendingSignals& pending) {
+    SignalSet left, gone;
+    for (const QueuedSignal& queued : pending.queue) {
+      const bool its = queued.info.code == SiCode::kTimer && queued.info.pid == timer_id;
+      (its ? gone : left).add(queued.info.signal);
+    }
+    pending.queue.remove_and_dispose_if(
+        [timer_id](const QueuedSignal& queued) {
+          return queued.info.code == SiCode::kTimer && queued.info.pid == timer_id;
+        },
+        [&kernel](QueuedSignal* queued) { free_queued(kernel, queued); });
+    pending.set = pending.set & ~(gone & ~left);
+  };
+  discard(group.pending);
+  for (ThreadLink& link : group.threads) {
+    discard(link.task.pending);
+  }
 }
 
 Status send_signal(Kernel& kernel, ThreadGroup& group, const SignalInfo& info) {
@@ -204,14 +252,14 @@ SignalInfo dequeue_signal(Task& task, SignalSet blocked) {
   for (const QueuedSignal& queued : task.pending.queue) {
     const int signal = queued.info.signal;
     if (queued.info.code > SiCode::kUser && kSynchronous.has(signal) && !blocked.has(signal)) {
-      return take(task.kernel, task.pending, signal);
+      return taken(task, task.pending, signal);
     }
   }
   if (const int signal = next_signal(task.pending, blocked); signal != 0) {
-    return take(task.kernel, task.pending, signal);
+    return taken(task, task.pending, signal);
   }
   if (const int signal = next_signal(task.group->pending, blocked); signal != 0) {
-    return take(task.kernel, task.group->pending, signal);
+    return taken(task, task.group->pending, signal);
   }
   return {};
 }

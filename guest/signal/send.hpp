@@ -12,11 +12,18 @@ namespace fl::guest {
 
 enum class SignalTarget : uint8_t { kTask, kGroup };
 
+// Whether kill and its like may send this signal. Linux: kill_ok_by_cred.
+bool may_signal(const Task& sender, const Task& target, int signal);
 // Queues a signal unless it would be ignored, and wakes a task that can take it. The permission to send was checked.
 // EAGAIN: it carries a value and the user has no room for another (RLIMIT_SIGPENDING, or memory); other signals lose
-// what came with them. Linux: send_signal_locked.
+// what came with them. A zombie takes any signal, and nothing comes of it. Linux: send_signal_locked.
 Status send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target);
-// To a process that has not ended.
+// The signal of a timer, which is queued whatever else waits: its place was counted when the timer was made. False: it
+// is ignored. Linux: send_sigqueue.
+bool send_timer_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTarget target);
+// Signals of a timer that is set anew or gone are not delivered (Linux since 6.13).
+void discard_timer_signals(Kernel& kernel, ThreadGroup& group, uint32_t timer_id);
+// To a process.
 Status send_signal(Kernel& kernel, ThreadGroup& group, const SignalInfo& info);
 // A signal that cannot be put off: if it is blocked or ignored, its action becomes SIG_DFL, which ends the task.
 void force_signal(Kernel& kernel, Task& task, const SignalInfo& info);

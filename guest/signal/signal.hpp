@@ -115,9 +115,11 @@ struct SignalInfo {
   int32_t code = SiCode::kUser;
   int32_t error = 0;
   VirtAddr addr{};            // faults: si_addr
-  uint32_t pid = 0, uid = 0;  // kill, SIGCHLD
+  uint32_t pid = 0, uid = 0;  // kill, SIGCHLD; of a timer its id
   int32_t status = 0;         // SIGCHLD
   uint32_t value = 0;         // sigqueue, timers: si_value
+  int32_t overrun = 0;        // timers
+  uint32_t utime = 0;         // SIGCHLD, in ticks; there is no system time
 };
 // How the union behind si_code is laid out for a signal and code. Linux: siginfo_layout.
 enum class SignalInfoLayout : uint8_t { kKill, kTimer, kFault, kChild, kQueued };

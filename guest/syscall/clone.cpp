@@ -78,6 +78,7 @@ Result<CloneRequest> to_request(const CloneArgs& args) {
   request.parent_tid = pointer(args.parent_tid);
   request.child_tid = pointer(args.child_tid);
   request.tls = pointer(args.tls);
+  request.pidfd = pointer(args.pidfd);
   return request;
 }
 
@@ -106,12 +107,18 @@ Result<uint32_t> sys_vfork(Kernel& kernel, Task& task, const SyscallArgs&) {
 
 // flags, stack, parent_tid, tls, child_tid.
 Result<uint32_t> sys_clone(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  // Both have the same place.
+  constexpr uint32_t kBoth = CloneFlag::kPidfd | CloneFlag::kParentSetTid;
+  if ((args[0] & kBoth) == kBoth) {
+    return fail(Errno::kEINVAL);
+  }
   return clone(kernel, task,
                {.flags = args[0] & ~uint64_t{CloneFlag::kExitSignalMask},
                 .exit_signal = static_cast<int>(args[0] & CloneFlag::kExitSignalMask),
                 .stack = args[1],
                 .parent_tid = args.ptr(2),
                 .child_tid = args.ptr(4),
+                .pidfd = args.ptr(2),
                 .tls = args.ptr(3)});
 }
 

@@ -1,10 +1,6 @@
 // poll, select and their relatives. Linux counterpart: fs/select.c.
 //
-// Ready at once is the common case. Else the task sleeps on the files' wait queues; if some file is the host's (a
-// terminal, a pipe from outside), the whole machine waits in the host's poll, because nobody else could make that file
-// ready.
-#include <poll.h>
-
+// Ready at once is the common case. Else the task sleeps on the files' wait queues.
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -13,6 +9,7 @@
 
 #include "guest/signal/send.hpp"
 #include "guest/syscall/file_support.hpp"
+#include "guest/syscall/poll_support.hpp"
 #include "guest/syscall/restart.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/syscall/time_types.hpp"
@@ -21,7 +18,6 @@ namespace fl::guest {
 namespace {
 
 constexpr uint64_t kNsPerMs = 1'000'000;
-constexpr int kSliceMs = 100;
 
 // One descriptor that is watched. `events` as the caller asks; error, hang-up and invalid are always told.
 struct Watch {
@@ -40,35 +36,6 @@ uint32_t look(const Task& task, std::vector<Watch>& watches) {
     count += watch.ready != 0 ? 1 : 0;
   }
   return count;
-}
-
-// Waits in the host until one of its files is ready or a slice of time is over.
-void wait_in_host(const Task& task, const std::vector<Watch>& watches, int slice_ms) {
-  std::vector<pollfd> request;
-  for (const Watch& watch : watches) {
-    const OpenFile* const file = task.files->get(watch.fd);
-    if (file != nullptr && file->host_poll_fd() >= 0) {
-      const uint32_t events = watch.events & uint32_t{PollEvent::kIn | PollEvent::kOut | PollEvent::kPri};
-      request.push_back({file->host_poll_fd(), static_cast<short>(events), 0});
-    }
-  }
-  ::poll(request.data(), request.size(), slice_ms);
-}
-
-bool any_host_file(const Task& task, const std::vector<Watch>& watches) {
-  return std::any_of(watches.begin(), watches.end(), [&](const Watch& watch) {
-    const OpenFile* const file = task.files->get(watch.fd);
-    return file != nullptr && file->host_poll_fd() >= 0;
-  });
-}
-
-// When the time of this call is over. A call that slept keeps what it decided at first.
-std::optional<uint64_t> deadline_of(Kernel& kernel, const Task& task, std::optional<uint64_t> timeout_ns) {
-  if (task.wait.resumed) {
-    return task.wait.deadline_ns;
-  }
-  constexpr uint64_t kForEver = std::numeric_limits<uint64_t>::max() / 4;
-  return timeout_ns ? std::optional(kernel.time().now_ns() + std::min(*timeout_ns, kForEver)) : std::nullopt;
 }
 
 // Puts an entry of the task into the queue of each file. ENOMEM. Linux: struct poll_wqueues.
@@ -90,38 +57,19 @@ Status wait_on_all(Kernel& kernel, Task& task, const std::vector<Watch>& watches
 Result<uint32_t> poll_until_ready(Kernel& kernel, Task& task, std::vector<Watch>& watches,
                                   std::optional<uint64_t> timeout_ns) {
   const std::optional<uint64_t> deadline = deadline_of(kernel, task, timeout_ns);
-  while (true) {
-    if (const uint32_t count = look(task, watches); count > 0) {
-      return count;
-    }
-    const uint64_t now = kernel.time().now_ns();
-    if (deadline && now >= *deadline) {
-      return 0;
-    }
-    kernel.fire_timers();
-    std::optional<uint64_t> wake = kernel.timers().next_ns();
-    if (signal_pending(task)) {
-      return fail(kRestartNoHand);
-    }
-    if (!any_host_file(task, watches)) {
-      break;
-    }
-    if (deadline && (!wake || *deadline < *wake)) {
-      wake = deadline;
-    }
-    const uint64_t left_ms = wake ? (*wake - now + kNsPerMs - 1) / kNsPerMs : kSliceMs;
-    const int slice = static_cast<int>(std::min<uint64_t>(left_ms, kSliceMs));
-    wait_in_host(task, watches, slice);
-    if (kernel.stop_requested()) {
-      return fail(kRestartNoHand);
-    }
-    // The time that passed outside passes inside too.
-    const uint64_t passed = now + static_cast<uint64_t>(slice) * kNsPerMs;
-    if (wake && look(task, watches) == 0) {
-      kernel.time().sleep_until(std::min(passed, *wake));
-    }
+  if (const uint32_t count = look(task, watches); count > 0) {
+    return count;
   }
-  FL_TRY(wait_on_all(kernel, task, watches));
+  if (deadline && kernel.time().now_ns() >= *deadline) {
+    return 0;
+  }
+  if (signal_pending(task)) {
+    return fail(kRestartNoHand);
+  }
+  if (const Status waits = wait_on_all(kernel, task, watches); !waits) {
+    task.poll_waiters.clear_and_dispose([&](PollWaiter* waiter) { kernel.caches().poll_waiter.destroy(waiter); });
+    return fail(waits.error());
+  }
   return kernel.sleep(task, "poll", watches.empty() ? 0 : watches.front().fd, deadline);
 }
 
@@ -178,18 +126,25 @@ struct FdSets {
   bool has(size_t set, uint32_t fd) const { return (words[set][fd / 32] >> (fd % 32) & 1) != 0; }
 };
 
-// A time argument: none is for ever.
-using Timeout = std::optional<uint64_t>;
-
-// Linux gives what is left of the time back where the time stood, except of a time of 0; that it cannot be stored is no
-// error. Linux: poll_select_finish.
+// The end of a call with a time argument: the mask of before is in force again unless a signal is to be handled, and
+// what is left of the time is given back where it stood, unless it was 0. That this cannot be stored is no error, but
+// then the call cannot be done again. Linux: poll_select_finish.
 template <typename Time>
-void put_time_left(Kernel& kernel, Task& task, VirtAddr to, Timeout asked, Timeout deadline) {
-  if (!deadline || asked == 0) {
-    return;
+Result<uint32_t> finish(Kernel& kernel, Task& task, VirtAddr time, Timeout asked, Timeout deadline,
+                        const Result<uint32_t>& result) {
+  if (!result && result.error() == kCallSleeps) {
+    return result;
+  }
+  const bool interrupted = !result && result.error() == kRestartNoHand;
+  if (!interrupted) {
+    restore_mask(task);
+  }
+  if (!deadline || (!task.wait.resumed && asked == 0u)) {
+    return result;
   }
   const uint64_t now = kernel.time().now_ns();
-  static_cast<void>(task.user().put(to, Time::from_ns(*deadline > now ? *deadline - now : 0)));
+  const bool stored = task.user().put(time, Time::from_ns(*deadline > now ? *deadline - now : 0)).has_value();
+  return interrupted && !stored ? fail(Errno::kEINTR) : result;
 }
 
 Result<uint32_t> select_call(Kernel& kernel, Task& task, const SyscallArgs& args, Timeout timeout_ns) {
@@ -256,19 +211,6 @@ Result<std::optional<uint64_t>> timeval_timeout(Task& task, VirtAddr from) {
                        static_cast<uint64_t>(time.microseconds) * 1000);
 }
 
-// The signal mask of ppoll and pselect6, put in place for the length of the call.
-Status install_mask(Task& task, VirtAddr mask, uint32_t size) {
-  if (mask.value() == 0 || task.wait.resumed) {
-    return {};
-  }
-  if (size != sizeof(uint64_t)) {
-    return fail(Errno::kEINVAL);
-  }
-  FL_TRY_ASSIGN(const auto bits, task.user().get<uint64_t>(mask));
-  set_temporary_mask(task, SignalSet(bits));
-  return {};
-}
-
 Result<uint32_t> poll_or_restart(Kernel& kernel, Task& task, VirtAddr array, uint32_t count, Timeout timeout_ns,
                                  Timeout deadline) {
   const auto ready = poll_call(kernel, task, array, count, timeout_ns);
@@ -285,11 +227,8 @@ Result<uint32_t> ppoll(Kernel& kernel, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(const auto timeout, timeout_argument<Timespec>(task, args.ptr(2)));
   FL_TRY(install_mask(task, args.ptr(3), args[4]));
   const Timeout deadline = deadline_of(kernel, task, timeout);
-  const auto ready = poll_call(kernel, task, args.ptr(0), args[1], timeout);
-  if (ready) {
-    put_time_left<Timespec>(kernel, task, args.ptr(2), timeout, deadline);
-  }
-  return ready;
+  return finish<Timespec>(kernel, task, args.ptr(2), timeout, deadline,
+                          poll_call(kernel, task, args.ptr(0), args[1], timeout));
 }
 
 // n, in, out, ex, timeout, pointer to {mask, size}.
@@ -305,11 +244,7 @@ Result<uint32_t> pselect6(Kernel& kernel, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(const Timeout timeout, timeout_argument<Timespec>(task, args.ptr(4)));
   FL_TRY(install_mask(task, VirtAddr(mask.mask), mask.size));
   const Timeout deadline = deadline_of(kernel, task, timeout);
-  const auto ready = select_call(kernel, task, args, timeout);
-  if (ready) {
-    put_time_left<Timespec>(kernel, task, args.ptr(4), timeout, deadline);
-  }
-  return ready;
+  return finish<Timespec>(kernel, task, args.ptr(4), timeout, deadline, select_call(kernel, task, args, timeout));
 }
 
 }  // namespace
@@ -336,11 +271,7 @@ Result<uint32_t> sys_ppoll_time64(Kernel& kernel, Task& task, const SyscallArgs&
 Result<uint32_t> sys_newselect(Kernel& kernel, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(const Timeout timeout, timeval_timeout(task, args.ptr(4)));
   const Timeout deadline = deadline_of(kernel, task, timeout);
-  const auto ready = select_call(kernel, task, args, timeout);
-  if (ready) {
-    put_time_left<Timeval32>(kernel, task, args.ptr(4), timeout, deadline);
-  }
-  return ready;
+  return finish<Timeval32>(kernel, task, args.ptr(4), timeout, deadline, select_call(kernel, task, args, timeout));
 }
 // The five arguments stand in memory. Linux: sys_old_select.
 Result<uint32_t> sys_select(Kernel& kernel, Task& task, const SyscallArgs& args) {

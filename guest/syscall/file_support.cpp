@@ -6,6 +6,16 @@
 #include "guest/task/wait_queue.hpp"
 
 namespace fl::guest {
+namespace {
+
+// A read makes room, a write makes something to read.
+uint32_t news_of(std::string_view what) {
+  return what == "read"    ? PollEvent::kOut | PollEvent::kWriteNormal
+         : what == "write" ? PollEvent::kIn | PollEvent::kReadNormal
+                           : WaitQueue::kAllEvents;
+}
+
+}  // namespace
 
 Result<OpenFile*> any_file(const Task& task, uint32_t fd) {
   OpenFile* const file = task.files->get(fd);
@@ -32,9 +42,9 @@ Result<At> at_directory(const Task& task, int32_t dirfd, std::string_view path) 
   return At{file->path(), caller_of(task)};
 }
 
-void wake_waiters(OpenFile& file) {
+void wake_waiters(OpenFile& file, uint32_t events) {
   if (WaitQueue* const queue = file.wait_queue(); queue != nullptr) {
-    queue->wake_all();
+    queue->wake_all(events);
   }
 }
 
@@ -52,7 +62,9 @@ Result<std::shared_ptr<OpenFile>> file_of_call(const Task& task, uint32_t fd) {
 Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, const std::shared_ptr<OpenFile>& file, uint32_t fd,
                                  const char* what, const Result<uint32_t>& result) {
   if (result) {
-    wake_waiters(*file);
+    if (!file->wakes_waiters()) {
+      wake_waiters(*file, news_of(what));
+    }
     return result;
   }
   switch (result.error()) {

@@ -10,6 +10,7 @@
 #include "guest/fs/vfs.hpp"
 #include "guest/kernel.hpp"
 #include "guest/task.hpp"
+#include "guest/task/wait_queue.hpp"
 
 namespace fl::guest {
 
@@ -53,7 +54,7 @@ inline Result<uint32_t> zero_or(const Status& status) { return status ? Result<u
 // EBADF. Linux: fdget.
 Result<std::shared_ptr<OpenFile>> file_of_call(const Task& task, uint32_t fd);
 // After a read or write that may have changed what others wait for.
-void wake_waiters(OpenFile& file);
+void wake_waiters(OpenFile& file, uint32_t events = WaitQueue::kAllEvents);
 // Turns the answer of a read or write into that of the call: sleeps where the file would block, sends SIGPIPE, wakes
 // others.
 Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, const std::shared_ptr<OpenFile>& file, uint32_t fd,

@@ -93,19 +93,10 @@ bool addressed(const Task& sender, const Task& target, int32_t pid) {
   return target.group->pgid == 0u - static_cast<uint32_t>(pid);
 }
 
-// Linux: check_kill_permission, kill_ok_by_cred.
-bool may_signal(const Task& sender, const Task& target, int signal) {
-  const Credentials& from = sender.cred;
-  const Credentials& to = target.cred;
-  return sender.group == target.group || from.euid == 0 || from.euid == to.suid || from.euid == to.uid ||
-         from.uid == to.suid || from.uid == to.uid ||
-         (signal == Signal::kCont && sender.group->sid == target.group->sid);
-}
-
 Result<uint32_t> send_to_thread(Kernel& kernel, Task& task, uint32_t tgid, uint32_t tid, int signal) {
   constexpr uint32_t kAnyGroup = 0;
   Task* target = kernel.find_task(tid);
-  if (target == nullptr || !target->alive() || (tgid != kAnyGroup && target->tgid != tgid)) {
+  if (target == nullptr || (tgid != kAnyGroup && target->tgid != tgid)) {
     return fail(Errno::kESRCH);
   }
   if (signal != 0 && !valid_signal(signal)) {

@@ -68,32 +68,32 @@ Result<uint32_t> sigtimedwait(Kernel& kernel, Task& task, const SyscallArgs& arg
   return wait_for(kernel, task, wanted.blockable(), args.ptr(1), timeout);
 }
 
-// What a program may put into a siginfo that it sends. Linux: do_rt_sigqueueinfo.
-Result<SignalInfo> queued_info(Task& task, const Task& target, int signal, VirtAddr from) {
+// A signal with a value for the task or process `tid`, if it is one of `tgid`. Linux: do_rt_sigqueueinfo.
+Result<uint32_t> queue(Kernel& kernel, Task& task, std::optional<uint32_t> tgid, uint32_t tid, int signal,
+                       VirtAddr from) {
   FL_TRY_ASSIGN(const auto given, task.user().get<SigInfo32>(from));
-  // It must not look like one from the kernel or from kill.
-  if ((given.code >= 0 || given.code == SiCode::kTkill) && target.tgid != task.tgid) {
+  // To others it must not look like one from the kernel or from kill.
+  if ((given.code >= 0 || given.code == SiCode::kTkill) && tid != task.tid) {
     return fail(Errno::kEPERM);
+  }
+  Task* const target = kernel.find_task(tid);
+  if (target == nullptr || (tgid && target->tgid != *tgid)) {
+    return fail(Errno::kESRCH);
   }
   if (signal != 0 && !valid_signal(signal)) {
     return fail(Errno::kEINVAL);
   }
-  return SignalInfo{.signal = signal,
-                    .code = given.code,
-                    .error = given.error,
-                    .pid = given.fields[0],
-                    .uid = given.fields[1],
-                    .value = given.fields[2]};
-}
-
-Result<uint32_t> queue(Kernel& kernel, Task& task, Task* target, const SyscallArgs& args, size_t signal_at,
-                       SignalTarget kind) {
-  if (target == nullptr || !target->alive()) {
-    return fail(Errno::kESRCH);
+  if (given.code <= 0 && !may_signal(task, *target, signal)) {
+    return fail(Errno::kEPERM);
   }
-  FL_TRY_ASSIGN(const SignalInfo info, queued_info(task, *target, args.s(signal_at), args.ptr(signal_at + 1)));
-  if (info.signal != 0) {
-    FL_TRY(send_signal(kernel, *target, info, kind));
+  if (signal != 0) {
+    const SignalInfo info{.signal = signal,
+                          .code = given.code,
+                          .error = given.error,
+                          .pid = given.fields[0],
+                          .uid = given.fields[1],
+                          .value = given.fields[2]};
+    FL_TRY(send_signal(kernel, *target, info, tgid ? SignalTarget::kTask : SignalTarget::kGroup));
   }
   return 0;
 }
@@ -108,18 +108,14 @@ Result<uint32_t> sys_rt_sigtimedwait_time64(Kernel& kernel, Task& task, const Sy
 }
 
 Result<uint32_t> sys_rt_sigqueueinfo(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  return queue(kernel, task, kernel.find_task(args[0]), args, 1, SignalTarget::kGroup);
+  return queue(kernel, task, std::nullopt, args[0], args.s(1), args.ptr(2));
 }
 
 Result<uint32_t> sys_rt_tgsigqueueinfo(Kernel& kernel, Task& task, const SyscallArgs& args) {
   if (args.s(0) <= 0 || args.s(1) <= 0) {
     return fail(Errno::kEINVAL);
   }
-  Task* target = kernel.find_task(args[1]);
-  if (target != nullptr && target->tgid != args[0]) {
-    target = nullptr;
-  }
-  return queue(kernel, task, target, args, 2, SignalTarget::kTask);
+  return queue(kernel, task, args[0], args[1], args.s(2), args.ptr(3));
 }
 
 }  // namespace fl::guest

@@ -1,5 +1,5 @@
-// Sleeping and timers: nanosleep and its family, alarm, ITIMER_REAL. Time passes only when nothing can run (virtual
-// time). Linux counterparts: kernel/time/hrtimer.c (nanosleep), posix-timers.c (clock_nanosleep), itimer.c.
+// nanosleep and its family, and restart_syscall. Time passes only when nothing can run (virtual time). Linux
+// counterparts: kernel/time/hrtimer.c (nanosleep), posix-timers.c (clock_nanosleep).
 #include <algorithm>
 #include <optional>
 
@@ -15,7 +15,6 @@ namespace fl::guest {
 namespace {
 
 constexpr uint32_t kTimerAbstime = 1;
-constexpr uint64_t kNsPerMicrosecond = 1000;
 
 // a + b, at most 2^63 - 1: "for ever".
 uint64_t add_capped(uint64_t a, uint64_t b) {
@@ -90,54 +89,7 @@ Result<uint32_t> clock_nanosleep(Kernel& kernel, Task& task, const SyscallArgs& 
   }
 }
 
-uint64_t alarm_left_ns(Kernel& kernel, const ThreadGroup& group) {
-  const uint64_t now = kernel.time().now_ns();
-  if (!group.real_timer.armed()) {
-    return 0;
-  }
-  // An armed timer is never shown as 0.
-  const uint64_t deadline = group.real_timer.deadline_ns();
-  return deadline > now ? deadline - now : kNsPerMicrosecond;
-}
-
-void arm(Kernel& kernel, ThreadGroup& group, uint64_t after_ns, uint64_t interval_ns) {
-  group.real_timer.cancel();
-  if (after_ns != 0) {
-    kernel.timers().arm(group.real_timer, add_capped(kernel.time().now_ns(), after_ns));
-  }
-  group.real_timer.interval_ns = interval_ns;
-}
-
-struct Itimerval32 {
-  Timeval32 interval, value;
-};
-
-Itimerval32 show(Kernel& kernel, const ThreadGroup& group) {
-  return {Timeval32::from_ns(group.real_timer.interval_ns), Timeval32::from_ns(alarm_left_ns(kernel, group))};
-}
-
-std::optional<uint64_t> to_ns(const Timeval32& time) {
-  constexpr int32_t kMicrosecondsPerSecond = 1'000'000;
-  if (time.seconds < 0 || time.microseconds < 0 || time.microseconds >= kMicrosecondsPerSecond) {
-    return std::nullopt;
-  }
-  return static_cast<uint64_t>(time.seconds) * kNsPerSecond +
-         static_cast<uint64_t>(time.microseconds) * kNsPerMicrosecond;
-}
-
-constexpr uint32_t kItimerReal = 0;
-constexpr uint32_t kItimerProf = 2;
-
 }  // namespace
-
-void RealTimer::expire() {
-  if (interval_ns != 0) {
-    // As a periodic hrtimer: the next multiple that is still to come.
-    const uint64_t late = kernel_.time().now_ns() - deadline_ns();
-    kernel_.timers().arm(*this, deadline_ns() + (late / interval_ns + 1) * interval_ns);
-  }
-  static_cast<void>(send_signal(kernel_, group_, SignalInfo{.signal = Signal::kAlrm, .code = SiCode::kKernel}));
-}
 
 Result<uint32_t> sys_nanosleep(Kernel& kernel, Task& task, const SyscallArgs& args) {
   return sleep_on<Timespec32>(kernel, task, ClockId::kMonotonic, 0, args.ptr(0), args.ptr(1));
@@ -173,51 +125,6 @@ Result<uint32_t> sys_restart_syscall(Kernel& kernel, Task& task, const SyscallAr
       break;
   }
   return fail(Errno::kEINTR);
-}
-
-Result<uint32_t> sys_alarm(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  ThreadGroup& group = *task.group;
-  const uint64_t left = alarm_left_ns(kernel, group);
-  arm(kernel, group, uint64_t{args[0]} * kNsPerSecond, 0);
-  // Rounded to the nearest second, but an armed timer is never shown as 0.
-  uint64_t seconds = left / kNsPerSecond;
-  if ((seconds == 0 && left != 0) || left % kNsPerSecond >= kNsPerSecond / 2) {
-    ++seconds;
-  }
-  return static_cast<uint32_t>(seconds);
-}
-
-Result<uint32_t> sys_setitimer(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  if (args[0] > kItimerProf) {
-    return fail(Errno::kEINVAL);
-  }
-  if (args[0] != kItimerReal) {
-    return sys_ni_syscall(kernel, task, args);  // no timers on CPU time
-  }
-  Itimerval32 wanted{};
-  if (args[1] != 0) {
-    FL_TRY_ASSIGN(wanted, task.user().get<Itimerval32>(args.ptr(1)));
-  }
-  const std::optional<uint64_t> value = to_ns(wanted.value);
-  const std::optional<uint64_t> interval = to_ns(wanted.interval);
-  if (!value || !interval) {
-    return fail(Errno::kEINVAL);
-  }
-  const Itimerval32 old = show(kernel, *task.group);
-  arm(kernel, *task.group, *value, *interval);
-  if (args[2] != 0) {
-    FL_TRY(task.user().put(args.ptr(2), old));
-  }
-  return 0;
-}
-
-Result<uint32_t> sys_getitimer(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  if (args[0] > kItimerProf) {
-    return fail(Errno::kEINVAL);
-  }
-  const Itimerval32 now = args[0] == kItimerReal ? show(kernel, *task.group) : Itimerval32{};
-  FL_TRY(task.user().put(args.ptr(1), now));
-  return 0;
 }
 
 }  // namespace fl::guest

@@ -2,6 +2,7 @@
 // (kernel/exit.c).
 #include <optional>
 
+#include "guest/fs/pidfd.hpp"
 #include "guest/kernel.hpp"
 #include "guest/process/rusage.hpp"
 #include "guest/signal/frame.hpp"
@@ -111,7 +112,8 @@ Result<std::optional<WaitResult>> do_wait(Kernel& kernel, Task& task, const Wait
     if (!eligible(request, child)) {
       continue;
     }
-    any = true;
+    // A zombie that the caller does not ask for is no reason to wait.
+    any = any || child.live_threads != 0 || (request.options & WaitOption::kExited) != 0;
     if (const auto result = look_at(kernel, parent, child, request.options)) {
       return result;
     }
@@ -182,6 +184,7 @@ Result<uint32_t> sys_waitid(Kernel& kernel, Task& task, const SyscallArgs& args)
     return fail(Errno::kEINVAL);
   }
   WaitRequest request{.id = args[1], .options = args[3]};
+  bool nonblocking = false;
   switch (args[0]) {
     case kPAll:
       break;
@@ -198,12 +201,24 @@ Result<uint32_t> sys_waitid(Kernel& kernel, Task& task, const SyscallArgs& args)
       request.whom = Whom::kGroup;
       request.id = args[1] == 0 ? task.group->pgid : args[1];
       break;
-    case kPPidfd:
-      return fail(args.s(1) < 0 ? Errno::kEINVAL : Errno::kEBADF);  // no descriptor is one of a process
+    case kPPidfd: {
+      if (args.s(1) < 0) {
+        return fail(Errno::kEINVAL);
+      }
+      FL_TRY_ASSIGN(const std::shared_ptr<PidFile> file, pid_file(task, args[1]));
+      request.whom = Whom::kPid;
+      request.id = file->group().reaped ? 0 : file->group().tgid;
+      nonblocking = file->nonblocking() && (args[3] & WaitOption::kNoHang) == 0;
+      request.options |= nonblocking ? uint32_t{WaitOption::kNoHang} : 0u;
+      break;
+    }
     default:
       return fail(Errno::kEINVAL);
   }
   FL_TRY_ASSIGN(const std::optional<WaitResult> result, do_wait(kernel, task, request));
+  if (!result && nonblocking) {
+    return fail(Errno::kEAGAIN);
+  }
   if (result) {
     FL_TRY(put_rusage(task, args.ptr(4), result->use));
   }

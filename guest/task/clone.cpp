@@ -1,12 +1,13 @@
 // A new task: what it shares with its maker, what it copies, and its first steps. Linux counterpart: copy_process,
 // kernel_clone (kernel/fork.c), copy_thread, schedule_tail, sched_fork.
 //
-// Everything that can fail is done before anybody can see the task. Simplified: no namespaces, control groups, pidfds;
-// a task takes no kernel stack.
+// Everything that can fail is done before anybody can see the task. Simplified: no namespaces, control groups, pidfds
+// of threads; a task takes no kernel stack.
 #include <algorithm>
 
 #include "guest/fs/fd_table.hpp"
 #include "guest/fs/fs_context.hpp"
+#include "guest/fs/pidfd.hpp"
 #include "guest/kernel.hpp"
 #include "guest/process/rseq.hpp"
 #include "guest/process/tls.hpp"
@@ -28,10 +29,10 @@ Status check_flags(const Task& parent, uint64_t flags) {
   const bool contradicts = (has(flags, CloneFlag::kThread) && !has(flags, CloneFlag::kSigHand)) ||
                            (has(flags, CloneFlag::kSigHand) && !has(flags, CloneFlag::kVm)) ||
                            (has(flags, CloneFlag::kSigHand) && has(flags, CloneFlag::kClearSigHand)) ||
-                           (has(flags, CloneFlag::kParent) && parent.group->parent == nullptr);
-  // A kernel without namespaces and pidfds does not know these.
-  return contradicts || has(flags, CloneFlag::kNamespaces | CloneFlag::kPidfd) ? Status(fail(Errno::kEINVAL))
-                                                                               : Status();
+                           (has(flags, CloneFlag::kParent) && parent.group->parent == nullptr) ||
+                           (has(flags, CloneFlag::kPidfd) && has(flags, CloneFlag::kDetached | CloneFlag::kThread));
+  // A kernel without namespaces does not know these.
+  return contradicts || has(flags, CloneFlag::kNamespaces) ? Status(fail(Errno::kEINVAL)) : Status();
 }
 
 void copy_state(Task& child, Task& parent) {
@@ -163,6 +164,14 @@ Result<Task*> Kernel::clone(Task& parent, const CloneRequest& request) {
     child.rseq_length = parent.rseq_length;
     child.rseq_signature = parent.rseq_signature;
     rseq_preempted(child);
+  }
+
+  if (has(flags, CloneFlag::kPidfd)) {
+    FL_TRY_ASSIGN(const uint32_t fd, open_pidfd(*this, parent, child.group, 0));
+    if (const Status told = parent.user().put(request.pidfd, fd); !told) {
+      static_cast<void>(parent.files->close(fd));
+      return fail(told.error());
+    }
   }
 
   // Nothing fails any more.

@@ -47,7 +47,8 @@ struct CloneRequest {
   int exit_signal = 0;
   uint32_t stack = 0;  // the child's esp; 0: the parent's
   VirtAddr parent_tid{}, child_tid{};
-  VirtAddr tls{};  // struct user_desc
+  VirtAddr pidfd{};  // where the descriptor of CLONE_PIDFD goes
+  VirtAddr tls{};    // struct user_desc
 };
 
 }  // namespace fl::guest

@@ -4,25 +4,28 @@
 //
 // A task is ended by whoever decides it, at once, even if it sleeps; nothing of it runs any more. Its Task is freed
 // later (graveyard_), because the kernel may still be working for it further up the stack. Simplified: the children of
-// a thread are those of its process, so PR_SET_PDEATHSIG means the end of the parent process; orphaned process groups
-// get no SIGHUP.
+// a thread are those of its process, so PR_SET_PDEATHSIG means the end of the parent process.
 #include <algorithm>
 
 #include "guest/fs/fd_table.hpp"
 #include "guest/fs/fs_context.hpp"
+#include "guest/fs/open_file.hpp"
 #include "guest/kernel.hpp"
 #include "guest/signal/send.hpp"
+#include "guest/task/process_group.hpp"
 #include "guest/task/robust_list.hpp"
 
 namespace fl::guest {
 namespace {
 
 constexpr uint32_t kCoreDumped = 0x80;
+constexpr uint64_t kNsPerUserTick = 10'000'000;  // USER_HZ
 constexpr uint32_t kSignalMask = 0x7f;
 
 // What SIGCHLD and waitid say of an end. Linux: do_notify_parent.
 SignalInfo child_info(const ThreadGroup& group) {
   SignalInfo info{.signal = Signal::kChld, .pid = group.tgid, .uid = group.leader->cred.uid};
+  info.utime = static_cast<uint32_t>(group.dead_threads.cpu_ns / kNsPerUserTick);
   const uint32_t status = group.exit_status;
   if ((status & kSignalMask) == 0) {
     info.code = SiCode::kChldExited;
@@ -148,6 +151,7 @@ void Kernel::end_other_threads(Task& task) {
 void Kernel::group_ended(ThreadGroup& group) {
   const std::shared_ptr<ThreadGroup> keep = group.leader->group;
   group.real_timer.cancel();
+  delete_posix_timers(*this, group);
   discard_signals(*this, group.pending, kAllSignals);
   give_children_away(group);
   for (auto link = group.threads.begin(); link != group.threads.end();) {
@@ -157,6 +161,7 @@ void Kernel::group_ended(ThreadGroup& group) {
       bury(thread);
     }
   }
+  hang_up_if_orphaned(*this, group, group.parent, &group);
   notify_parent(group);
 }
 
@@ -181,6 +186,7 @@ void Kernel::give_children_away(ThreadGroup& group) {
       child.exit_signal = Signal::kChld;
     }
     if (child.live_threads == 0) {
+      hang_up_if_orphaned(*this, child, &group, nullptr);
       notify_parent(child);
       continue;
     }
@@ -191,17 +197,20 @@ void Kernel::give_children_away(ThreadGroup& group) {
         static_cast<void>(send_signal(*this, link.task, info, SignalTarget::kGroup));
       }
     }
+    hang_up_if_orphaned(*this, child, &group, nullptr);
   }
 }
 
 void Kernel::notify_parent(ThreadGroup& group) {
+  group.end.wake_all(PollEvent::kIn);
   ThreadGroup* const parent = group.parent;
   if (parent == nullptr) {
     reap(group);
     return;
   }
   const bool unwanted = group.exit_signal == Signal::kChld && ignores_children(*parent);
-  if (group.exit_signal != 0) {
+  // clone takes any number for the signal.
+  if (valid_signal(group.exit_signal)) {
     SignalInfo info = child_info(group);
     info.signal = group.exit_signal;
     static_cast<void>(send_signal(*this, *parent, info));
@@ -213,6 +222,7 @@ void Kernel::notify_parent(ThreadGroup& group) {
 }
 
 void Kernel::reap(ThreadGroup& group) {
+  group.reaped = true;
   if (group.parent != nullptr) {
     group.parent->children.erase(group.parent->children.iterator_to(group));
     group.parent = nullptr;
@@ -245,6 +255,7 @@ void Kernel::release_tasks() {
     leave_queues(task);
     discard_signals(*this, task.pending, kAllSignals);
     discard_signals(*this, task.group->pending, kAllSignals);
+    delete_posix_timers(*this, *task.group);
     task.group->children.clear();
     task.group->threads.erase(task.group->threads.iterator_to(task.thread_link));
     graveyard_.push_back(&task);

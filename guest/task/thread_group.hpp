@@ -12,6 +12,7 @@
 #include "guest/process/limits.hpp"
 #include "guest/signal/signal.hpp"
 #include "guest/task/wait_queue.hpp"
+#include "guest/time/posix_timer.hpp"
 #include "guest/time/timer_queue.hpp"
 #include "vm/fault/fault_record.hpp"
 
@@ -70,6 +71,8 @@ struct ThreadGroup {
       children;  // in the order of their birth, zombies too
   uint32_t parent_id() const { return parent != nullptr ? parent->tgid : kOutside; }
   WaitQueue child_changed;          // its threads in wait4. Linux: wait_chldexit
+  WaitQueue end;                    // who polls a pidfd of it. Linux: struct pid::wait_pidfd
+  bool reaped = false;              // the parent has waited for it: it is nobody's process any more
   int exit_signal = Signal::kChld;  // what the parent gets; 0: nothing
   bool executed = false;            // an exec since fork: setpgid by the parent fails. Linux: !PF_FORKNOEXEC
 
@@ -82,7 +85,14 @@ struct ThreadGroup {
 
   Rlimits limits = default_rlimits();
   PendingSignals pending;  // signals sent to the process
+  WaitQueue signalled;     // who polls or reads a signalfd. Linux: sighand_struct::signalfd_wqh
   RealTimer real_timer;
+  PosixTimers posix_timers;
+  uint32_t next_timer_id = 0;  // Linux: next_posix_timer_id
+  CpuItimer virtual_timer, profile_timer;
+  bool cpu_timers = false;  // some timer counts processor time. Linux: posix_cputimers::timers_active
+  // Time on the processor is to be looked at.
+  bool watches_cpu() const { return cpu_timers || limits[Rlimit::kCpu].current != Rlimit::kInfinity; }
   ResourceUse dead_threads;      // of threads that have ended
   ResourceUse waited_children;   // of children that were waited for, and theirs
   bool child_subreaper = false;  // orphans below it become its children

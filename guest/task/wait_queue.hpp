@@ -2,12 +2,14 @@
 // Linux counterpart: wait_queue_head_t, struct wait_queue_entry.
 //
 // An entry belongs to who waits (a task has one for itself, a poll call one for each file) and stands in at most one
-// queue. Waking takes entries off before their function is called; one that wants to hear more adds itself again.
+// queue. Waking takes entries off before their function is called; one that wants to hear more adds itself again. Who
+// wakes says what has happened, in bits of PollEvent, so that epoll can tell news from the rest. Linux: the key.
 // Either side may go at any time: an entry leaves its queue when it is destroyed, and the other way round. Who sleeps
 // on a file keeps the file (Wait::file), so its queue stays.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -19,14 +21,14 @@ struct Task;
 class WaitEntry : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   // Called once it is off its queue. It may add entries, also itself, and wake tasks; it must not run or end any.
-  using Function = void (*)(WaitEntry& entry);
+  using Function = void (*)(WaitEntry& entry, uint32_t events);
   explicit WaitEntry(Function function) : function_(function) {}
   WaitEntry(const WaitEntry&) = delete;
   WaitEntry& operator=(const WaitEntry&) = delete;
 
   bool waits() const { return is_linked(); }
   void leave() { unlink(); }
-  void wake() { function_(*this); }
+  void wake(uint32_t events) { function_(*this, events); }
 
  private:
   Function function_;
@@ -38,7 +40,7 @@ class TaskWaiter : public WaitEntry {
   explicit TaskWaiter(Task& task) : WaitEntry(&TaskWaiter::wake_task), task_(&task) {}
 
  private:
-  static void wake_task(WaitEntry& entry);
+  static void wake_task(WaitEntry& entry, uint32_t events);
   Task* task_;
 };
 
@@ -70,29 +72,22 @@ class WaitQueue {
     entries_.push_back(entry);
   }
   bool empty() const { return entries_.empty(); }
+  static constexpr uint32_t kAllEvents = ~0u;
   // Everybody, in the order of arrival.
-  void wake_all() {
+  void wake_all(uint32_t events = kAllEvents) {
     Entries woken;
     woken.swap(entries_);
     while (!woken.empty()) {
-      wake_first(woken);
+      wake_first(woken, events);
     }
-  }
-  // Who came first; false if nobody waits.
-  bool wake_one() {
-    if (entries_.empty()) {
-      return false;
-    }
-    wake_first(entries_);
-    return true;
   }
 
  private:
   using Entries = boost::intrusive::list<WaitEntry, boost::intrusive::constant_time_size<false>>;
-  static void wake_first(Entries& entries) {
+  static void wake_first(Entries& entries, uint32_t events) {
     WaitEntry& entry = entries.front();
     entries.pop_front();
-    entry.wake();
+    entry.wake(events);
   }
 
   Entries entries_;

@@ -1,91 +1,13 @@
 // Programs whose output says how the CPU and the kernel behaved: signals with exact addresses, restarted instructions,
-// code that changes, rights, layout. The expected output of each is stored (expected/NAME.txt, from real Linux); the
-// host must still give it where it can run the program, and faultline always, byte for byte.
+// code that changes, rights, layout.
+#include "tests/program/support/behaviour.hpp"
+
 #include <catch2/catch_test_macros.hpp>
-#include <fstream>
-#include <sstream>
 
 #include "tests/program/support/faultline_run.hpp"
 #include "tests/program/support/native_run.hpp"
 
 namespace fl::test {
-namespace {
-
-namespace fs = std::filesystem;
-
-struct Behaviour {
-  std::string program;
-  std::vector<std::string> flavours = {"glibc", "musl"};
-  std::vector<std::string> args = {};
-  std::string expected = {};  // name of the stored output, if not the program's
-  bool needs_6_18 = false;    // the host's kernel must be the profile's
-};
-
-std::string stored_output(const std::string& name) {
-  std::ifstream in(fs::path(FL_SOURCE_DIR) / "tests/program/expected" / (name + ".txt"));
-  REQUIRE(in);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-// Line by line, so that a difference is one line long and not the whole text.
-void check_text(const std::string& got, const std::string& want) {
-  std::istringstream got_lines(got), want_lines(want);
-  std::string a, b;
-  int differences = 0;
-  for (int line = 1; differences < 20; ++line) {
-    const bool more_got = static_cast<bool>(std::getline(got_lines, a));
-    const bool more_wanted = static_cast<bool>(std::getline(want_lines, b));
-    if (!more_got && !more_wanted) {
-      break;
-    }
-    if (more_got != more_wanted || a != b) {
-      ++differences;
-      FAIL_CHECK("line " << line << "\n  got:  " << (more_got ? a : "(end)")
-                         << "\n  want: " << (more_wanted ? b : "(end)"));
-    }
-  }
-}
-
-void check_behaviour(const Behaviour& test) {
-  const std::string want = stored_output(test.expected.empty() ? test.program : test.expected);
-  int built = 0;
-  for (const std::string& flavour : test.flavours) {
-    RunSpec spec{.program = guest_program(flavour, test.program), .args = test.args};
-    if (spec.program.empty()) {
-      WARN(flavour << "/" << test.program << " was not built");
-      continue;
-    }
-    ++built;
-    for (std::string& argument : spec.args) {
-      if (argument == "DATA") {
-        argument = make_data_file("data").string();
-      } else if (argument == "NEWFILE") {
-        argument = (scratch() / "code").string();
-      }
-    }
-    DYNAMIC_SECTION(flavour << ", native") {
-      if (!host_runs_i386() || (test.needs_6_18 && !host_is_linux_6_18())) {
-        SKIP("this host cannot give the reference's output");
-      }
-      const RunResult run = run_process(spec);
-      CHECK(run.exit_status == 0);
-      check_text(run.output, want);
-    }
-    DYNAMIC_SECTION(flavour << ", faultline") {
-      const FaultlineResult result = run_faultline(spec, {.writable_scratch = true});
-      INFO("faultline's stderr: " << result.run.error);
-      CHECK(result.run.exit_status == 0);
-      check_text(result.run.output, want);
-    }
-  }
-  if (built == 0) {
-    SKIP(test.program << " was not built");
-  }
-}
-
-}  // namespace
 
 TEST_CASE("code: a page that is read over with new code runs the new code", "[behaviour]") {
   check_behaviour({.program = "frame_reuse"});
@@ -138,6 +60,12 @@ TEST_CASE("signals: a handler sees and changes the interrupted registers", "[beh
 TEST_CASE("signals: the alternate stack is used", "[behaviour]") { check_behaviour({.program = "alt_stack"}); }
 TEST_CASE("ipc: futexes wait, wake and move between threads and processes", "[behaviour]") {
   check_behaviour({.program = "futexes"});
+}
+TEST_CASE("ipc: POSIX timers, interval timers and timerfd expire and send what they should", "[behaviour]") {
+  check_behaviour({.program = "timers"});
+}
+TEST_CASE("ipc: eventfd, epoll, signalfd, pidfd, poll and select", "[behaviour]") {
+  check_behaviour({.program = "event_files"});
 }
 // Known differences of the CPU. When faultline gives the real output the tag makes this fail: then move the lines.
 TEST_CASE("limits: a processor's behaviour that Unicorn lacks is still lacking", "[behaviour][!shouldfail]") {

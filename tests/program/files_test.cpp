@@ -182,6 +182,23 @@ TEST_CASE("files: the file calls answer as natively") {
   }
 }
 
+TEST_CASE("files: locks and FIFOs between two processes are as natively") {
+  for (const char* flavour : {"glibc", "musl"}) {
+    DYNAMIC_SECTION(flavour) {
+      RunSpec spec{.program = guest_program(flavour, "file_locks"), .args = {(scratch() / "locks").string()}};
+      if (spec.program.empty() || !host_runs_i386()) {
+        SKIP("the program was not built, or this host cannot run it");
+      }
+      const RunResult native = run_process(spec);
+      REQUIRE(native.exit_status == 0);
+      spec.args = {"/tmp/locks"};  // in the guest's own tmpfs
+      const FaultlineResult result = run_faultline(spec);
+      CHECK(result.run.exit_status == 0);
+      CHECK(result.run.output == native.output);
+    }
+  }
+}
+
 TEST_CASE("files: --root shows nothing of the host outside it", "[busybox]") {
   require_busybox();
   const fs::path root = scratch() / "root";

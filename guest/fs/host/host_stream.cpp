@@ -31,16 +31,17 @@ constexpr size_t kWinsizeBytes = 8;
 }  // namespace
 
 Result<std::shared_ptr<HostStream>> HostStream::adopt(int fd, vm::MemorySystem& memory, HostInodeTable& inodes,
-                                                      std::shared_ptr<LivePath> path, StopRequested stop) {
+                                                      std::shared_ptr<LivePath> path, StopRequested stop,
+                                                      HostPoller& poller) {
   const int flags = ::fcntl(fd, F_GETFL);
   FL_TRY(host_status(flags));
   FL_TRY_ASSIGN(const FileStat stat, stat_host_fd(fd));
   return make_file<HostStream>(memory, fd, static_cast<uint32_t>(flags), std::move(path), memory, inodes, stat,
-                               std::move(stop));
+                               std::move(stop), poller);
 }
 
 HostStream::HostStream(int fd, uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySystem& memory,
-                       HostInodeTable& inodes, const FileStat& stat, StopRequested stop)
+                       HostInodeTable& inodes, const FileStat& stat, StopRequested stop, HostPoller& poller)
     : OpenFile(flags, std::move(path)),
       fd_(fd),
       memory_(memory),
@@ -48,15 +49,23 @@ HostStream::HostStream(int fd, uint32_t flags, std::shared_ptr<LivePath> path, v
       regular_(stat.is_regular()),
       seekable_(::lseek(fd, 0, SEEK_CUR) >= 0),
       identity_(HostInodeKey::of(stat)),
-      stop_(std::move(stop)) {}
+      stop_(std::move(stop)),
+      poller_(poller) {
+  source_.fd = fd;
+  poller_.add(source_);
+}
 
-Status HostStream::wait_for(short events) const {
+Status HostStream::wait_for(short events) {
   if (regular_) {
     return {};
   }
   pollfd request{fd_, events, 0};
   if (nonblocking()) {
     return ::poll(&request, 1, 0) == 0 ? Status(fail(Errno::kEAGAIN)) : Status{};
+  }
+  if (!poller_.may_block() && ::poll(&request, 1, 0) == 0) {
+    source_.events = static_cast<short>(source_.events | events);
+    return fail(Errno::kEAGAIN);
   }
   while (::poll(&request, 1, kWaitSliceMs) <= 0) {
     if (stop_ && stop_()) {
@@ -101,6 +110,7 @@ Result<uint32_t> HostStream::host_write(std::span<const std::byte> from, const u
 // `at` is &pos for read and write: then the host's own position counts, which it shares with whoever started us. pread
 // and pwrite come with a position of their own.
 Result<uint32_t> HostStream::read(IoBuffer& to, uint64_t& at) {
+  source_.events = static_cast<short>(source_.events | POLLIN);  // what comes after this is news
   const uint64_t* const position = &at == &pos ? nullptr : &at;
   std::array<std::byte, kBatch> batch;
   uint32_t done = 0;
@@ -138,6 +148,7 @@ Result<uint32_t> HostStream::read(IoBuffer& to, uint64_t& at) {
 }
 
 Result<uint32_t> HostStream::write(IoBuffer& from, uint64_t& at) {
+  source_.events = static_cast<short>(source_.events | POLLOUT);
   // As a pipe without readers answers: before the guest's memory is looked at.
   if (broken_) {
     return fail(Errno::kEPIPE);
@@ -257,6 +268,10 @@ uint32_t HostStream::poll() {
   if (!unread_.empty()) {
     events |= PollEvent::kIn;
   }
+  // What does not hold now may come.
+  constexpr short kMayCome = POLLIN | POLLOUT | POLLPRI;
+  const bool ended = (request.revents & (POLLERR | POLLHUP)) != 0;
+  source_.events = ended ? short{0} : static_cast<short>(kMayCome & ~request.revents);
   events |= (events & PollEvent::kIn) != 0 ? PollEvent::kReadNormal : 0u;
   events |= (events & PollEvent::kOut) != 0 ? PollEvent::kWriteNormal : 0u;
   return events;

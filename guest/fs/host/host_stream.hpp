@@ -2,9 +2,9 @@
 // Linux counterpart: the files that a program inherits.
 //
 // Bytes pass through a buffer of ours, because a host read must not be repeated if the guest's memory turns out to be
-// bad: what could not be stored is kept and read first the next time. Waiting happens in the host, in slices, so that a
-// request to stop the machine is heard. The guest's O_NONBLOCK does not change the host's description, which others
-// share.
+// bad: what could not be stored is kept and read first the next time. The only task waits in the host, in slices, so
+// that a request to stop the machine is heard; if others can run or a timer is armed, it sleeps on the HostPoller. The
+// guest's O_NONBLOCK does not change the host's description, which others share.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "guest/fs/host/host_inode.hpp"
+#include "guest/fs/host/host_poller.hpp"
 #include "guest/fs/open_file.hpp"
 
 namespace fl::vm {
@@ -28,7 +29,8 @@ class HostStream final : public OpenFile {
  public:
   // `fd` is borrowed: one of 0, 1, 2. EBADF if it is not open; ENOMEM.
   static Result<std::shared_ptr<HostStream>> adopt(int fd, vm::MemorySystem& memory, HostInodeTable& inodes,
-                                                   std::shared_ptr<LivePath> path, StopRequested stop);
+                                                   std::shared_ptr<LivePath> path, StopRequested stop,
+                                                   HostPoller& poller);
 
   Result<FileStat> stat() override { return stat_host_fd(fd_); }
   bool seekable() const override { return seekable_; }
@@ -42,14 +44,15 @@ class HostStream final : public OpenFile {
   Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) override;
   uint32_t poll() override;
   int host_poll_fd() const override { return fd_; }
+  WaitQueue* wait_queue() override { return regular_ ? nullptr : &source_.waiting; }
   Result<std::shared_ptr<const vm::MappedFile>> mapped_file() override;
 
   // For adopt.
   HostStream(int fd, uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySystem& memory, HostInodeTable& inodes,
-             const FileStat& stat, StopRequested stop);
+             const FileStat& stat, StopRequested stop, HostPoller& poller);
 
  private:
-  Status wait_for(short events) const;
+  Status wait_for(short events);
   Result<uint32_t> host_read(std::span<std::byte> to, const uint64_t* at) const;
   Result<uint32_t> host_write(std::span<const std::byte> from, const uint64_t* at) const;
   void note_written(uint64_t end, std::span<const std::byte> bytes);
@@ -61,6 +64,8 @@ class HostStream final : public OpenFile {
   bool seekable_;
   HostInodeKey identity_;
   StopRequested stop_;
+  HostPoller& poller_;
+  HostPoller::Source source_;
   std::vector<std::byte> unread_;  // on the host's heap: there are three streams at most
   bool broken_ = false;            // the reader of the pipe has gone
   std::shared_ptr<HostInode> inode_;

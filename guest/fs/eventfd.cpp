@@ -1,0 +1,70 @@
+// EventFile and its calls. Linux counterpart: fs/eventfd.c.
+#include "guest/fs/eventfd.hpp"
+
+#include "guest/syscall/syscall.hpp"
+
+namespace fl::guest {
+
+Result<uint32_t> EventFile::read(IoBuffer& to, uint64_t&) {
+  if (to.left() < sizeof count_) {
+    return fail(Errno::kEINVAL);
+  }
+  if (count_ == 0) {
+    return fail(Errno::kEAGAIN);
+  }
+  const uint64_t taken = semaphore_ == Semaphore::kYes ? 1 : count_;
+  count_ -= taken;
+  waiting_.wake_all(PollEvent::kOut);
+  if (to.put(std::as_bytes(std::span(&taken, 1))) < sizeof taken) {
+    return fail(Errno::kEFAULT);
+  }
+  return sizeof taken;
+}
+
+Result<uint32_t> EventFile::write(IoBuffer& from, uint64_t&) {
+  uint64_t added = 0;
+  if (from.left() < sizeof added) {
+    return fail(Errno::kEINVAL);
+  }
+  if (from.take(std::as_writable_bytes(std::span(&added, 1))) < sizeof added) {
+    return fail(Errno::kEFAULT);
+  }
+  if (added == kMost) {
+    return fail(Errno::kEINVAL);
+  }
+  if (kMost - count_ <= added) {
+    return fail(Errno::kEAGAIN);
+  }
+  count_ += added;
+  waiting_.wake_all(PollEvent::kIn);
+  from.advance(from.left());  // what is longer than a number is not looked at
+  return sizeof added;
+}
+
+uint32_t EventFile::poll() {
+  return (count_ > 0 ? uint32_t{PollEvent::kIn} : 0u) | (count_ < kMost - 1 ? uint32_t{PollEvent::kOut} : 0u);
+}
+
+namespace {
+
+Result<uint32_t> eventfd(Kernel& kernel, Task& task, uint32_t count, uint32_t flags) {
+  constexpr uint32_t kSemaphore = 1;
+  if ((flags & ~(kSemaphore | OpenFlag::kCloseOnExec | OpenFlag::kNonBlock)) != 0) {
+    return fail(Errno::kEINVAL);
+  }
+  FL_TRY_ASSIGN(auto file, make_anon_file<EventFile>(
+                               kernel, "[eventfd]", OpenFlag::kReadWrite | (flags & OpenFlag::kNonBlock), count,
+                               (flags & kSemaphore) != 0 ? EventFile::Semaphore::kYes : EventFile::Semaphore::kNo));
+  return install_file(task, std::move(file), flags);
+}
+
+}  // namespace
+
+Result<uint32_t> sys_eventfd(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return eventfd(kernel, task, args[0], 0);
+}
+Result<uint32_t> sys_eventfd2(Kernel& kernel, Task& task, const SyscallArgs& args) {
+  return eventfd(kernel, task, args[0], args[1]);
+}
+
+}  // namespace fl::guest
