@@ -76,7 +76,8 @@ __attribute__((no_sanitize("address"))) int child_main(void* argument) {
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   if (::dup2(start.in, 0) < 0 || ::dup2(start.out, 1) < 0 || ::dup2(start.err, 2) < 0 ||
-      (start.cwd != nullptr && ::chdir(start.cwd) != 0)) {
+      (start.cwd != nullptr && ::chdir(start.cwd) != 0) ||
+      (start.root != nullptr && (::chroot(start.root) != 0 || ::chdir("/") != 0))) {
     start.error = errno;
     ::_exit(127);
   }

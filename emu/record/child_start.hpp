@@ -13,7 +13,8 @@ namespace fl::emu {
 struct ChildStart {
   char* const* argv;
   char* const* envp;
-  const char* cwd;  // null: ours
+  const char* cwd;   // null: ours
+  const char* root;  // null: ours; else the working directory is its "/"
   int in, out, err;
   int processor;  // the one to run on
   // The child's answers.

@@ -85,9 +85,14 @@ HostResult<LaunchResult> launch(const LaunchSpec& spec, PerfSession* session, co
   if (!out || !err) {
     return tl::unexpected((!out ? out : err).error());
   }
-  ChildStart start{argv.data(),       envp.data(),     spec.cwd.empty() ? nullptr : spec.cwd.c_str(),
-                   in.get(),          (*out)[1].get(), (*err)[1].get(),
-                   choose_processor()};
+  ChildStart start{.argv = argv.data(),
+                   .envp = envp.data(),
+                   .cwd = spec.cwd.empty() ? nullptr : spec.cwd.c_str(),
+                   .root = spec.root.empty() ? nullptr : spec.root.c_str(),
+                   .in = in.get(),
+                   .out = (*out)[1].get(),
+                   .err = (*err)[1].get(),
+                   .processor = choose_processor()};
   Supervisor supervisor(session, sink, spec.timeout_seconds);
   auto family = start_family(start);
   if (!family) {

@@ -23,7 +23,8 @@ namespace fl::emu {
 struct LaunchSpec {
   std::vector<std::string> command;  // command[0] is the path
   std::vector<std::string> environment;
-  std::string cwd = {};  // empty: ours
+  std::string cwd = {};   // empty: ours
+  std::string root = {};  // the program's "/", where it begins; empty: ours
   std::string stdin_path = "/dev/null";
   uint32_t timeout_seconds = 0;  // for the program and all its descendants; 0: none
 };

@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <string>
 #include <string_view>
 
 namespace fl::emu {
@@ -24,13 +25,24 @@ constexpr long kCloseRange = 436;                  // the same number on every a
 constexpr std::string_view kNumberBefore = "999";  // guest/kernel.cpp begins with the next
 constexpr char kReady = 'r';
 
-bool prepare_namespace() {
+// What a program finds in its root as it does under faultline; where there is no folder for it, it is not there.
+bool mount_proc(const char* root) {
+  constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  if (root == nullptr) {
+    return ::mount("proc", "/proc", "proc", kFlags, nullptr) == 0;
+  }
+  const std::string folder = root;
+  static_cast<void>(::mount("/dev", (folder + "/dev").c_str(), nullptr, MS_BIND | MS_REC, nullptr));
+  static_cast<void>(::mount("tmpfs", (folder + "/tmp").c_str(), "tmpfs", MS_NOSUID | MS_NODEV, nullptr));
+  return ::mount("proc", (folder + "/proc").c_str(), "proc", kFlags, nullptr) == 0 || errno == ENOENT;
+}
+
+bool prepare_namespace(const char* root) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // It only waits: it must not come before the program's tasks, as we may.
   const struct sched_param ordinary { 0 };
   ::sched_setscheduler(0, SCHED_OTHER, &ordinary);
-  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) {
+  if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || !mount_proc(root)) {
     return false;
   }
   const UniqueFd last(::open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC));
@@ -50,7 +62,7 @@ void close_all_but(int fd) {
 }
 
 [[noreturn]] void run_init(ChildStart& start, int fd) {
-  if (!prepare_namespace()) {
+  if (!prepare_namespace(start.root)) {
     ::_exit(1);
   }
   static_cast<void>(!::write(fd, &kReady, 1));
