@@ -31,10 +31,7 @@ tl::expected<std::unique_ptr<Vfs>, std::string> Vfs::create(vm::MemorySystem& me
 }
 
 Vfs::Vfs(vm::MemorySystem& memory, VfsOptions options)
-    : memory_(memory),
-      caches_(memory.slab()),
-      locks_(memory.slab()),
-      options_(std::move(options)) {
+    : memory_(memory), caches_(memory.slab()), locks_(memory.slab()), options_(std::move(options)) {
   caches_.locks = &locks_;
 }
 

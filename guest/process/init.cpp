@@ -79,7 +79,7 @@ Result<Task*> Kernel::create_init(const InitRequest& request) {
   FL_TRY_ASSIGN(task.mm, vm::AddressSpace::create(ports_.memory, memory_limits(task.group->limits)));
   task.mm->set_may_map_low(task.cred.euid == 0);
   ExecCall call;
-  call.at = At{task.fs->cwd, Caller{task.tgid, task.tid}};
+  call.at = At{task.fs->cwd, caller_of(task)};
   call.path = call.name = request.path;
   ExecOpener opener(ports_.vfs, call, task);
   loaders::ExecRequest exec = exec_request(task);

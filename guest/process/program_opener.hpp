@@ -5,6 +5,7 @@
 #include <string>
 
 #include "guest/fs/vfs.hpp"
+#include "guest/syscall/file_support.hpp"
 #include "guest/task.hpp"
 #include "guest/task/exec.hpp"
 #include "loaders/exec.hpp"
@@ -24,7 +25,7 @@ inline Result<std::shared_ptr<const vm::MappedFile>> program_of(const std::share
 class ExecOpener final : public loaders::ProgramOpener {
  public:
   ExecOpener(Vfs& vfs, const ExecCall& call, const Task& task)
-      : vfs_(vfs), call_(call), cwd_{task.fs->cwd, Caller{task.tgid, task.tid}} {}
+      : vfs_(vfs), call_(call), cwd_{task.fs->cwd, caller_of(task)} {}
   Result<std::shared_ptr<const vm::MappedFile>> open_program(const std::string& path) override {
     if (path != call_.name) {
       FL_TRY_ASSIGN(const auto file, vfs_.open_exec(cwd_, path));

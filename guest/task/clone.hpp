@@ -48,7 +48,7 @@ struct CloneRequest {
   uint32_t stack = 0;  // the child's esp; 0: the parent's
   VirtAddr parent_tid{}, child_tid{};
   VirtAddr pidfd{};  // where the descriptor of CLONE_PIDFD goes
-  VirtAddr tls{};  // struct user_desc
+  VirtAddr tls{};    // struct user_desc
 };
 
 }  // namespace fl::guest

@@ -93,8 +93,8 @@ struct ThreadGroup {
   bool cpu_timers = false;  // some timer counts processor time. Linux: posix_cputimers::timers_active
   // Time on the processor is to be looked at.
   bool watches_cpu() const { return cpu_timers || limits[Rlimit::kCpu].current != Rlimit::kInfinity; }
-  ResourceUse dead_threads;     // of threads that have ended
-  ResourceUse waited_children;  // of children that were waited for, and theirs
+  ResourceUse dead_threads;      // of threads that have ended
+  ResourceUse waited_children;   // of children that were waited for, and theirs
   bool child_subreaper = false;  // orphans below it become its children
   uint32_t dumpable = 1;
   bool no_new_privs = false;

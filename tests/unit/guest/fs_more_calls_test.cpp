@@ -162,6 +162,8 @@ TEST_CASE("fs calls: the size of a pipe") {
   CHECK(machine.call(Nr::kFcntl64, {reader, kSetSize, 5000}) == 8192);
   CHECK(machine.call(Nr::kFcntl64, {writer, kGetSize}) == 8192);
   REQUIRE(machine.call(Nr::kMmap2, {0x20000000, 4 * kPageSize, 3, 0x32, ~0u, 0}) == 0x20000000);
+  constexpr uint32_t kSetFlags = 4;
+  REQUIRE(machine.call(Nr::kFcntl64, {writer, kSetFlags, OpenFlag::kNonBlock}) == 0);
   CHECK(machine.call(Nr::kWrite, {writer, 0x20000000, 4 * kPageSize}) == 8192);
   CHECK(machine.call(Nr::kFcntl64, {reader, kSetSize, 1}) == -16);
   CHECK(machine.call(Nr::kFcntl64, {reader, kSetSize, 0x80000001}) == kEinval);

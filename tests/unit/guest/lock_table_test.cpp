@@ -21,11 +21,23 @@ FileLock request(const void* owner, LockType type, uint64_t first, uint64_t last
   return lock;
 }
 
-struct Locks {
-  Locks() : table(machine.memory->slab(), [this] { ++woken; }) {}
-  FsMachine machine;
+// Counts how often it is woken, and waits again.
+struct Waiter : WaitEntry {
+  explicit Waiter(WaitQueue& waited) : WaitEntry(&Waiter::count), queue(waited) { queue.add(*this); }
+  static void count(WaitEntry& entry, uint32_t) {
+    auto& waiter = static_cast<Waiter&>(entry);
+    ++waiter.woken;
+    waiter.queue.add(entry);
+  }
+  WaitQueue& queue;
   int woken = 0;
+};
+
+struct Locks {
+  Locks() : table(machine.memory->slab()), waiter(table.waiting) {}
+  FsMachine machine;
   LockTable table;
+  Waiter waiter;
   std::array<int, 4> owners{};
 };
 
@@ -47,9 +59,9 @@ TEST_CASE("locks: readers share, a writer is alone") {
   REQUIRE(locks.table.set(request(b, LockType::kUnlock, 11, 11)));
   CHECK(locks.table.find_conflict(request(a, LockType::kRead, 11, 11)) == nullptr);
   CHECK(locks.table.find_conflict(request(a, LockType::kRead, 12, 12)) != nullptr);
-  locks.woken = 0;
+  locks.waiter.woken = 0;
   locks.table.remove_owner(b);
-  CHECK(locks.woken == 1);
+  CHECK(locks.waiter.woken == 1);
   CHECK(locks.table.find_conflict(request(a, LockType::kWrite, 0, LockRange::kEnd)) == nullptr);
 }
 
