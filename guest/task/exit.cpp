@@ -10,6 +10,7 @@
 #include "guest/fs/fd_table.hpp"
 #include "guest/fs/fs_context.hpp"
 #include "guest/fs/open_file.hpp"
+#include "guest/ipc/ipc.hpp"
 #include "guest/kernel.hpp"
 #include "guest/signal/send.hpp"
 #include "guest/task/process_group.hpp"
@@ -262,6 +263,7 @@ void Kernel::release_tasks() {
   }
   current_ = nullptr;
   empty_graveyard();
+  collect_unix_garbage(*ipc_);
   init_.reset();
   vdso_.reset();
 }

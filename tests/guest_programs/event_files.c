@@ -107,7 +107,7 @@ static void epolls(void) {
   char text[16];
   if (pipe(pipe_fds) != 0 || pipe(other) != 0) abort();
   const int event = eventfd(0, EFD_NONBLOCK), second = eventfd(0, EFD_NONBLOCK);
-  printf("epoll\n  create %ld %ld", result_of(epoll_create(0)), result_of(epoll_create1(1)));
+  printf("epoll\n  create %ld %ld", result_of(syscall(SYS_epoll_create, 0)), result_of(epoll_create1(1)));
   const int ep = epoll_create1(EPOLL_CLOEXEC), regular = open("/proc/self/exe", O_RDONLY);
   printf(", %d\n  errors", fcntl(ep, F_GETFD));
   control(ep, EPOLL_CTL_ADD, 999, EPOLLIN, 0);

@@ -67,6 +67,9 @@ TEST_CASE("ipc: POSIX timers, interval timers and timerfd expire and send what t
 TEST_CASE("ipc: eventfd, epoll, signalfd, pidfd, poll and select", "[behaviour]") {
   check_behaviour({.program = "event_files"});
 }
+TEST_CASE("ipc: local sockets connect, pass messages, files and credentials, and end", "[behaviour]") {
+  check_behaviour({.program = "unix_sockets"});
+}
 // Known differences of the CPU. When faultline gives the real output the tag makes this fail: then move the lines.
 TEST_CASE("limits: a processor's behaviour that Unicorn lacks is still lacking", "[behaviour][!shouldfail]") {
   const RunSpec spec{.program = guest_program("musl", "cpu_limits")};
