@@ -72,6 +72,8 @@ void CompareParser::declare(CLI::App& app) {
   options_.environment.declare(app);
   app.add_option("--stdin", options_.request.run.stdin_path, "The program's input (default /dev/null)")
       ->option_text("FILE");
+  app.add_option("--root", options_.root, "The directory that is / to the program, where it begins\n(needs root)")
+      ->option_text("DIR");
   app.add_option("--rw", options_.request.run.machine.writable,
                  "Allow the simulated program to write below DIR "
                  "(repeatable);\nthe native one may always")
@@ -126,6 +128,10 @@ HostResult<Command> CompareParser::interpret(std::vector<std::string> program) {
     return host_error("cannot compare at level: {}: give total, pages or order", raw_.level);
   }
   request.level = *level;
+  if (!options_.root.empty()) {
+    request.run.machine.root = options_.root;
+    request.run.directory = options_.root;
+  }
   FL_HOST_TRY_SET(request.runs, read_runs(raw_.runs));
   FL_HOST_TRY_SET(request.timeout_seconds, read_timeout(raw_.timeout));
   FL_HOST_TRY(options_.environment.check());

@@ -25,6 +25,7 @@ struct SuiteOptions {
 struct CompareOptions {
   CompareRequest request;  // without the environment; no command: the record's
   EnvironmentOptions environment;
+  std::string root;  // --root; empty: the host's
   std::string json_path;
   Detail detail = Detail::kFirst;
   SuiteOptions suite;

@@ -161,11 +161,12 @@ std::string record_statistics_json(const NativeRecord& record) {
 HostResult<int> record_command(const RecordOptions& options, std::span<const std::string> host_environment) {
   Files files;
   FL_HOST_TRY(files.open(options));
-  ProgramCode code(options.command[0]);
+  ProgramCode code(options.root.empty() ? options.command[0] : options.root + "/" + options.command[0]);
   const RecordRequest request{.command = options.command,
                               .environment = options.environment.apply(host_environment),
                               .runs = options.runs,
                               .cwd = {},
+                              .root = options.root,
                               .stdin_path = options.stdin_path,
                               .timeout_seconds = options.timeout_seconds,
                               .instruction_access = [&code](uint32_t ip) { return code.access_at(ip); }};

@@ -31,6 +31,8 @@ class RecordParser final : public CommandParser {
     record.add_option("--runs", runs_, "Record N runs (1 to 1000; default 5)")->option_text("N");
     record.add_option("--stdin", options_.stdin_path, "The program's standard input (default /dev/null)")
         ->option_text("FILE");
+    record.add_option("--root", options_.root, "The directory that is / to the program, where it begins (needs root)")
+        ->option_text("DIR");
     record.add_option("--timeout", timeout_, "Give up if a run takes longer (default 0: never)")
         ->option_text("SECONDS");
     record.add_option("--output", options_.output_path, "Write the record, for faultline compare --against")

@@ -15,6 +15,7 @@ struct RecordOptions {
   uint32_t runs = 5;
   uint32_t timeout_seconds = 0;  // 0: none
   std::string stdin_path = "/dev/null";
+  std::string root;         // empty: the host's
   std::string trace_path;   // empty: no trace
   std::string stats_path;   // empty: none
   std::string output_path;  // the record file; empty: none

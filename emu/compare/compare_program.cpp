@@ -10,6 +10,12 @@
 
 namespace fl::emu {
 
+namespace {
+
+bool in_own_root(const MachineRun& run) { return run.machine.root != "/"; }
+
+}  // namespace
+
 HostResult<NativeRecord> obtain_reference(const CompareRequest& request) {
   if (!request.against.empty()) {
     return read_record(request.against);
@@ -19,7 +25,11 @@ HostResult<NativeRecord> obtain_reference(const CompareRequest& request) {
   record.environment = request.run.environment;
   record.runs = request.runs;
   record.stdin_path = request.run.stdin_path;
-  record.cwd = request.run.directory;
+  if (in_own_root(request.run)) {
+    record.root = request.run.machine.root;
+  } else {
+    record.cwd = request.run.directory;
+  }
   record.timeout_seconds = request.timeout_seconds;
   record.forward_output = false;
   record.before_run = request.before_run;
@@ -36,7 +46,9 @@ HostResult<bool> is_recorded_program(const NativeRecord& record, const std::stri
 
 HostResult<Comparison> compare_with(NativeRecord record, const CompareRequest& request) {
   std::filesystem::path program = request.run.command[0];
-  if (program.is_relative() && !request.run.directory.empty()) {
+  if (in_own_root(request.run)) {
+    program = request.run.machine.root + "/" + request.run.command[0];
+  } else if (program.is_relative() && !request.run.directory.empty()) {
     program = request.run.directory / program;
   }
   const auto same = is_recorded_program(record, program.string());

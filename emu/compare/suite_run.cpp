@@ -110,6 +110,7 @@ class SuiteRunner {
                                                    {"{inputs}", (files_.path() / "inputs").string()},
                                                    {"{scratch}", files_.path().string()}}};
     for (const std::string& arg : entry.args) {
+      FL_HOST_TRY(add_named_program(arg));
       request.run.command.push_back(replace_placeholders(arg, placeholders));
     }
     request.run.environment = {"A=1"};
@@ -131,6 +132,20 @@ class SuiteRunner {
       return written ? HostStatus() : tl::unexpected<HostError>(written.error());
     };
     return compare_with_reference(entry, request);
+  }
+
+  // {scratch}/FLAVOUR/NAME: a program that the entry's program will start.
+  HostStatus add_named_program(const std::string& arg) {
+    constexpr std::string_view kScratch = "{scratch}/";
+    if (!arg.starts_with(kScratch)) {
+      return {};
+    }
+    const fs::path name = arg.substr(kScratch.size()), program = fs::path(request_.programs) / name;
+    if (std::error_code error; !fs::is_regular_file(program, error)) {
+      return {};
+    }
+    const auto path = files_.add_program(program, name.parent_path(), name.filename());
+    return path ? HostStatus() : tl::unexpected<HostError>(path.error());
   }
 
   HostResult<Comparison> compare_with_reference(const SuiteEntry& entry, const CompareRequest& request) {

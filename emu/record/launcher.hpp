@@ -1,10 +1,8 @@
 // Starting a program so that its page faults are its own, and following it to its end.
 //
-// The child is made with CLONE_VM | CLONE_VFORK: a fork would be charged for copy-on-write faults, which execve does
-// not reset. What little it does before execve is measured there, to be subtracted. ASLR is off, the environment is
-// exactly as given, standard output and standard error are pipes. If it is allowed (root), the program has one
-// processor and real-time priority: its tasks run one after the other. Linux: clone(2), personality(2), sched(7),
-// wait4(2).
+// ASLR is off, the environment is exactly as given, standard output and standard error are pipes, limits are fixed. If
+// it is allowed (root), the program has one processor and real-time priority, so that its tasks run one after the
+// other, and process numbers of its own. Linux: clone(2), personality(2), sched(7), pid_namespaces(7), wait4(2).
 #pragma once
 
 #include <sys/resource.h>
@@ -25,7 +23,8 @@ namespace fl::emu {
 struct LaunchSpec {
   std::vector<std::string> command;  // command[0] is the path
   std::vector<std::string> environment;
-  std::string cwd = {};  // empty: ours
+  std::string cwd = {};   // empty: ours
+  std::string root = {};  // the program's "/", where it begins; empty: ours
   std::string stdin_path = "/dev/null";
   uint32_t timeout_seconds = 0;  // for the program and all its descendants; 0: none
 };
@@ -34,8 +33,9 @@ enum class OutputStream : uint8_t { kOut, kErr };
 using OutputSink = std::function<void(OutputStream, std::string_view)>;
 
 struct LaunchResult {
-  pid_t pid = 0;
-  int exit_status = 0;  // 128 + signal if killed
+  pid_t pid = 0;             // of the program's first process,
+  bool pid_is_init = false;  // or of its parent, process 1 of its namespace
+  int exit_status = 0;       // 128 + signal if killed
   // Of the program and all its descendants, without the launcher's own. Descendants that were never waited for are
   // reaped by us.
   uint64_t minflt = 0, majflt = 0;

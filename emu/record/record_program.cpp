@@ -97,7 +97,12 @@ class Recorder {
  public:
   explicit Recorder(const RecordRequest& request)
       : request_(request),
-        launch_{request.command, request.environment, request.cwd, request.stdin_path, request.timeout_seconds} {}
+        launch_{.command = request.command,
+                .environment = request.environment,
+                .cwd = request.cwd,
+                .root = request.root,
+                .stdin_path = request.stdin_path,
+                .timeout_seconds = request.timeout_seconds} {}
 
   HostResult<NativeRecord> record() {
     const SignalsWait wait;
@@ -167,6 +172,7 @@ class Recorder {
     outputs_.push_back(output);
     record_.kernel_faults_seen = (*session)->kernel_seen();
     return make_run_list((*session)->take_records(), {.root = result->pid,
+                                                      .root_is_parent = result->pid_is_init,
                                                       .exit_status = result->exit_status,
                                                       .minflt = result->minflt,
                                                       .majflt = result->majflt,
@@ -182,6 +188,9 @@ class Recorder {
   // The program's file, seen from here.
   std::string path() const {
     const std::string& program = request_.command[0];
+    if (!request_.root.empty()) {
+      return request_.root + "/" + program;
+    }
     return request_.cwd.empty() || program.starts_with('/') ? program : request_.cwd + "/" + program;
   }
 

@@ -19,7 +19,8 @@ struct RecordRequest {
   std::vector<std::string> command;      // command[0] is the path of the program
   std::vector<std::string> environment;  // exactly
   uint32_t runs = 5;
-  std::string cwd = {};  // empty: ours
+  std::string cwd = {};   // empty: ours
+  std::string root = {};  // the program's "/" (chroot); empty: ours. The path of the program is one inside
   std::string stdin_path = "/dev/null";
   uint32_t timeout_seconds = 0;  // for each run; 0: none
   // The first run, which is not recorded, writes the program's output to our standard output and error.

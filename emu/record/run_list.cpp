@@ -176,7 +176,18 @@ class ListMaker {
 }  // namespace
 
 HostResult<RunList> make_run_list(PerfRecords records, const RunFacts& facts) {
-  return ListMaker(std::move(records), facts).make();
+  RunFacts all = facts;
+  if (facts.root_is_parent) {
+    const auto birth = std::find_if(records.tasks.begin(), records.tasks.end(), [&](const PerfTaskEvent& event) {
+      return event.kind == PerfTaskEvent::Kind::kFork && event.parent_pid == static_cast<uint32_t>(facts.root) &&
+             event.pid != event.parent_pid;
+    });
+    if (birth == records.tasks.end()) {
+      return host_error("cannot record: the program's birth is not among the kernel's perf records");
+    }
+    all.root = static_cast<int32_t>(birth->pid);
+  }
+  return ListMaker(std::move(records), all).make();
 }
 
 }  // namespace fl::emu

@@ -24,7 +24,8 @@ struct RunList {
 using InstructionAccess = std::function<std::optional<mmu::Access>(uint32_t ip)>;
 
 struct RunFacts {
-  int32_t root = 0;  // pid of the program
+  int32_t root = 0;             // pid of the program,
+  bool root_is_parent = false;  // or of the parent whose first child it is
   int exit_status = 0;
   uint64_t minflt = 0, majflt = 0;                    // of all that was waited for, as wait4 reports it
   uint64_t launcher_minflt = 0, launcher_majflt = 0;  // of the program's process before its execve

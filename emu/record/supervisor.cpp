@@ -15,6 +15,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "emu/record/pid_namespace.hpp"
+
 namespace fl::emu {
 namespace {
 
@@ -70,12 +72,36 @@ Supervisor::~Supervisor() {
   ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
 }
 
+void Supervisor::main_ended(int status) {
+  result_.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+  main_gone_ = true;
+  main_end_ = Clock::now();
+}
+
 void Supervisor::add(int status, const struct rusage& usage, pid_t pid) {
+  if (result_.pid_is_init) {
+    return;  // it has told
+  }
   result_.minflt += static_cast<uint64_t>(usage.ru_minflt);
   result_.majflt += static_cast<uint64_t>(usage.ru_majflt);
   if (pid == result_.pid) {
-    result_.exit_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    main_gone_ = true;
+    main_ended(status);
+  }
+}
+
+void Supervisor::take_reports() {
+  while (reports_.open()) {
+    const auto report = read_report(reports_);
+    if (!report) {
+      return;
+    }
+    if (report->kind == NamespaceReport::Kind::kMainEnded) {
+      main_ended(report->value);
+    } else if (report->kind == NamespaceReport::Kind::kAllEnded) {
+      result_.minflt = report->minflt;
+      result_.majflt = report->majflt;
+      all_told_ = true;
+    }
   }
 }
 
@@ -139,11 +165,11 @@ int Supervisor::wait_ms() const {
 }
 
 HostStatus Supervisor::watch() {
-  Clock::time_point main_end{};
   while (!all_gone_ || out_.open() || err_.open()) {
     std::vector<pollfd> polls{{signals_.get(), POLLIN, 0}, {out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}};
     if (!main_gone_) {
       polls.push_back({main_.get(), POLLIN, 0});
+      polls.push_back({reports_.get(), POLLIN, 0});
     }
     if (session_ != nullptr) {
       for (const int fd : session_->descriptors()) {
@@ -162,12 +188,12 @@ HostStatus Supervisor::watch() {
     }
     read_pipe(out_, OutputStream::kOut);
     read_pipe(err_, OutputStream::kErr);
-    const bool was_gone = main_gone_;
     reap();
-    if (main_gone_ && !was_gone) {
-      main_end = Clock::now();
+    take_reports();
+    if (all_gone_ && (!main_gone_ || !all_told_)) {
+      return host_error("cannot record: the first process of the program's namespace died");
     }
-    if (main_gone_ && Clock::now() - main_end > kPatience) {
+    if (main_gone_ && Clock::now() - main_end_ > kPatience) {
       return all_gone_ ? host_error("cannot record: somebody else holds the program's standard output open")
                        : host_error("cannot record: the program left processes running behind");
     }
@@ -175,13 +201,21 @@ HostStatus Supervisor::watch() {
   return {};
 }
 
-HostResult<LaunchResult> Supervisor::follow(pid_t pid, UniqueFd out, UniqueFd err) {
-  result_.pid = pid;
+HostResult<LaunchResult> Supervisor::follow(Family family, UniqueFd out, UniqueFd err) {
+  result_.pid = family.pid;
+  result_.launcher_minflt = family.launcher_minflt;
+  result_.launcher_majflt = family.launcher_majflt;
+  reports_ = std::move(family.reports);
+  result_.pid_is_init = reports_.open();
+  all_told_ = !result_.pid_is_init;
+  if (reports_.open()) {
+    ::fcntl(reports_.get(), F_SETFL, O_NONBLOCK);
+  }
   out_ = std::move(out);
   err_ = std::move(err);
   ::fcntl(out_.get(), F_SETFL, O_NONBLOCK);
   ::fcntl(err_.get(), F_SETFL, O_NONBLOCK);
-  main_.reset(static_cast<int>(::syscall(kPidfdOpen, pid, 0)));
+  main_.reset(static_cast<int>(::syscall(kPidfdOpen, family.pid, 0)));
   HostStatus status = main_.open() ? watch() : host_error("cannot watch the program: {}", std::strerror(errno));
   if (status && session_ != nullptr) {
     status = session_->drain();
@@ -190,6 +224,8 @@ HostResult<LaunchResult> Supervisor::follow(pid_t pid, UniqueFd out, UniqueFd er
   if (!status) {
     return tl::unexpected(status.error());
   }
+  result_.minflt -= std::min(result_.minflt, result_.launcher_minflt);
+  result_.majflt -= std::min(result_.majflt, result_.launcher_majflt);
   return result_;
 }
 

@@ -12,6 +12,13 @@
 
 namespace fl::emu {
 
+// What was started.
+struct Family {
+  pid_t pid = 0;     // our child
+  UniqueFd reports;  // open: the child is process 1 of a namespace, and tells by these (pid_namespace.hpp)
+  uint64_t launcher_minflt = 0, launcher_majflt = 0;  // of the program's process before its execve
+};
+
 class Supervisor {
  public:
   // Made before the program starts: from here on orphans among its descendants come to us, signals wait, and the
@@ -21,7 +28,7 @@ class Supervisor {
   Supervisor& operator=(const Supervisor&) = delete;
   ~Supervisor();
 
-  HostResult<LaunchResult> follow(pid_t pid, UniqueFd out, UniqueFd err);
+  HostResult<LaunchResult> follow(Family family, UniqueFd out, UniqueFd err);
 
  private:
   HostStatus watch();
@@ -29,6 +36,8 @@ class Supervisor {
   void read_pipe(UniqueFd& pipe, OutputStream stream);
   void reap();
   void add(int status, const struct rusage& usage, pid_t pid);
+  void take_reports();
+  void main_ended(int status);
   void end_all();
   // For poll(2).
   int wait_ms() const;
@@ -43,9 +52,10 @@ class Supervisor {
   bool was_subreaper_ = false;
   std::optional<struct sched_param> old_priority_;
   int old_policy_ = SCHED_OTHER;
-  UniqueFd signals_, main_;
+  UniqueFd signals_, main_, reports_;
   UniqueFd out_, err_;
-  bool main_gone_ = false, all_gone_ = false;
+  bool main_gone_ = false, all_gone_ = false, all_told_ = true;
+  Clock::time_point main_end_;
   LaunchResult result_;
 };
 

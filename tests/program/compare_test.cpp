@@ -174,6 +174,52 @@ TEST_CASE("compare: kernel-mode faults that a record does not have leave the que
   CHECK(compare({"--against", file.string(), "--level", "total"}).exit_status == 0);
 }
 
+TEST_CASE("compare: system and popen start a shell in a root of its own", "[faults]") {
+  skip_unless_recordable();
+  if (::geteuid() != 0 || !fs::exists(FL_BUSYBOX)) {
+    SKIP("another root needs root, and the shell is busybox");
+  }
+  for (const char* flavour : {"glibc", "musl"}) {
+    const fs::path program = guest_program(flavour, "system_popen");
+    if (program.empty()) {
+      SKIP("system_popen was not built");
+    }
+    const fs::path root = scratch() / fmt::format("root-{}", flavour);
+    for (const char* folder : {"bin", "dev", "proc", "tmp"}) {
+      fs::create_directories(root / folder);
+    }
+    copy_page_by_page(program, root / "bin/program");
+    copy_page_by_page(FL_BUSYBOX, root / "bin/busybox");
+    for (const char* applet : {"sh", "sort"}) {
+      fs::create_symlink("busybox", root / "bin" / applet);
+    }
+    const RunResult run =
+        compare({"--root", root.string(), "--clear-env", "--env", "PATH=/bin", "--", "/bin/program"});
+    INFO(flavour << ": " << run.output << run.error);
+    CHECK(run.exit_status == 0);
+    CHECK_THAT(run.output, ContainsSubstring("64 bytes, the same\n"));
+  }
+}
+
+TEST_CASE("compare: a script of twenty commands has equal totals in each process, and equal faults", "[faults]") {
+  skip_unless_recordable();
+  const fs::path shell = guest_program("corpus", "busybox"), inputs = fs::path(FL_GUEST_PROGRAMS) / "inputs";
+  if (shell.empty() || !fs::exists(inputs / "commands.sh")) {
+    SKIP("no busybox");
+  }
+  const fs::path json = scratch() / "commands.json";
+  const RunResult run = compare(with({"--level", "total", "--json", json.string()}, shell,
+                                     {"ash", (inputs / "commands.sh").string(), shell.string(), inputs.string()}));
+  INFO(run.output << run.error);
+  CHECK(run.exit_status == 0);
+  const auto parsed = nlohmann::json::parse(read_file(json));
+  REQUIRE(parsed["processes"].size() == 29);
+  for (const auto& process : parsed["processes"]) {
+    CHECK(process["minor"]["real"] == process["minor"]["here"]);
+    CHECK(process["minor"]["real"] > 0);
+  }
+}
+
 TEST_CASE("compare: a program that does not end on either side is given up", "[faults]") {
   skip_unless_recordable();
   const RunResult native = compare({"--timeout", "1", "--", program_or_skip("spin").string()});
