@@ -35,6 +35,7 @@ class FdTable;
 class FsContext;
 class Kernel;
 class OpenFile;
+struct RunningProgram;
 
 // Supplementary groups: shared by the tasks that have the same, and not changed but replaced. Linux: struct group_info.
 class GroupList {
@@ -126,6 +127,7 @@ struct Task {
   std::shared_ptr<vm::AddressSpace> mm;
   // What exec loaded into mm: the executable, the vDSO's addresses, auxv.
   std::shared_ptr<const loaders::LoadedProgram> program;
+  std::shared_ptr<const RunningProgram> running;  // its file, which nobody may write
   std::shared_ptr<FdTable> files;
   std::shared_ptr<FsContext> fs;
   std::shared_ptr<SignalHandlers> handlers;

@@ -17,6 +17,7 @@
 #include "guest/fs/file_stat.hpp"
 #include "guest/fs/io_buffer.hpp"
 #include "guest/fs/live_path.hpp"
+#include "guest/fs/write_count.hpp"
 #include "mmu/base/result.hpp"
 #include "vm/mm/vm_area.hpp"
 
@@ -179,6 +180,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   // The epolls that watch it. Linux: f_ep.
   EpollLinks epoll_links;
 
+  // Of a file that may be executed; null: none. Linux: i_writecount.
+  virtual WriteCount* write_count() { return nullptr; }
   // What mmap maps, one object for each description, which keeps it open. ENODEV: it cannot be mapped; ENOMEM.
   virtual Result<std::shared_ptr<const vm::MappedFile>> mapped_file() { return fail(Errno::kENODEV); }
   // mmap of this file gives anonymous memory: /dev/zero.

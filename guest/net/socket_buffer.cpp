@@ -40,19 +40,19 @@ SocketBuffer::~SocketBuffer() {
   memory_.slab().kfree(head_);
 }
 
-Status SocketBuffer::fill(IoBuffer& from) {
+Status SocketBuffer::fill(IoBuffer& source) {
   for (uint32_t paged = length_ - head_length_; paged > page_count_ * kPageSize;) {
     FL_TRY_ASSIGN(pages_[page_count_], memory_.pages().alloc_pages(vm::kGfpHighUser));
     ++page_count_;
   }
-  if (from.take(std::span(head_, head_length_)) < head_length_) {
+  if (source.take(std::span(head_, head_length_)) < head_length_) {
     return fail(Errno::kEFAULT);
   }
   uint32_t left = length_ - head_length_;
   for (uint32_t i = 0; i < page_count_; ++i) {
     const uint32_t wanted = std::min<uint32_t>(left, kPageSize);
     const vm::KmapLocal map(memory_.kmap_slots(), pages_[i]);
-    if (from.take(std::span(map.data(), wanted)) < wanted) {
+    if (source.take(std::span(map.data(), wanted)) < wanted) {
       return fail(Errno::kEFAULT);
     }
     left -= wanted;

@@ -89,6 +89,7 @@ Result<Task*> Kernel::create_init(const InitRequest& request) {
   exec.opener = &opener;
   FL_TRY_ASSIGN(exec.file, opener.open_program(request.path));
   FL_TRY_ASSIGN(loaders::LoadedProgram program, loaders::load_program(*task.mm, exec, task.faults));
+  task.running = opener.running(program.exe.get());
   start_program(task, std::move(program));
   ports_.fpu.reset();
   task.fpu = ports_.fpu.save();

@@ -3,6 +3,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "guest/fs/vfs.hpp"
 #include "guest/syscall/file_support.hpp"
@@ -12,41 +14,58 @@
 
 namespace fl::guest {
 
-// EACCES: a file that cannot be mapped is no program.
-inline Result<std::shared_ptr<const vm::MappedFile>> program_of(const std::shared_ptr<OpenFile>& file) {
-  auto mapped = file->mapped_file();
-  if (!mapped && mapped.error() == Errno::kENODEV) {
-    return fail(Errno::kEACCES);
-  }
-  return mapped;
-}
-
 // Of the program itself, which an execveat may name in its own way, and of the interpreters that it names.
 class ExecOpener final : public loaders::ProgramOpener {
  public:
   ExecOpener(Vfs& vfs, const ExecCall& call, const Task& task)
       : vfs_(vfs), call_(call), cwd_{task.fs->cwd, caller_of(task)} {}
+  // ETXTBSY: somebody may write it. Every file that was opened cannot be written until the opener goes.
   Result<std::shared_ptr<const vm::MappedFile>> open_program(const std::string& path) override {
-    if (path != call_.name) {
-      FL_TRY_ASSIGN(const auto file, vfs_.open_exec(cwd_, path));
-      return program_of(file);
+    FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file, open(path));
+    auto mapped = file->mapped_file();
+    if (!mapped) {
+      // A file that cannot be mapped is no program.
+      return mapped.error() == Errno::kENODEV ? fail(Errno::kEACCES) : mapped;
     }
-    if (call_.file != nullptr) {
-      FL_TRY_ASSIGN(const FileStat stat, call_.file->stat());
-      constexpr uint32_t kAnyExecute = 0111;
-      if (!stat.is_regular() || (stat.mode & kAnyExecute) == 0) {
-        return fail(Errno::kEACCES);
+    WriteClaim claim;
+    if (WriteCount* const count = file->write_count(); count != nullptr) {
+      FL_TRY_ASSIGN(claim, WriteClaim::take(*count, WriteClaim::Kind::kExecute));
+    }
+    opened_.push_back({mapped->get(), {std::move(file), std::move(claim)}});
+    return mapped;
+  }
+  // The opened file that became the task's program.
+  std::shared_ptr<const RunningProgram> running(const vm::MappedFile* exe) {
+    for (Opened& each : opened_) {
+      if (each.mapped == exe) {
+        return std::make_shared<const RunningProgram>(std::move(each.program));
       }
-      return program_of(call_.file);
     }
-    FL_TRY_ASSIGN(const auto file, vfs_.open_exec(call_.at, call_.path, call_.follow));
-    return program_of(file);
+    return nullptr;
   }
 
  private:
+  struct Opened {
+    const vm::MappedFile* mapped;
+    RunningProgram program;
+  };
+  Result<std::shared_ptr<OpenFile>> open(const std::string& path) {
+    if (path != call_.name) {
+      return vfs_.open_exec(cwd_, path);
+    }
+    if (call_.file == nullptr) {
+      return vfs_.open_exec(call_.at, call_.path, call_.follow);
+    }
+    FL_TRY_ASSIGN(const FileStat stat, call_.file->stat());
+    constexpr uint32_t kAnyExecute = 0111;
+    return stat.is_regular() && (stat.mode & kAnyExecute) != 0 ? Result<std::shared_ptr<OpenFile>>(call_.file)
+                                                               : fail(Errno::kEACCES);
+  }
+
   Vfs& vfs_;
   const ExecCall& call_;
   At cwd_;
+  std::vector<Opened> opened_;
 };
 
 }  // namespace fl::guest

@@ -56,7 +56,7 @@ Result<std::vector<UserSegment>> read_segments(Task& task, VirtAddr iov, uint32_
 }
 
 // Linux: scm_fp_copy.
-Status take_files(Kernel& kernel, Task& task, std::span<const std::byte> data, Sending& message) {
+Status make_room_for_files(Kernel& kernel, std::span<const std::byte> data, Sending& message) {
   const auto count = static_cast<uint32_t>(data.size() / sizeof(uint32_t));
   if (count > kMostFiles) {
     return fail(Errno::kEINVAL);
@@ -93,7 +93,7 @@ Status read_control(Kernel& kernel, Task& task, VirtAddr from, uint32_t length, 
     const std::span<const std::byte> data(bytes.data() + at + sizeof head, head.length - sizeof head);
     if (head.level == kSolSocket) {
       if (head.type == kScmRights) {
-        FL_TRY(take_files(kernel, task, data, message));
+        FL_TRY(make_room_for_files(kernel, data, message));
         for (size_t i = 0; i + sizeof(uint32_t) <= data.size(); i += sizeof(uint32_t)) {
           uint32_t fd = 0;
           std::memcpy(&fd, data.data() + i, sizeof fd);

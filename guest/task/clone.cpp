@@ -44,6 +44,7 @@ void copy_state(Task& child, Task& parent) {
   child.cred = parent.cred;
   child.policy = parent.policy;
   child.program = parent.program;
+  child.running = parent.running;
   child.blocked = parent.blocked;
   child.alt_stack = parent.alt_stack;
   child.personality = parent.personality;

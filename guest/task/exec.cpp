@@ -173,6 +173,7 @@ Status Kernel::exec(Task& task, const ExecCall& call) {
   task.group->exit_signal = Signal::kChld;
   task.group->dumpable = 1;
   ports_.fpu.reset();
+  task.running = opener.running(program->exe.get());
   start_program(task, std::move(*program));
   return {};
 }

@@ -116,6 +116,7 @@ void Kernel::exit_task(Task& task, uint32_t status) {
   task.wait = Wait{};
   task.mm.reset();
   task.program.reset();
+  task.running.reset();
   task.files.reset();
   task.fs.reset();
   --group.live_threads;

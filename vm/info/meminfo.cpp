@@ -102,10 +102,12 @@ std::string format_meminfo(MemorySystem& memory) {
   line(text, "AnonPages", kb(use.anon));
   line(text, "Mapped", kb(use.mapped));
   line(text, "Shmem", kb(use.shmem));
+  // Large kmalloc counts as slab, as on Linux.
+  const uint64_t unreclaimable = uint64_t{slab.unreclaimable_pages()} + slab.large_pages();
   line(text, "KReclaimable", kb(slab.reclaimable_pages()));
-  line(text, "Slab", kb(slab.reclaimable_pages() + slab.unreclaimable_pages()));
+  line(text, "Slab", kb(slab.reclaimable_pages() + unreclaimable));
   line(text, "SReclaimable", kb(slab.reclaimable_pages()));
-  line(text, "SUnreclaim", kb(slab.unreclaimable_pages()));
+  line(text, "SUnreclaim", kb(unreclaimable));
   line(text, "KernelStack", static_cast<uint64_t>(stat[NodeStat::kNrKernelStack]));
   line(text, "PageTables", kb(use.table));
   line(text, "SecPageTables", 0);
@@ -129,7 +131,7 @@ std::string format_vmstat(MemorySystem& memory) {
   NumaStats numa;
   NodeStats nodes;
   for (const Node& node : memory.pages().nodes()) {
-    accumulate(nodes, node_stats(memory, node, use[node.id].total()), NodeStat{});
+    accumulate(nodes, node_stats(node, use[node.id].total()), NodeStat{});
     for (const Zone& zone : node.zones) {
       accumulate(zones, zone_stats(zone, use[node.id].zones[index_of(zone.type)]), ZoneStat{});
       accumulate(numa, zone.numa, NumaStat{});

@@ -71,7 +71,7 @@ std::string distance(MemorySystem& memory, uint32_t node) {
 std::string meminfo(MemorySystem& memory, uint32_t id) {
   const Node& node = memory.pages().nodes()[id];
   const MemoryTotals totals = totals_of(node);
-  const NodeStats stat = node_stats(memory, node, count_frames(memory)[id].total());
+  const NodeStats stat = node_stats(node, count_frames(memory)[id].total());
   std::string text;
   const auto add = [&](std::string_view name, uint64_t kib) {
     fmt::format_to(std::back_inserter(text), "Node {} {:<16}{:8} kB\n", id, fmt::format("{}:", name), kib);
@@ -153,7 +153,7 @@ std::string vmstat(MemorySystem& memory, uint32_t id) {
   for (size_t i = 0; i < NumaStats::size(); ++i) {
     add(kNumaStatNames[i], numa[static_cast<NumaStat>(i)]);
   }
-  const NodeStats nodes = node_stats(memory, node, use.total());
+  const NodeStats nodes = node_stats(node, use.total());
   for (size_t i = 0; i < NodeStats::size(); ++i) {
     add(kNodeStatNames[i], nodes[static_cast<NodeStat>(i)]);
   }

@@ -67,7 +67,7 @@ uint64_t committed_pages(MemorySystem& memory) {
 
 uint64_t commit_limit(MemorySystem& memory) { return memory_totals(memory).managed * 50 / 100; }
 
-NodeStats node_stats(MemorySystem& memory, const Node& node, const FrameUse& use) {
+NodeStats node_stats(const Node& node, const FrameUse& use) {
   NodeStats stat = node.stat;
   const auto set = [&stat](NodeStat item, uint64_t value) { stat.add(item, static_cast<int64_t>(value) - stat[item]); };
   set(NodeStat::kNrInactiveFile, use.inactive);
@@ -77,10 +77,6 @@ NodeStats node_stats(MemorySystem& memory, const Node& node, const FrameUse& use
   set(NodeStat::kNrDirty, use.dirty);
   set(NodeStat::kNrShmem, use.shmem);
   set(NodeStat::kNrPageTablePages, use.table);
-  // The slab allocator knows which of its pages a shrinker could free; node 0 has them first.
-  const uint64_t reclaimable = node.id == 0 ? std::min<uint64_t>(memory.slab().reclaimable_pages(), use.slab) : 0;
-  set(NodeStat::kNrSlabReclaimable, reclaimable);
-  set(NodeStat::kNrSlabUnreclaimable, use.slab - reclaimable);
   return stat;
 }
 

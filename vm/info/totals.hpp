@@ -33,7 +33,7 @@ uint64_t committed_pages(MemorySystem& memory);
 uint64_t commit_limit(MemorySystem& memory);
 
 // A node's counters: those that are kept, and those that are counted from its frames. Linux: node_page_state_pages.
-NodeStats node_stats(MemorySystem& memory, const Node& node, const FrameUse& use);
+NodeStats node_stats(const Node& node, const FrameUse& use);
 // A zone's, with those that Linux counts twice, for its zone-wise reclaim.
 ZoneStats zone_stats(const Zone& zone, const FrameUse& use);
 

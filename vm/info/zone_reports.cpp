@@ -47,7 +47,7 @@ void add_zone(std::string& text, MemorySystem& memory, const Node& node, const Z
   add(text, "Node {}, zone {:>8}", node.id, zone.name());
   if (&zone == &*std::find_if(node.zones.begin(), node.zones.end(), populated)) {
     text += "\n  per-node stats";
-    add_counters(text, node_stats(memory, node, use.total()), kNodeStatNames, NodeStat{});
+    add_counters(text, node_stats(node, use.total()), kNodeStatNames, NodeStat{});
   }
   add(text,
       "\n  pages free     {}\n        boost    0\n        min      {}\n        low      {}\n        high     {}"

@@ -285,6 +285,7 @@ void* SlabAllocator::large_kmalloc(size_t size, Gfp gfp) {
     return nullptr;
   }
   large_pages_ += 1u << order;
+  pages_.count(mem_map_[*first], NodeStat::kNrSlabUnreclaimable, 1 << order);
   return direct_map_.frame(*first);
 }
 
@@ -303,6 +304,7 @@ void SlabAllocator::kfree(void* object) {
            page.flags);
   const uint32_t order = mem_map_.compound_order(pfn);
   large_pages_ -= 1u << order;
+  pages_.count(page, NodeStat::kNrSlabUnreclaimable, -(1 << order));
   pages_.free_pages(pfn, order);
 }
 

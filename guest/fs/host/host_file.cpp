@@ -21,8 +21,13 @@ constexpr size_t kWriteBatch = 64 << 10;
 }  // namespace
 
 HostFile::HostFile(uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySystem& memory, SharedFd fd,
-                   std::shared_ptr<HostInode> inode, Place place)
-    : OpenFile(flags, std::move(path)), memory_(memory), fd_(std::move(fd)), inode_(std::move(inode)), place_(place) {}
+                   std::shared_ptr<HostInode> inode, Place place, WriteClaim claim)
+    : OpenFile(flags, std::move(path)),
+      memory_(memory),
+      fd_(std::move(fd)),
+      inode_(std::move(inode)),
+      claim_(std::move(claim)),
+      place_(place) {}
 
 HostFile::~HostFile() {
   if (changed_) {

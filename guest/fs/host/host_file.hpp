@@ -22,7 +22,7 @@ enum class Place : bool { kReadOnly, kWritable };
 class HostFile final : public OpenFile {
  public:
   HostFile(uint32_t flags, std::shared_ptr<LivePath> path, vm::MemorySystem& memory, SharedFd fd,
-           std::shared_ptr<HostInode> inode, Place place);
+           std::shared_ptr<HostInode> inode, Place place, WriteClaim claim);
   ~HostFile() override;
 
   Result<FileStat> stat() override;
@@ -37,6 +37,7 @@ class HostFile final : public OpenFile {
   Status chown(const Caller& caller, uint32_t uid, uint32_t gid) override;
   Status set_times(const Caller& caller, const TimeChanges& times) override;
   Result<FsStat> statfs() override;
+  WriteCount* write_count() override { return &inode_->writers; }
   Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) override;
   Result<std::shared_ptr<const vm::MappedFile>> mapped_file() override;
 
@@ -46,6 +47,7 @@ class HostFile final : public OpenFile {
   vm::MemorySystem& memory_;
   SharedFd fd_;
   std::shared_ptr<HostInode> inode_;
+  WriteClaim claim_;  // if it may be written
   Place place_;
   bool changed_ = false;
   vm::MappedFile mapped_;

@@ -118,7 +118,12 @@ Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller& caller, const std::
   const FdUse use = read_write ? FdUse::kReadWrite : writes ? FdUse::kWrite : FdUse::kRead;
   const auto make = [&]() -> Result<std::shared_ptr<HostFile>> {
     FL_TRY_ASSIGN(std::shared_ptr<HostInode> inode, inodes_.acquire(fd, use, node->stat));
-    return make_file<HostFile>(memory_, status, request.path, memory_, fd, std::move(inode), place(path));
+    WriteClaim claim;
+    if (writes) {
+      FL_TRY_ASSIGN(claim, WriteClaim::take(inode->writers, WriteClaim::Kind::kWrite));
+    }
+    return make_file<HostFile>(memory_, status, request.path, memory_, fd, std::move(inode), place(path),
+                               std::move(claim));
   };
   auto file = make();
   if (!file && created) {

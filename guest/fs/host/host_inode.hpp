@@ -15,6 +15,7 @@
 
 #include "guest/fs/file_stat.hpp"
 #include "guest/fs/unique_fd.hpp"
+#include "guest/fs/write_count.hpp"
 #include "vm/cache/backing_store.hpp"
 #include "vm/cache/mapping.hpp"
 #include "vm/slab/stl_allocator.hpp"
@@ -68,6 +69,7 @@ struct HostInode {
   std::shared_ptr<HostStore> store;
   std::shared_ptr<vm::Mapping> mapping;
   FileTime mtime, ctime;  // as last seen
+  WriteCount writers;
 
   // The table's: it keeps the inode by `kept`, finds it by key, and knows the order of first use.
   std::shared_ptr<HostInode> kept;

@@ -192,7 +192,11 @@ Result<std::shared_ptr<OpenFile>> Tmpfs::open_inode(const Caller& caller, const 
     case FileMode::kSocket:
       return fail(Errno::kENXIO);
     default: {
-      FL_TRY_ASSIGN(auto file, make_file<TmpfsFile>(memory, status, request.path, inode));
+      WriteClaim claim;
+      if (writes) {
+        FL_TRY_ASSIGN(claim, WriteClaim::take(inode->writers, WriteClaim::Kind::kWrite));
+      }
+      FL_TRY_ASSIGN(auto file, make_file<TmpfsFile>(memory, status, request.path, inode, std::move(claim)));
       if ((flags & OpenFlag::kTruncate) != 0 && !created) {
         FL_TRY(inode->resize(0));
       }

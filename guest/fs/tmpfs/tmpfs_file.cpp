@@ -258,8 +258,9 @@ Result<std::shared_ptr<OpenFile>> make_memfd(const std::shared_ptr<TmpfsSuper>& 
   FL_TRY_ASSIGN(auto inode, TmpfsInode::make(super, kMode, cred.fsuid, cred.fsgid));
   inode->nlink = 0;
   inode->seals = seals;
+  FL_TRY_ASSIGN(WriteClaim claim, WriteClaim::take(inode->writers, WriteClaim::Kind::kWrite));
   return make_file<TmpfsFile>(super->memory, uint32_t{OpenFlag::kReadWrite | OpenFlag::kLargeFile}, std::move(path),
-                              std::move(inode));
+                              std::move(inode), std::move(claim));
 }
 
 }  // namespace fl::guest

@@ -44,7 +44,10 @@ class TmpfsPath : public OpenFile {
 
 class TmpfsFile final : public TmpfsPath {
  public:
-  using TmpfsPath::TmpfsPath;
+  // `claim`: of a file that may be written.
+  TmpfsFile(uint32_t flags, std::shared_ptr<LivePath> path, std::shared_ptr<TmpfsInode> inode, WriteClaim claim)
+      : TmpfsPath(flags, std::move(path), std::move(inode)), claim_(std::move(claim)) {}
+  WriteCount* write_count() override { return &inode()->writers; }
   bool seekable() const override { return true; }
   Result<uint32_t> read(IoBuffer& to, uint64_t& at) override;
   Result<uint32_t> write(IoBuffer& from, uint64_t& at) override;
@@ -61,6 +64,7 @@ class TmpfsFile final : public TmpfsPath {
   Status punch_hole(uint64_t offset, uint64_t length);
 
   vm::MappedFile mapped_;
+  WriteClaim claim_;
 };
 
 class TmpfsDirectory final : public TmpfsPath {

@@ -59,6 +59,7 @@ struct TmpfsInode : std::enable_shared_from_this<TmpfsInode> {
   static Result<std::shared_ptr<TmpfsInode>> make(const std::shared_ptr<TmpfsSuper>& super, uint32_t mode, uint32_t uid,
                                                   uint32_t gid);
 
+  WriteCount writers;
   bool is(FileMode::Bit type) const { return (mode & FileMode::kTypeMask) == type; }
   bool is_directory() const { return is(FileMode::kDirectory); }
   FileStat stat() const;
