@@ -66,7 +66,7 @@ class SuiteRunner {
     }
     static constexpr std::array kOutcomes{Outcome::kEqual, Outcome::kDifferent, Outcome::kUndecided};
     result.outcome = kOutcomes[static_cast<size_t>(comparison->verdict)];
-    result.text = comparison->summary;
+    result.text = comparison->summary + (comparison->same_output ? "" : "; another output");
     result.faults = {comparison->minor.real + comparison->major.real, comparison->minor.ours + comparison->major.ours};
     result.profile = comparison->context.profile->name;
     result.release = comparison->record.kernel.release;

@@ -207,6 +207,30 @@ TEST_CASE("record: what each process counted is known, and how it ended", "[reco
   CHECK(sum == written->minflt + written->majflt);
 }
 
+TEST_CASE("record: as root the program has process numbers of its own, the same in every run", "[record]") {
+  skip_unless_possible();
+  const std::string busybox = FL_BUSYBOX;
+  if (!fs::exists(busybox) || ::geteuid() != 0) {
+    SKIP("only root may make namespaces, and the program is busybox");
+  }
+  const fs::path output = scratch() / "numbers.json";
+  // The orphan goes on when the first process has ended, below process 1; nothing of the host is in /proc.
+  const RunResult result = record(
+      {"--output", output.string(), "--", busybox, "sh", "-c",
+       fmt::format("echo $$ $PPID; {0} sh -c 'echo $$ $PPID; exit 0'; ( {0} sleep 0.2; {0} sh -c 'echo $$ $PPID' ) & "
+                   "{0} ls -d /proc/[0-9]* | {0} tr -d '\n'; {0} hostname; exit 3",
+                   busybox)});
+  INFO(result.error);
+  if (result.output.starts_with("1000 1\n")) {
+    CHECK(result.output.starts_with("1000 1\n1001 1000\n/proc/1/proc/1000/proc/1002"));
+    CHECK(result.output.find("faultline\n") != std::string::npos);
+    CHECK(result.output.ends_with("\n1002 1\n"));
+  } else {
+    WARN("no namespaces here: " << result.output);
+  }
+  CHECK(read(output).exit_status == 3);
+}
+
 TEST_CASE("record: a program that does not end is given up", "[record]") {
   skip_unless_possible();
   const fs::path spin = guest_program("musl", "spin");
