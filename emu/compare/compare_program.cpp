@@ -24,6 +24,7 @@ HostResult<NativeRecord> obtain_reference(const CompareRequest& request) {
   record.command = request.run.command;
   record.environment = request.run.environment;
   record.runs = request.runs;
+  record.others = request.others;
   record.stdin_path = request.run.stdin_path;
   if (in_own_root(request.run)) {
     record.root = request.run.machine.root;
@@ -41,7 +42,12 @@ HostResult<bool> is_recorded_program(const NativeRecord& record, const std::stri
   if (!hash) {
     return tl::unexpected<HostError>(hash.error());
   }
-  return hash->text() == record.program_hash;
+  bool same = hash->text() == record.program_hash;
+  for (const NativeFile& other : record.others) {
+    const auto now = ContentHash::of_file(other.path);
+    same = same && now.has_value() && now->text() == other.hash;
+  }
+  return same;
 }
 
 HostResult<Comparison> compare_with(NativeRecord record, const CompareRequest& request) {

@@ -20,6 +20,7 @@ struct CompareRequest {
   const vm::KernelProfile* profile = nullptr;  // null: the one that fits the record
   unsigned runs = 5;                           // native ones, if it is recorded now
   std::string against;                         // a record's file; empty: record now
+  std::vector<std::string> others;             // RecordRequest's
   Level level = Level::kOrder;
   uint32_t timeout_seconds = kCompareTimeoutSeconds;  // for each run on either side; 0: none
   bool accept_changed = false;  // compare although the program's file is not the one that was recorded
@@ -31,7 +32,7 @@ struct CompareRequest {
 // made.
 HostResult<NativeRecord> obtain_reference(const CompareRequest& request);
 
-// Whether the file that would run here is the one that was recorded.
+// Whether the file that would run here is the one that was recorded, and so are those that it starts.
 HostResult<bool> is_recorded_program(const NativeRecord& record, const std::string& path);
 
 // Runs request.run here, with the record's processor, and compares.

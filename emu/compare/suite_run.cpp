@@ -110,7 +110,7 @@ class SuiteRunner {
                                                    {"{inputs}", (files_.path() / "inputs").string()},
                                                    {"{scratch}", files_.path().string()}}};
     for (const std::string& arg : entry.args) {
-      FL_HOST_TRY(add_named_program(arg));
+      FL_HOST_TRY(add_named_program(arg, request.others));
       request.run.command.push_back(replace_placeholders(arg, placeholders));
     }
     request.run.environment = {"A=1"};
@@ -135,7 +135,7 @@ class SuiteRunner {
   }
 
   // {scratch}/FLAVOUR/NAME: a program that the entry's program will start.
-  HostStatus add_named_program(const std::string& arg) {
+  HostStatus add_named_program(const std::string& arg, std::vector<std::string>& others) {
     constexpr std::string_view kScratch = "{scratch}/";
     if (!arg.starts_with(kScratch)) {
       return {};
@@ -145,7 +145,11 @@ class SuiteRunner {
       return {};
     }
     const auto path = files_.add_program(program, name.parent_path(), name.filename());
-    return path ? HostStatus() : tl::unexpected<HostError>(path.error());
+    if (!path) {
+      return tl::unexpected<HostError>(path.error());
+    }
+    others.push_back(*path);
+    return {};
   }
 
   HostResult<Comparison> compare_with_reference(const SuiteEntry& entry, const CompareRequest& request) {
@@ -159,7 +163,8 @@ class SuiteRunner {
       return tl::unexpected<HostError>(same.error());
     }
     if (!*same) {
-      return skip("the program is not the one that was recorded ({} bytes, {})", record->program_bytes, record->date);
+      return skip("the program, or one that it starts, is not the one that was recorded ({} bytes, {})",
+                  record->program_bytes, record->date);
     }
     if (record->command != request.run.command || record->environment != request.run.environment) {
       return skip("the record was made with other arguments or another environment: {}",

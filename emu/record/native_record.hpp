@@ -60,6 +60,11 @@ enum class GupView : uint8_t {
   kCount,   // only how many: rusage less the events
 };
 
+// Another program's file that the program starts, by its path as the program knows it.
+struct NativeFile {
+  std::string path, hash;
+};
+
 struct NativeRecord {
   std::string date;  // UTC, ISO 8601
   NativeKernel kernel;
@@ -69,7 +74,8 @@ struct NativeRecord {
   std::string program_path;  // what was executed
   uint64_t program_bytes = 0;
   std::string program_hash;  // of the file's contents: a stored record holds for this very file only
-  std::string filesystem;    // of the program's file: "ext4", "tmpfs", else its magic number
+  std::vector<NativeFile> others;
+  std::string filesystem;  // of the program's file: "ext4", "tmpfs", else its magic number
 
   // How many runs were made, and how many gave this list. If it was put together from several runs, process by process
   // (run_choice.hpp), the least of the processes' numbers.

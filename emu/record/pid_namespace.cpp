@@ -21,8 +21,9 @@ namespace {
 
 using Kind = NamespaceReport::Kind;
 
-constexpr long kCloseRange = 436;                  // the same number on every architecture
-constexpr std::string_view kNumberBefore = "999";  // guest/kernel.cpp begins with the next
+constexpr long kCloseRange = 436;                    // the same number on every architecture
+constexpr std::string_view kNumberBefore = "999";    // guest/kernel.cpp begins with the next
+constexpr std::string_view kHostName = "faultline";  // guest::KernelOptions
 constexpr char kReady = 'r';
 
 // What a program finds in its root as it does under faultline; where there is no folder for it, it is not there.
@@ -45,6 +46,7 @@ bool prepare_namespace(const char* root) {
   if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 || !mount_proc(root)) {
     return false;
   }
+  static_cast<void>(!::sethostname(kHostName.data(), kHostName.size()));
   const UniqueFd last(::open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC));
   return last.open() &&
          ::write(last.get(), kNumberBefore.data(), kNumberBefore.size()) == static_cast<ssize_t>(kNumberBefore.size());
@@ -101,7 +103,8 @@ std::optional<NamespaceInit> start_in_namespace(ChildStart& start) {
   }
   UniqueFd reading(ends[0]), writing(ends[1]);
   // Not libc's fork, which knows no namespaces; we have no threads whose locks could be left behind.
-  const auto pid = static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, 0, 0, 0, 0));
+  const auto pid =
+      static_cast<pid_t>(::syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | SIGCHLD, 0, 0, 0, 0));
   if (pid < 0) {
     return std::nullopt;
   }

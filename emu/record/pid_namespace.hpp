@@ -1,6 +1,6 @@
 // A pid namespace of its own for the program: there its first process has number 1000 and its children the numbers from
-// 1001 on, as they have under faultline, its parent is process 1, and /proc shows them and nobody else. Shells compute
-// with these numbers.
+// 1001 on, as they have under faultline, its parent is process 1, and /proc shows them and nobody else. The host's name
+// is the same, too. Shells keep all that in their memory, and compute with the numbers.
 //
 // Process 1 is a small process of ours. It starts the program, waits for everybody, and tells by messages through a
 // pipe; when it ends, the kernel ends whoever is left. Needs root and CONFIG_CHECKPOINT_RESTORE. Linux:

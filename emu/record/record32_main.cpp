@@ -1,11 +1,11 @@
 // faultline-record32: the recorder alone, as a static 32-bit program that needs nothing but a kernel. It makes the
 // reference records of i386 kernels.
 //
-//   faultline-record32 [--runs N] [--clear-env] [--env N=V]... [--stdin FILE] [--renew COPY=ORIGINAL] --output FILE
-//                      [--] PROGRAM [ARGS...]
+//   faultline-record32 [--runs N] [--clear-env] [--env N=V]... [--stdin FILE] [--renew COPY=ORIGINAL]
+//                      [--other FILE]... --output FILE [--] PROGRAM [ARGS...]
 //
-// --renew: before each run COPY is made anew from ORIGINAL, for programs that write to it.
-// Exit status as `faultline record`.
+// --other: a program that PROGRAM starts. --renew: before each run COPY is made anew from ORIGINAL, for programs that
+// write to it. Exit status as `faultline record`.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ using namespace fl::emu;
 
 constexpr const char* kUsage =
     "usage: faultline-record32 [--runs N] [--clear-env] [--env N=V]... [--stdin FILE] [--renew COPY=ORIGINAL] "
-    "--output FILE [--] PROGRAM [ARGS...]\n";
+    "[--other FILE]... --output FILE [--] PROGRAM [ARGS...]\n";
 
 int usage() {
   std::fputs(kUsage, stderr);
@@ -91,6 +91,8 @@ int main(int argc, char** argv) {
     } else if (option == "--renew" && value.find('=') != std::string::npos) {
       const std::string copy = value.substr(0, value.find('=')), original = value.substr(copy.size() + 1);
       request.before_run = [copy, original] { return renew(copy, original); };
+    } else if (option == "--other") {
+      request.others.push_back(value);
     } else if (option == "--output") {
       output = value;
     } else {

@@ -124,6 +124,10 @@ void complete_counts(NativeRecord& record) {
 }  // namespace
 
 Json record_header(const NativeRecord& record) {
+  Json others = Json::array();
+  for (const NativeFile& file : record.others) {
+    others.push_back({{"path", file.path}, {"hash", file.hash}});
+  }
   Json processes = Json::array();
   for (const NativeProcess& process : record.processes) {
     processes.push_back(process_json(process));
@@ -136,7 +140,8 @@ Json record_header(const NativeRecord& record) {
            {{"path", record.program_path},
             {"bytes", record.program_bytes},
             {"hash", record.program_hash},
-            {"filesystem", record.filesystem}}},
+            {"filesystem", record.filesystem},
+            {"others", std::move(others)}}},
           {"kernel",
            {{"release", record.kernel.release},
             {"version", record.kernel.version},
@@ -165,6 +170,11 @@ NativeRecord record_from_header(const Json& header) {
   record.program_bytes = program.at("bytes");
   record.program_hash = program.at("hash");
   record.filesystem = program.at("filesystem");
+  if (const auto others = program.find("others"); others != program.end()) {  // older records have none
+    for (const Json& file : *others) {
+      record.others.push_back({file.at("path"), file.at("hash")});
+    }
+  }
   const Json& kernel = header.at("kernel");
   record.kernel.release = kernel.at("release");
   record.kernel.version = kernel.at("version");

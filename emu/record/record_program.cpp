@@ -145,6 +145,13 @@ class Recorder {
     record_.environment = request_.environment;
     FL_HOST_TRY(before_run());
     cache_page_by_page(path());
+    for (const std::string& other : request_.others) {
+      const auto hash = ContentHash::of_file(other);
+      if (!hash) {
+        return tl::unexpected(hash.error());
+      }
+      record_.others.push_back({other, hash->text()});
+    }
     FL_HOST_TRY(describe_program(path(), record_));
     const auto result = launch(launch_, nullptr, [this](OutputStream stream, std::string_view text) {
       if (request_.forward_output) {

@@ -18,6 +18,7 @@ inline constexpr uint32_t kMostRuns = 1000;
 struct RecordRequest {
   std::vector<std::string> command;      // command[0] is the path of the program
   std::vector<std::string> environment;  // exactly
+  std::vector<std::string> others = {};  // files of other programs that it starts: their hashes belong to the record
   uint32_t runs = 5;
   std::string cwd = {};   // empty: ours
   std::string root = {};  // the program's "/" (chroot); empty: ours. The path of the program is one inside

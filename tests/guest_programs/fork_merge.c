@@ -4,8 +4,36 @@
 
 enum { kPages = 64 };
 
+/* Whether [p, p + pages) is one area: only then can it grow. */
+static void report(const char* name, char* p, unsigned pages) {
+  char* moved = mremap(p, pages * PAGE, (pages + 1) * PAGE, MREMAP_MAYMOVE);
+  put(name);
+  put(moved == MAP_FAILED ? ": separate\n" : ": one area\n");
+}
+
+/* Two areas with four pages between them, of which one or both are written, and then four more pages in the gap: which of the
+ * three become one? */
+static void fill_gap(const char* name, int below, int above, int which) {
+  char* room = mmap(0, 32 * PAGE, PROT_NONE, ANON, -1, 0);
+  mmap(room + 4 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
+  mmap(room + 12 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
+  if (below) write_byte(room + 4 * PAGE, 1);
+  if (above) write_byte(room + 12 * PAGE, 1);
+  mmap(room + 8 * PAGE, 4 * PAGE, RW, ANON | MAP_FIXED, -1, 0);
+  put(name);
+  if (which == 0) report(", all", room + 4 * PAGE, 12);
+  if (which == 1) report(", below and gap", room + 4 * PAGE, 8);
+  if (which == 2) report(", gap and above", room + 8 * PAGE, 8);
+}
+
 int main(void) {
   phases_begin();
+  for (int which = 0; which < 3; ++which) {
+    fill_gap("none written", 0, 0, which);
+    fill_gap("below written", 1, 0, which);
+    fill_gap("above written", 0, 1, which);
+    fill_gap("both written", 1, 1, which);
+  }
   /* Two mappings, one of which is written: one area if they touch, two if there is a gap. */
   char* room = mmap(0, 1024 * PAGE, PROT_NONE, ANON, -1, 0);
   char* merged = mmap(room + PAGE, kPages * PAGE, RW, ANON | MAP_FIXED, -1, 0);

@@ -108,15 +108,21 @@ Result<VmArea*> AreaEditor::add_forked(const AreaShape& shape, const VmArea& fro
 Result<VmArea*> AreaEditor::add_merged(const AreaShape& shape) {
   VmArea* const above = mm_.areas_.find(shape.start);
   VmArea* const below = above != nullptr ? above->prev : mm_.areas_.last();
-  if (below != nullptr && continues(*below, shape) && takes_anon_vma(*below, nullptr)) {
+  bool into_below = below != nullptr && continues(*below, shape) && takes_anon_vma(*below, nullptr);
+  const bool into_above = above != nullptr && continues(shape, *above) && takes_anon_vma(*above, nullptr);
+  bool into_both = into_below && into_above && one_anon_vma(*below, *above);
+  if (into_below && into_above && !mm_.memory_.profile().unwritten_area_takes_written) {
+    // Before 6.16 the area above is asked first, then the one below whether it takes that one too; else it is left out.
+    into_below = into_both = takes_anon_vma(*below, above);
+  }
+  if (into_below) {
     resize(below, below->start, shape.end);
-    if (above != nullptr && continues(*below, *above) && takes_anon_vma(*above, nullptr) &&
-        one_anon_vma(*below, *above)) {
+    if (into_both) {
       join(below, above);
     }
     return below;
   }
-  if (above != nullptr && continues(shape, *above) && takes_anon_vma(*above, nullptr)) {
+  if (into_above) {
     resize(above, shape.start, above->end);
     return above;
   }

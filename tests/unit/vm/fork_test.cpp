@@ -160,6 +160,33 @@ TEST_CASE("mprotect: whether an unwritten area takes its written neighbour depen
   }
 }
 
+TEST_CASE("mmap: whether an area that fills a gap joins an unwritten and a written one depends on the kernel") {
+  for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
+    Machine machine(256, *profile);
+    const VirtAddr unwritten = kAt, gap = kAt + kPageSize, written = gap + kPageSize;
+    machine.map_anon(unwritten.value(), 1);
+    machine.map_anon(written.value(), 1);
+    machine.store(written, 1);
+    machine.map_anon(gap.value(), 1);
+    CHECK(machine.maps().size() == (profile->unwritten_area_takes_written ? 1u : 2u));
+    // On the old kernel it is the written one that has grown: the child of a fork gets its zero pages.
+    machine.load(gap);
+    machine.load(unwritten);
+    auto parent = machine.switch_to(machine.fork());
+    CHECK(machine.pte(gap).present());
+    CHECK(machine.pte(unwritten).present() == profile->unwritten_area_takes_written);
+    // The other way round both kernels make one area.
+    const VirtAddr other = kAt + 16 * kPageSize;
+    machine.map_anon(other.value(), 1);
+    machine.map_anon((other + 2 * kPageSize).value(), 1);
+    machine.store(other, 1);
+    const size_t before = machine.maps().size();
+    machine.map_anon((other + kPageSize).value(), 1);
+    CHECK(machine.maps().size() == before - 1);
+    check_clean(machine);
+  }
+}
+
 TEST_CASE("fork: a long chain of forks and exits leaves nothing behind") {
   Machine machine(512);
   machine.map_anon(kAt.value(), kPages);

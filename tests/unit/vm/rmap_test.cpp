@@ -91,7 +91,7 @@ TEST_CASE("anon_vma: an area written beside one that differs in its rights only 
 }
 
 TEST_CASE("anon_vma: an unwritten area takes it over when it swallows a written one") {
-  Machine machine;
+  Machine machine(256, KernelProfile::compat_6_18());
   machine.map_anon(kAt, 2);
   machine.map_anon(kAt + bytes_of(3), 2);
   machine.store(VirtAddr(kAt + bytes_of(3)), 7);
