@@ -214,9 +214,7 @@ static void polling(void) {
   close(fds[0]), close(fds[1]);
 }
 
-static void fifos(const char* folder) {
-  MUST(chdir(folder) == 0);
-  unlink("fifo");
+static void fifos(void) {
   MUST(mkfifo("fifo", 0600) == 0);
   struct stat info;
   MUST(stat("fifo", &info) == 0);
@@ -283,14 +281,16 @@ static void shared_offset(void) {
   unlink("shared");
 }
 
-int main(int argc, char** argv) {
-  MUST(argc == 2);
+int main(void) {
+  char folder[] = "/tmp/faultline.XXXXXX";
+  MUST(mkdtemp(folder) != NULL && chdir(folder) == 0);
   capacity();
   blocking();
   broken();
   polling();
-  fifos(argv[1]);
+  fifos();
   ping_pong();
   shared_offset();
+  MUST(chdir("/") == 0 && rmdir(folder) == 0);
   return 0;
 }

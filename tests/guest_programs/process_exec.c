@@ -158,6 +158,9 @@ static void failures(void) {
   MUST(fd >= 0);
   say("open for writing: %s", OUTCOME(execve("program", argv, envp)));
   close(fd);
+  say("after the close: %s", OUTCOME(execve("program", argv, envp)));
+  say("writing to a program that runs: %s", OUTCOME(open(self, O_WRONLY)));
+  say("truncating it: %s", OUTCOME(truncate(self, 0)));
   /* Strings may take a quarter of the stack's limit, one string 128 KiB. */
   static char* many[20000];
   char* string = malloc(200 * 1024);
@@ -266,7 +269,7 @@ int main(int argc, char** argv) {
   write_file("no_interpreter", "#!/nonexistent/program x\n", 0755);
   write_file("empty_line", "#!\n", 0755);
   write_file("itself", "#!itself\n", 0755);
-  write_file("program", "#!/bin/sh\n", 0755);
+  write_file("program", "#!missing\n", 0755);
   unlink("link_loop");
   unlink("linked");
   MUST(symlink("link_loop", "link_loop") == 0 && symlink(self, "linked") == 0);

@@ -142,9 +142,9 @@ static void starving(void) {
   spun = 0;
   const pthread_t one = create(spins, NULL), two = create(spins, NULL);
   int sum = 0, fds[2];
-  for (int i = 0; i < 20; ++i) MUST(pthread_join(create(adds, &sum), NULL) == 0);
+  for (int i = 0; i < 5; ++i) MUST(pthread_join(create(adds, &sum), NULL) == 0);
   MUST(pipe(fds) == 0);
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 5; ++i) {
     char byte = 0;
     MUST(write(fds[1], "x", 1) == 1 && read(fds[0], &byte, 1) == 1 && byte == 'x');
     nap(1);
@@ -159,7 +159,7 @@ static void starving(void) {
   volatile int* turn = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   MUST(turn != MAP_FAILED);
   const pid_t child = must_fork();
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 5; ++i) {
     while (*turn % 2 != (child == 0)) {}
     ++*turn;
   }

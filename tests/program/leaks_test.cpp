@@ -15,9 +15,10 @@ namespace fs = std::filesystem;
 
 TEST_CASE("leaks: after every program each frame and kernel object is back", "[leaks]") {
   // These end by a signal from outside only, or want an argument to end.
-  const std::set<std::string> endless = {"spin",          "spin_pure",     "codegen_forever",
-                                         "fuzz_syscalls", "bench_compute", "bench_first_touch",
-                                         "bench_memory",  "bench_syscall", "frame_reuse"};
+  const std::set<std::string> endless = {"spin",          "spin_pure",         "codegen_forever", "fuzz_syscalls",
+                                         "bench_compute", "bench_first_touch", "bench_memory",    "bench_syscall",
+                                         "frame_reuse",   "bench_fork",        "bench_exec",      "bench_switch",
+                                         "stress_memory", "stress_processes"};
   const fs::path folder = scratch() / "leaks";
   fs::create_directories(folder);
   int ended_runs = 0;

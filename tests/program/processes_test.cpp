@@ -30,7 +30,7 @@ TEST_CASE("processes: SIGCHLD, and children that leave no zombie", "[processes]"
 TEST_CASE("processes: pending signals and their order", "[processes]") { check_processes("signals_queue"); }
 TEST_CASE("processes: calls that a handler interrupts", "[processes]") { check_processes("signals_restart"); }
 TEST_CASE("processes: masks, alternate stacks, permissions", "[processes]") { check_processes("signals_masks"); }
-TEST_CASE("processes: pipes", "[processes]") { check_processes("pipes", {"FOLDER"}); }
+TEST_CASE("processes: pipes", "[processes]") { check_processes("pipes"); }
 TEST_CASE("threads: 64 threads, thread-local storage, keys, stacks", "[threads]") { check_processes("threads"); }
 TEST_CASE("threads: mutexes, conditions, barriers, locks, robust ones", "[threads]") {
   check_processes("threads_sync");

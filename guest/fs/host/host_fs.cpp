@@ -13,6 +13,7 @@
 #include "guest/fs/fs_caches.hpp"
 #include "guest/fs/host/host_call.hpp"
 #include "guest/fs/host/host_directory.hpp"
+#include "guest/fs/host/host_fifo.hpp"
 #include "vm/memory_system.hpp"
 
 namespace fl::guest {
@@ -106,6 +107,11 @@ Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller& caller, const std::
       return fail(Errno::kEISDIR);
     }
   }
+  if (!node && node.error() == Errno::kEACCES) {
+    if (auto place = root_->find(path); place && place->stat.type() == FileMode::kFifo) {
+      return open_fifo(std::move(*place), request, status);
+    }
+  }
   if (!node) {
     return fail(node.error());
   }
@@ -136,6 +142,15 @@ Result<std::shared_ptr<OpenFile>> HostFs::open(const Caller& caller, const std::
   return file;
 }
 
+Result<std::shared_ptr<OpenFile>> HostFs::open_fifo(HostRoot::Node node, const OpenRequest& request, uint32_t status) {
+  const uint32_t mode = request.flags & OpenFlag::kAccessMode;
+  const int wanted = (mode != OpenFlag::kWriteOnly ? R_OK : 0) | (mode != OpenFlag::kReadOnly ? W_OK : 0);
+  FL_TRY(host_status(::syscall(SYS_faccessat2, node.fd.get(), "", wanted, AT_EMPTY_PATH | AT_EACCESS)));
+  std::erase_if(fifos_, [](const auto& each) { return each.second.expired(); });
+  FL_TRY_ASSIGN(auto ring, open_ring(memory_, request.flags, fifos_[HostInodeKey::of(node.stat)]));
+  return make_file<HostFifo>(memory_, status, request.path, std::move(node.fd), node.stat.ino, std::move(ring));
+}
+
 Status HostFs::access(const Caller&, const std::string& path, uint32_t mode) {
   FL_TRY_ASSIGN(const HostRoot::Node node, root_->find(path));
   if (mode == 0) {
@@ -164,12 +179,17 @@ Status HostFs::mkdir(const Caller&, const std::string& path, uint32_t mode) {
   return host_status(::mkdirat(parent.dir.get(), parent.name.c_str(), mode & FileMode::kPermissions));
 }
 
-// Regular files only: what a FIFO or socket of the host does is between the host's processes.
+// Regular files and FIFOs: devices and sockets of the host are between the host's processes.
 Status HostFs::mknod(const Caller&, const std::string& path, uint32_t mode) {
   if (path.empty() || root_->find(path)) {
     return fail(Errno::kEEXIST);
   }
-  FL_TRY(root_->writable_parent(path));
+  FL_TRY_ASSIGN(const HostRoot::Parent parent, root_->writable_parent(path));
+  if ((mode & FileMode::kTypeMask) == FileMode::kFifo) {
+    const NoHostUmask exact_mode;
+    return host_status(
+        ::mknodat(parent.dir.get(), parent.name.c_str(), mode & (FileMode::kTypeMask | FileMode::kPermissions), 0));
+  }
   if ((mode & FileMode::kTypeMask) != FileMode::kRegular) {
     return fail(Errno::kEPERM);
   }

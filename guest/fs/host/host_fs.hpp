@@ -4,6 +4,7 @@
 // All access goes through HostRoot; regular files share their pages through the inode table.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "guest/fs/host/host_file.hpp"
 #include "guest/fs/host/host_inode.hpp"
 #include "guest/fs/host/host_root.hpp"
+#include "guest/fs/pipe_buffer.hpp"
 
 namespace fl::guest {
 
@@ -40,12 +42,15 @@ class HostFs final : public FileSystem {
   HostInodeTable& inodes() { return inodes_; }
 
  private:
+  Result<std::shared_ptr<OpenFile>> open_fifo(HostRoot::Node node, const OpenRequest& request, uint32_t status);
   Result<HostRoot::Node> open_existing(const std::string& path, uint32_t flags, bool& read_write);
   Place place(const std::string& path) const { return root_->writable(path) ? Place::kWritable : Place::kReadOnly; }
 
   vm::MemorySystem& memory_;
   std::unique_ptr<HostRoot> root_;
   HostInodeTable inodes_;
+  // Of the FIFOs that are open; what is left of closed ones goes with the next open.
+  std::map<HostInodeKey, std::weak_ptr<PipeBuffer>> fifos_;
 };
 
 }  // namespace fl::guest

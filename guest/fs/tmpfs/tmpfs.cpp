@@ -187,8 +187,10 @@ Result<std::shared_ptr<OpenFile>> Tmpfs::open_inode(const Caller& caller, const 
   switch (inode->mode & FileMode::kTypeMask) {
     case FileMode::kDirectory:
       return make_file<TmpfsDirectory>(memory, status, request.path, inode);
-    case FileMode::kFifo:
-      return open_fifo(memory, status, request.path, inode);
+    case FileMode::kFifo: {
+      FL_TRY_ASSIGN(auto ring, open_ring(memory, flags, inode->pipe));
+      return make_file<TmpfsFifo>(memory, status, request.path, inode, std::move(ring));
+    }
     case FileMode::kSocket:
       return fail(Errno::kENXIO);
     default: {

@@ -1,18 +1,28 @@
-// Opening a FIFO of a tmpfs. Linux counterpart: fifo_open (fs/pipe.c).
-//
-// The ring lives while somebody has the FIFO open. An open that waits for the other side counts as a reader or writer
-// already: the open file exists, and open_waits() says so until a partner has come (and perhaps gone again).
+// TmpfsFifo: an open FIFO of a tmpfs.
 #pragma once
 
 #include <memory>
+#include <utility>
 
-#include "guest/fs/pipe.hpp"
+#include "guest/fs/fifo.hpp"
+#include "guest/fs/tmpfs/tmpfs_file.hpp"
 #include "guest/fs/tmpfs/tmpfs_inode.hpp"
 
 namespace fl::guest {
 
-// ENXIO: only to write, with O_NONBLOCK, and nobody reads; ENOMEM.
-Result<std::shared_ptr<OpenFile>> open_fifo(vm::MemorySystem& memory, uint32_t flags, std::shared_ptr<LivePath> path,
-                                            const std::shared_ptr<TmpfsInode>& inode);
+class TmpfsFifo final : public FifoEnd {
+ public:
+  TmpfsFifo(uint32_t flags, std::shared_ptr<LivePath> path, std::shared_ptr<TmpfsInode> inode,
+            std::shared_ptr<PipeBuffer> ring)
+      : FifoEnd(flags, std::move(path), inode->ino, std::move(ring)), inode_(std::move(inode)) {}
+  Result<FileStat> stat() override { return inode_->stat(); }
+  Status chmod(const Caller& caller, uint32_t mode) override { return inode_->chmod(caller, mode); }
+  Status chown(const Caller& caller, uint32_t uid, uint32_t gid) override { return inode_->chown(caller, uid, gid); }
+  Status set_times(const Caller& caller, const TimeChanges& times) override { return inode_->set_times(caller, times); }
+  Result<FsStat> statfs() override { return tmpfs_statfs(*inode_->super); }
+
+ private:
+  std::shared_ptr<TmpfsInode> inode_;
+};
 
 }  // namespace fl::guest

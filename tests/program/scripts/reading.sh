@@ -1,5 +1,5 @@
 # read: fields, backslashes, descriptors shared between processes, a fifo between two of them.
-cd "$TEST_DIR" || exit 99
+d=$($BB mktemp -d /tmp/faultline.XXXXXX) && cd "$d" || exit 99
 $BB printf 'a b  c d\n' | { read -r x y z; echo "[$x][$y][$z]"; }
 $BB printf 'a:b:c\n' | { IFS=: read -r x y z; echo "[$x][$y][$z]"; }
 $BB printf 'back\\slash con\\\ntinued\n' | { read x y; echo "[$x][$y]"; }
@@ -19,3 +19,4 @@ set -- $($BB seq 1 5); shift 2; echo "$*"
 while [ $# -gt 0 ]; do $BB printf '<%s>' "$1"; shift; done; echo
 i=0; $BB seq 1 400 | while read -r x; do i=$((i + x)); echo $i; done | $BB tail -n 1
 $BB printf 'no newline' | { read -r x; echo "$? [$x]"; }
+cd / && $BB rm -r "$d" && echo cleaned
