@@ -59,7 +59,9 @@ void send(int fd, const NamespaceReport& report) {
 
 // Nothing of the program may stay open here: its pipes would never end.
 void close_all_but(int fd) {
-  ::syscall(kCloseRange, 0u, static_cast<unsigned>(fd) - 1, 0u);
+  if (fd > 0) {
+    ::syscall(kCloseRange, 0u, static_cast<unsigned>(fd) - 1, 0u);
+  }
   ::syscall(kCloseRange, static_cast<unsigned>(fd) + 1, ~0u, 0u);
 }
 
