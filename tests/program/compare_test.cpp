@@ -193,8 +193,7 @@ TEST_CASE("compare: system and popen start a shell in a root of its own", "[faul
     for (const char* applet : {"sh", "sort"}) {
       fs::create_symlink("busybox", root / "bin" / applet);
     }
-    const RunResult run =
-        compare({"--root", root.string(), "--clear-env", "--env", "PATH=/bin", "--", "/bin/program"});
+    const RunResult run = compare({"--root", root.string(), "--clear-env", "--env", "PATH=/bin", "--", "/bin/program"});
     INFO(flavour << ": " << run.output << run.error);
     CHECK(run.exit_status == 0);
     CHECK_THAT(run.output, ContainsSubstring("64 bytes, the same\n"));
