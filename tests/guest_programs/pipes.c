@@ -130,13 +130,15 @@ static void blocking(void) {
 
 static void broken(void) {
   for (int how = 0; how < 3; ++how) {
-    int fds[2];
-    MUST(pipe(fds) == 0);
+    int fds[2], gate[2];
+    char byte;
+    MUST(pipe(fds) == 0 && pipe(gate) == 0);
     const pid_t child = must_fork();
     if (child == 0) {
       close(fds[0]);
+      close(gate[1]);
       if (how == 1) signal(SIGPIPE, SIG_IGN);
-      if (how == 2) nap(30);
+      if (how != 0) MUST(read(gate[0], &byte, 1) == 0); /* the reader has left */
       const ssize_t got = how == 0 ? write(fds[1], block, sizeof block) : write(fds[1], "x", 1);
       say("write %s", got == -1 ? error_name(errno) : "done");
       _exit(3);
@@ -147,6 +149,8 @@ static void broken(void) {
     }
     close(fds[0]);
     close(fds[1]);
+    close(gate[0]);
+    close(gate[1]);
     say("%s: %s", how == 0 ? "reader leaves" : how == 1 ? "SIGPIPE ignored" : "late write", status_text(must_wait(child)));
   }
 }
@@ -161,6 +165,8 @@ static void polling(void) {
     MUST(write(other[1], "b", 1) == 1);
     nap(20);
     MUST(write(fds[1], "a", 1) == 1);
+    nap(20);
+    close(other[1]);
     nap(20);
     _exit(0);
   }

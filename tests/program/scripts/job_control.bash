@@ -1,7 +1,7 @@
 # Job control of a bash without a terminal: process groups, the list of jobs, stopping, fg and bg.
 cd "$TEST_DIR" || exit 99
 set -m
-show() { "$@" > list 2>&1; echo "status $?"; $BB sed "s,$BB,BB,; s, $p , PID ," list; }
+show() { "$@" > list 2>&1; echo "status $?"; $BB sed "s,$BB,BB,; s, *$p , PID ," list; }
 until_stopped() { for i in $($BB seq 100); do case $(jobs) in *Stopped*) return;; esac; $BB sleep 0.02; done; }
 $BB sleep 30 & p=$!
 show jobs -l

@@ -44,9 +44,12 @@ RecordedRun record_faults(const RunSpec& spec) {
   result.run.exit_status = launched.exit_status;
   result.run.minflt = static_cast<long>(launched.minflt);
   result.run.majflt = static_cast<long>(launched.majflt);
-  const emu::RunList list = value_of(emu::make_run_list(
-      session->take_records(),
-      {.root = launched.pid, .minflt = launched.minflt, .majflt = launched.majflt, .gup_seen = session->gup_seen()}));
+  const emu::RunList list =
+      value_of(emu::make_run_list(session->take_records(), {.root = launched.pid,
+                                                            .root_is_parent = launched.pid_is_init,
+                                                            .minflt = launched.minflt,
+                                                            .majflt = launched.majflt,
+                                                            .gup_seen = session->gup_seen()}));
   for (const emu::NativeFault& fault : list.faults) {
     if (fault.process == 0 && fault.mode != vm::FaultMode::kGup) {
       result.faults.push_back({fault.addr, fault.ip, fault.mode == vm::FaultMode::kKernel});
