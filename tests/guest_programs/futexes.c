@@ -52,7 +52,7 @@ static void start(int count, word* at) {
   for (int i = 0; i < count; ++i) {
     waiters[i] = (struct waiter){.number = i, .bits = 1u << i, .op = kWaitBitset | kPrivate, .at = at};
     pthread_create(&waiters[i].thread, NULL, wait_thread, &waiters[i]);
-    pause_ms(20);
+    pause_ms(60);
   }
 }
 static void join(int count) {
@@ -63,10 +63,18 @@ static void join(int count) {
   for (int i = 0; i < count; ++i) printf(" %ld", waiters[i].result);
   printf("\n");
 }
+static int noted(void) {
+  pthread_mutex_lock(&guard);
+  const int count = ordered;
+  pthread_mutex_unlock(&guard);
+  return count;
+}
+/* Each has told that it runs before the next one is woken. */
 static void wake_in_turn(word* at, int count) {
   for (int i = 0; i < count; ++i) {
-    futex(at, kWake | kPrivate, 1, 0, NULL, 0);
-    pause_ms(10);
+    const int before = noted();
+    const long woken = futex(at, kWake | kPrivate, 1, 0, NULL, 0);
+    for (int tries = 0; woken > 0 && noted() == before && tries < 500; ++tries) pause_ms(10);
   }
 }
 
