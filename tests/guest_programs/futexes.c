@@ -37,9 +37,11 @@ static word first, second;
 static int order[16], ordered;
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;
 
+static int about_to_wait; /* how many have come as far as the call */
 struct waiter { pthread_t thread; int number; unsigned bits; long result; int op; word* at; };
 static void* wait_thread(void* p) {
   struct waiter* w = p;
+  __atomic_store_n(&about_to_wait, w->number + 1, __ATOMIC_SEQ_CST);
   w->result = futex(w->at, w->op, 0, 0, NULL, w->bits);
   pthread_mutex_lock(&guard);
   order[ordered++] = w->number;
@@ -48,11 +50,12 @@ static void* wait_thread(void* p) {
 }
 static struct waiter waiters[8];
 static void start(int count, word* at) {
-  ordered = 0;
+  ordered = about_to_wait = 0;
   for (int i = 0; i < count; ++i) {
     waiters[i] = (struct waiter){.number = i, .bits = 1u << i, .op = kWaitBitset | kPrivate, .at = at};
     pthread_create(&waiters[i].thread, NULL, wait_thread, &waiters[i]);
-    pause_ms(60);
+    while (__atomic_load_n(&about_to_wait, __ATOMIC_SEQ_CST) != i + 1) pause_ms(5);
+    pause_ms(20);
   }
 }
 static void join(int count) {

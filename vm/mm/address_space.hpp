@@ -131,6 +131,9 @@ class AddressSpace {
   // May map below kMmapMinAddr (CAP_SYS_RAWIO).
   void set_may_map_low(bool may) { may_map_low_ = may; }
 
+  // Made by fork: its areas lost their locks, or their pages (MADV_WIPEONFORK), and were not merged. For verification.
+  bool came_by_fork() const { return came_by_fork_; }
+
   // --- system calls; `task` is charged for faults that populate the new pages ---
   Result<VirtAddr> mmap(const MmapRequest& request, FaultCounters& task);
   Status munmap(VirtAddr addr, uint32_t length);
@@ -202,6 +205,7 @@ class AddressSpace {
   VirtAddr mmap_base_;
   bool read_implies_exec_ = false;
   bool may_map_low_ = false;
+  bool came_by_fork_ = false;
   uint32_t default_flags_ = 0;  // kLocked after mlockall(MCL_FUTURE). Linux: mm->def_flags
   uint32_t call_depth_ = 0;     // calls that change the areas, one inside the other. For verification
 };

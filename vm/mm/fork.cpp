@@ -88,6 +88,7 @@ Result<AddressSpace::Ptr> AddressSpace::fork() {
   child->mmap_base_ = mmap_base_;
   child->read_implies_exec_ = read_implies_exec_;
   child->may_map_low_ = may_map_low_;
+  child->came_by_fork_ = true;
 
   AreaEditor editor(*child);
   bool flush = false;

@@ -97,7 +97,9 @@ class AreaCheck {
     }
     // A stack that has grown down to its neighbour is not merged with it, nor a heap that starts where bss ends; nor
     // are they by Linux.
-    const bool kept_apart = above.has(VmFlag::kGrowsDown) || above.start == mm_.layout().start_brk;
+    // Nor does fork merge what became alike by it.
+    const bool kept_apart =
+        above.has(VmFlag::kGrowsDown) || above.start == mm_.layout().start_brk || mm_.came_by_fork();
     if (!kept_apart && AreaEditor::must_be_one(below, above)) {
       out_.add(Invariant::kAreas, "areas {:08x} and {:08x} could be one", below.start.value(), above.start.value());
     }

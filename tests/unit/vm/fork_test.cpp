@@ -135,6 +135,15 @@ TEST_CASE("fork: MADV_DONTFORK areas are missing, MADV_WIPEONFORK ones are empty
   check_clean(machine);
 }
 
+TEST_CASE("fork: areas that become alike by it stay apart, as on Linux") {
+  Machine machine;
+  const VirtAddr at = machine.map_anon(kAt.value(), 2, kRead);
+  REQUIRE(machine.mm().mlock(at, kPageSize, machine.task, LockPages::kOnFault));
+  auto parent = machine.switch_to(machine.fork());
+  CHECK(machine.maps() == std::vector<std::string>{"10000-10001 r--p", "10001-10002 r--p"});
+  check_clean(machine);
+}
+
 TEST_CASE("fork: an area that came by fork is not stretched by a new mapping; the parent's is") {
   Machine machine;
   machine.map_anon(kAt.value(), 1);
