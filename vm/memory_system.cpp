@@ -3,6 +3,7 @@
 
 #include "mmu/layout.hpp"
 #include "vm/kernel_caches.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::vm {
 
@@ -29,6 +30,7 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
   mappings_ = std::make_unique<KernelMappings>(ram_, mmu_, kernel_map_, pages_, *slab_);
   pages_.set_kmap_slots(&mappings_->slots);
   caches_ = std::make_unique<KernelCaches>(*slab_);
+  swap_ = std::make_unique<SwapSpace>(mappings_->vmalloc, *slab_, pages_);
   reclaimer_ = std::make_unique<MemoryReclaimer>(cache_, *slab_);
   pages_.set_reclaimer(reclaimer_.get());
   pages_.set_compactor(&compaction_);

@@ -29,6 +29,7 @@
 namespace fl::vm {
 
 class KernelCaches;
+class SwapSpace;
 
 // What is given back when RAM is full, cheapest first: free slabs, then cached pages.
 class MemoryReclaimer : public Reclaimer {
@@ -73,6 +74,8 @@ class MemorySystem {
   KernelCaches& caches() { return *caches_; }
   PageCache& cache() { return cache_; }
   Compaction& compaction() { return compaction_; }
+  // The swap areas; none at boot.
+  SwapSpace& swap() { return *swap_; }
   // Where the kernel finds an object of low memory, and back.
   VirtAddr kernel_address(const void* object) const { return slab_->direct_map().address_of(object); }
   template <typename T>
@@ -121,6 +124,7 @@ class MemorySystem {
   std::unique_ptr<SlabAllocator> slab_;
   std::unique_ptr<KernelMappings> mappings_;
   std::unique_ptr<KernelCaches> caches_;
+  std::unique_ptr<SwapSpace> swap_;
   PageCache cache_;
   std::unique_ptr<MemoryReclaimer> reclaimer_;
   Compaction compaction_{*this};
