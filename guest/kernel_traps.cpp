@@ -45,6 +45,9 @@ void Kernel::on_trap(Task& task, const Trap& trap) {
   if (ports_.time.now_ns() >= next_tick_ns_) {
     tick();
   }
+  if (ports_.memory.reclaim().kswapd_woken()) [[unlikely]] {
+    ports_.memory.reclaim().run_kswapd();
+  }
   if (task.work_pending && task.state == Task::State::kRunning) [[unlikely]] {
     return_to_user(task);
   }

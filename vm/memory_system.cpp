@@ -3,6 +3,8 @@
 
 #include "mmu/layout.hpp"
 #include "vm/kernel_caches.hpp"
+#include "vm/reclaim/page_reclaim.hpp"
+#include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_space.hpp"
 
 namespace fl::vm {
@@ -23,7 +25,8 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
       kernel_map_(ram, boot_->image().directory, boot_->options().large_pages, [this] { return boot_->early_table(); }),
       mem_map_(ram, boot_->mem_map()),
       pages_(ram, mem_map_, tlb, boot_->nodes()),
-      cache_(*this) {
+      cache_(*this),
+      lru_(mem_map_, pages_) {
   boot_->init_mem_map(mem_map_);
   boot_->hand_over(mem_map_, pages_);
   slab_ = std::make_unique<SlabAllocator>(ram_, mem_map_, pages_, boot_->options().slab_debug);
@@ -31,8 +34,10 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
   pages_.set_kmap_slots(&mappings_->slots);
   caches_ = std::make_unique<KernelCaches>(*slab_);
   swap_ = std::make_unique<SwapSpace>(mappings_->vmalloc, *slab_, pages_);
-  reclaimer_ = std::make_unique<MemoryReclaimer>(cache_, *slab_);
-  pages_.set_reclaimer(reclaimer_.get());
+  swap_cache_ = std::make_unique<SwapCache>(*this);
+  swap_->set_user(swap_cache_.get());
+  reclaim_ = std::make_unique<PageReclaim>(*this);
+  pages_.set_reclaimer(reclaim_.get());
   pages_.set_compactor(&compaction_);
 }
 

@@ -24,23 +24,17 @@
 #include "vm/phys/mempolicy.hpp"
 #include "vm/phys/page_allocator.hpp"
 #include "vm/profile.hpp"
+#include "vm/reclaim/lru.hpp"
 #include "vm/slab/slab_allocator.hpp"
+#include "vm/swap/swap_in.hpp"
 
 namespace fl::vm {
 
 class KernelCaches;
+class PageReclaim;
+class SwapCache;
 class SwapSpace;
-
-// What is given back when RAM is full, cheapest first: free slabs, then cached pages.
-class MemoryReclaimer : public Reclaimer {
- public:
-  MemoryReclaimer(PageCache& cache, SlabAllocator& slab) : cache_(cache), slab_(slab) {}
-  bool reclaim() override { return slab_.reclaim() || cache_.reclaim(); }
-
- private:
-  PageCache& cache_;
-  SlabAllocator& slab_;
-};
+class SwapSpace;
 
 // How much the invariant walkers check. Each level includes the one before.
 enum class VerifyLevel : uint8_t { kOff, kMmCalls, kFaults };
@@ -73,6 +67,11 @@ class MemorySystem {
   // The caches of vm's objects.
   KernelCaches& caches() { return *caches_; }
   PageCache& cache() { return cache_; }
+  // Which pages are in use, and getting rid of others.
+  Lru& lru() { return lru_; }
+  PageReclaim& reclaim() { return *reclaim_; }
+  SwapCache& swap_cache() { return *swap_cache_; }
+  SwapClusterReadahead& swap_cluster() { return swap_cluster_; }
   Compaction& compaction() { return compaction_; }
   // The swap areas; none at boot.
   SwapSpace& swap() { return *swap_; }
@@ -124,9 +123,12 @@ class MemorySystem {
   std::unique_ptr<SlabAllocator> slab_;
   std::unique_ptr<KernelMappings> mappings_;
   std::unique_ptr<KernelCaches> caches_;
-  std::unique_ptr<SwapSpace> swap_;
   PageCache cache_;
-  std::unique_ptr<MemoryReclaimer> reclaimer_;
+  Lru lru_;
+  std::unique_ptr<SwapSpace> swap_;
+  std::unique_ptr<SwapCache> swap_cache_;
+  SwapClusterReadahead swap_cluster_;
+  std::unique_ptr<PageReclaim> reclaim_;
   Compaction compaction_{*this};
   FaultObserver* observer_ = nullptr;
   FaultCounters faults_;

@@ -49,6 +49,9 @@ struct KernelProfile {
   // An area that was never written takes a written neighbour into itself when their rights become equal; before 6.16
   // only the written one takes the other. Linux: is_mergeable_anon_vma.
   bool unwritten_area_takes_written;
+  // A page-table entry in swap remembers that its page is nobody else's, so that a read brings it back writable. Linux:
+  // __HAVE_ARCH_PTE_SWP_EXCLUSIVE (on i386 since 6.3), and do_swap_page since 6.8.
+  bool swap_keeps_exclusive;
   // AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN are in the auxv.
   bool auxv_has_rseq;
 

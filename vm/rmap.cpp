@@ -6,6 +6,9 @@
 #include "vm/cache/mapping.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
+#include "vm/reclaim/lru.hpp"
+#include "vm/rmap_walk.hpp"
+#include "vm/swap/swap_cache.hpp"
 
 namespace fl::vm {
 namespace {
@@ -23,6 +26,39 @@ void count_mapped(AddressSpace& mm, const Page& page) {
   use.hiwater_rss = std::max(use.hiwater_rss, use.rss());
 }
 
+// Linux: mlock_vma_folio.
+void mlock_page(VmArea& area, Pfn pfn) {
+  if (area.has(VmFlag::kLocked)) [[unlikely]] {
+    area.mm->memory().lru().mlock(pfn);
+  }
+}
+
+// Linux: munlock_vma_folio. Other areas may keep it locked.
+void munlock_page(VmArea& area, const Page& page, Pfn pfn) {
+  if (page.has(PageFlag::kMlocked) && area.has(VmFlag::kLocked)) [[unlikely]] {
+    MemorySystem& memory = area.mm->memory();
+    if (!mapped_by_locked_area(memory, pfn)) {
+      memory.lru().munlock(pfn);
+    }
+  }
+}
+
+void forget_mapping(VmArea& area, Page& page, mmu::Pte old) {
+  FL_CHECK(page.mapcount > 0 && page.refcount > 0, "frame {:#x} unmapped with mapcount {}", old.pfn().value(),
+           page.mapcount);
+  --rss_of(area.mm->use_mutable(), page);
+  --page.mapcount;
+  munlock_page(area, page, old.pfn());
+  if (page.has(PageFlag::kCache) && old.dirty() && area.shared()) {
+    area.mm->memory().cache().mapping_of(page).mark_dirty(old.pfn());
+  }
+  if (page.has(PageFlag::kAnon) && page.mapcount == 0) {
+    // Only the swap cache knows it from now on.
+    page.clear(PageFlag::kAnon | PageFlag::kAnonExclusive);
+    page.mapping = 0;
+  }
+}
+
 }  // namespace
 
 AnonVma& page_anon_vma(MemorySystem& memory, const Page& page) {
@@ -34,10 +70,30 @@ AnonVma& page_anon_vma(MemorySystem& memory, const Page& page) {
 void map_new_anon_page(VmArea& area, VirtAddr va, Pfn pfn) {
   MemorySystem& memory = area.mm->memory();
   Page& page = memory.page(pfn);
-  page.become(PageFlag::kAnon | PageFlag::kAnonExclusive);
+  page.become(PageFlag::kAnon | PageFlag::kAnonExclusive | PageFlag::kSwapBacked);
   page.mapping = memory.kernel_address(area.anon_vma).value() | kPageMappingAnon;
   page.index = area.page_index(va);
   page.mapcount = 1;
+  mlock_page(area, pfn);
+  memory.lru().add(pfn);
+  count_mapped(*area.mm, page);
+}
+
+void map_swap_page(VmArea& area, VirtAddr va, Pfn pfn, bool exclusive) {
+  MemorySystem& memory = area.mm->memory();
+  Page& page = memory.page(pfn);
+  if (!page.has(PageFlag::kAnon)) {
+    // A page that others may have goes by the AnonVma that all of them are members of.
+    AnonVma* const anon_vma = exclusive ? area.anon_vma : area.anon_vma->root;
+    page.set(PageFlag::kAnon);
+    page.mapping = memory.kernel_address(anon_vma).value() | kPageMappingAnon;
+    page.index = area.page_index(va);
+  }
+  if (exclusive) {
+    page.set(PageFlag::kAnonExclusive);
+  }
+  ++page.mapcount;
+  mlock_page(area, pfn);
   count_mapped(*area.mm, page);
 }
 
@@ -56,12 +112,12 @@ void take_anon_page(VmArea& area, Pfn pfn) {
   page.set(PageFlag::kAnonExclusive);
 }
 
-void map_cache_page(AddressSpace& mm, Pfn pfn) {
-  Page& page = mm.memory().page(pfn);
+void map_cache_page(VmArea& area, Pfn pfn) {
+  Page& page = area.mm->memory().page(pfn);
   ++page.refcount;
   ++page.mapcount;
-  mm.memory().cache().update_inactive(pfn);
-  count_mapped(mm, page);
+  mlock_page(area, pfn);
+  count_mapped(*area.mm, page);
 }
 
 void unmap_page(VmArea& area, mmu::Pte old) {
@@ -70,22 +126,23 @@ void unmap_page(VmArea& area, mmu::Pte old) {
   }
   MemorySystem& memory = area.mm->memory();
   Page& page = memory.page(old.pfn());
-  FL_CHECK(page.mapcount > 0 && page.refcount > 0, "frame {:#x} unmapped with mapcount {}", old.pfn().value(),
-           page.mapcount);
-  --rss_of(area.mm->use_mutable(), page);
-  --page.mapcount;
-  if (page.has(PageFlag::kCache)) {
+  forget_mapping(area, page, old);
+  if (page.refcount > 1) {
     --page.refcount;
-    if (old.dirty() && area.shared()) {
-      memory.cache().mapping_of(page).mark_dirty(old.pfn());
+    if (page.has(PageFlag::kSwapCache) && page.mapcount == 0) {
+      memory.swap_cache().free_unused(old.pfn());
     }
-    memory.cache().update_inactive(old.pfn());
-  } else if (page.refcount > 1) {
-    --page.refcount;
   } else {
+    memory.lru().remove(old.pfn());
     page.mapping = 0;
     memory.pages().free_pages(old.pfn());
   }
+}
+
+void unmap_for_reclaim(VmArea& area, mmu::Pte old) {
+  Page& page = area.mm->memory().page(old.pfn());
+  forget_mapping(area, page, old);
+  --page.refcount;
 }
 
 }  // namespace fl::vm

@@ -18,16 +18,25 @@ struct Page;
 AnonVma& page_anon_vma(MemorySystem& memory, const Page& page);
 
 // A fresh anonymous frame (one reference, from the allocator) gets its first mapping, at va of an area that has an
-// AnonVma; it belongs to this address space alone.
+// AnonVma; it belongs to this address space alone and goes to the LRU lists. Linux: page_add_new_anon_rmap,
+// lru_cache_add_inactive_or_unevictable.
 void map_new_anon_page(VmArea& area, VirtAddr va, Pfn pfn);
+// A page that came from swap is mapped at va; the caller's reference becomes the entry's. `exclusive`: nobody else maps
+// it, nor will find it in swap. Linux:
+// page_add_anon_rmap of do_swap_page.
+void map_swap_page(VmArea& area, VirtAddr va, Pfn pfn, bool exclusive);
 // The child's area of a fork maps the page too: an anonymous one is no longer one process's alone. Linux:
 // page_try_dup_anon_rmap, page_dup_file_rmap.
 void dup_mapping(VmArea& area, Pfn pfn);
 // An anonymous page that this area alone still maps becomes wholly its own. Linux: page_move_anon_rmap.
 void take_anon_page(VmArea& area, Pfn pfn);
-// One more entry maps this page-cache page.
-void map_cache_page(AddressSpace& mm, Pfn pfn);
-// An entry that was present has been cleared (and the TLB told): drops its page. kSpecial entries have none.
+// One more entry of the area maps this page-cache page.
+void map_cache_page(VmArea& area, Pfn pfn);
+// An entry that mapped a frame is gone (already cleared and flushed): counts it, releases the page.
+// `old` is the entry as it was.
 void unmap_page(VmArea& area, mmu::Pte old);
+// The same when the page goes to swap: its address space does not lose it. Linux: page_remove_rmap and put_page in
+// try_to_unmap_one.
+void unmap_for_reclaim(VmArea& area, mmu::Pte old);
 
 }  // namespace fl::vm

@@ -45,4 +45,8 @@ bool rmap_walk(MemorySystem& memory, Pfn pfn, const RmapVisitor& visit) {
   return true;
 }
 
+bool mapped_by_locked_area(MemorySystem& memory, Pfn pfn) {
+  return !rmap_walk(memory, pfn, [](VmArea& area, VirtAddr, mmu::Pte&) { return !area.has(VmFlag::kLocked); });
+}
+
 }  // namespace fl::vm

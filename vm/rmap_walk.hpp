@@ -20,4 +20,7 @@ using RmapVisitor = std::function<bool(VmArea& area, VirtAddr va, mmu::Pte& pte)
 // none. False if a visit returned false.
 bool rmap_walk(MemorySystem& memory, Pfn pfn, const RmapVisitor& visit);
 
+// A locked area maps the frame.
+bool mapped_by_locked_area(MemorySystem& memory, Pfn pfn);
+
 }  // namespace fl::vm

@@ -32,7 +32,9 @@ Result<KmapSpan> UserAccess::chunk(VirtAddr at, uint32_t length, mmu::Access acc
         mm_.memory().tlb().code_changed(entry.pfn());
       }
       const uint32_t in_page = at.page_offset();
-      return KmapSpan(mm_.memory().kmap_slots(), entry.pfn(), in_page, std::min(length, kPageSize - in_page));
+      // What is copied may need memory for itself: the page stays meanwhile.
+      return KmapSpan(mm_.memory().kmap_slots(), PagePin(mm_.memory().mem_map(), entry.pfn()), entry.pfn(), in_page,
+                      std::min(length, kPageSize - in_page));
     }
     const uint32_t error_code = (entry.hw_present() ? uint32_t{PageFaultError::kProtection} : 0u) |
                                 (write ? uint32_t{PageFaultError::kWrite} : 0u);

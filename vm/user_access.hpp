@@ -54,8 +54,8 @@ class UserAccess {
   Result<std::string> string(VirtAddr from, uint32_t max, Errno too_long = Errno::kENAMETOOLONG);
 
   // The next bytes of user memory that lie in one frame, made accessible: for copying between a file and user memory
-  // without a buffer between. At most `length`, at least 1 byte; EFAULT. A high frame is mapped as long as the answer
-  // lives.
+  // without a buffer between. At most `length`, at least 1 byte; EFAULT. The frame is pinned,
+  // and a high one mapped, as long as the answer lives.
   Result<KmapSpan> chunk(VirtAddr at, uint32_t length, mmu::Access access);
 
  private:

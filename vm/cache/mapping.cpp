@@ -11,6 +11,11 @@
 #include "vm/kernel_caches.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
+#include "vm/reclaim/lru.hpp"
+#include "vm/reclaim/workingset.hpp"
+#include "vm/swap/swap_cache.hpp"
+#include "vm/swap/swap_in.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::vm {
 namespace {
@@ -68,10 +73,11 @@ Mapping::~Mapping() {
   while (const auto entry = tree_.next(0)) {
     erase(entry->index);
   }
+  drop_values(0, UINT64_MAX);
   memory_.cache().remove_mapping(*this);
 }
 
-Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
+Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead, bool* waited) {
   const uint64_t size_pages = pages();
   if (index >= size_pages) {
     return fail(Errno::kEFAULT);
@@ -80,7 +86,11 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
     return Pfn(frame);
   }
   if (is_shmem()) {
-    return allocate(index);
+    return allocate(index, waited);
+  }
+  // Every page of the file was cached once; one that reclaim took has to be read again.
+  if (waited != nullptr && tree_.find_value(index)) {
+    *waited = true;
   }
 
   std::array<Pfn, kReadAheadPages> frames;
@@ -118,18 +128,19 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead) {
     }
     if (i == 0) {
       ++wanted_page.refcount;
-      memory_.cache().update_inactive(frames[0]);
     }
   }
   --wanted_page.refcount;
-  memory_.cache().update_inactive(frames[0]);
   return frames[0];
 }
 
-Result<Pfn> Mapping::allocate(uint64_t index) {
+Result<Pfn> Mapping::allocate(uint64_t index, bool* waited) {
   FL_CHECK(is_shmem());
   if (const uint32_t frame = find(index); frame != kNoPage) {
     return Pfn(frame);
+  }
+  if (const auto swapped = tree_.find_value(index)) {
+    return swap_in(static_cast<uint32_t>(index), SwapEntry::from_raw(*swapped), waited);
   }
   if (space_ != nullptr && space_->used >= space_->limit) {
     return fail(Errno::kENOSPC);
@@ -143,15 +154,19 @@ Result<Pfn> Mapping::allocate(uint64_t index) {
 }
 
 Status Mapping::insert(uint64_t index, Pfn pfn) {
+  const auto shadow = is_shmem() ? std::nullopt : tree_.find_value(index);
   FL_TRY(tree_.insert(index, pfn));
   memory_.cache().add(pfn, *this, static_cast<uint32_t>(index));
   if (is_shmem()) {
-    memory_.page(pfn).set(PageFlag::kShmem);
+    memory_.page(pfn).set(PageFlag::kShmem | PageFlag::kSwapBacked);
   }
   if (space_ != nullptr) {
     ++space_->used;
   }
-  memory_.cache().update_inactive(pfn);
+  if (shadow) {
+    workingset_refault(memory_, pfn, *shadow);
+  }
+  memory_.lru().add(pfn);
   return {};
 }
 
@@ -162,12 +177,71 @@ void Mapping::erase(uint32_t index) {
   }
 }
 
-bool Mapping::drop(uint32_t index) {
-  if (is_dirty(index) && !write_page(index)) {
+void Mapping::evict(uint32_t index, uint32_t shadow) {
+  FL_CHECK(!is_shmem() && !is_dirty(index), "page {:#x} is evicted", index);
+  memory_.cache().remove(tree_.erase(index, shadow));
+}
+
+bool Mapping::invalidate(uint32_t index) {
+  const uint32_t frame = find(index);
+  if (is_shmem() || frame == kNoPage || is_dirty(index)) {
+    return false;
+  }
+  const Page& page = memory_.page(Pfn(frame));
+  if (page.mapcount != 0 || page.refcount != 1) {
     return false;
   }
   erase(index);
   return true;
+}
+
+void Mapping::drop_values(uint64_t first, uint64_t last) {
+  for (auto value = tree_.next_value(first); value && value->index <= last; value = tree_.next_value(first)) {
+    tree_.erase_value(value->index);
+    if (is_shmem()) {
+      memory_.swap().free_swap_and_cache(SwapEntry::from_raw(value->value));
+      if (space_ != nullptr) {
+        --space_->used;
+      }
+    }
+    first = uint64_t{value->index} + 1;
+  }
+}
+
+bool Mapping::move_to_swap(uint32_t index) {
+  FL_CHECK(is_shmem());
+  const Pfn pfn(find(index));
+  Page& page = memory_.page(pfn);
+  if (!memory_.swap_cache().add_to_swap(pfn)) {
+    return false;
+  }
+  const SwapEntry entry = SwapCache::entry_of(page);
+  memory_.swap().swap_shmem_alloc(entry);
+  tree_.erase(index, entry.raw());
+  // The tree's reference is the swap cache's now: it took one of its own.
+  memory_.cache().leave(pfn);
+  --page.refcount;
+  return true;
+}
+
+Result<Pfn> Mapping::swap_in(uint32_t index, SwapEntry entry, bool* waited) {
+  FL_TRY_ASSIGN(const SwappedIn found, read_swap_page(memory_, entry));
+  if (waited != nullptr && found.read) {
+    *waited = true;
+  }
+  // Back into the file, out of the swap cache; its slot is free.
+  Page& page = memory_.page(found.pfn);
+  FL_CHECK(page.mapcount == 0 && page.has(PageFlag::kSwapCache));
+  const Status inserted = tree_.insert(index, found.pfn);  // in place of the entry
+  FL_CHECK(inserted, "nothing had to be allocated");
+  memory_.swap().swap_free(entry);
+  memory_.swap_cache().remove(found.pfn);
+  // Two references, of the caller and of the swap cache: one is the tree's now.
+  --page.refcount;
+  memory_.cache().enter(found.pfn, *this, index);
+  page.set(PageFlag::kShmem);
+  page.clear(PageFlag::kDirty);
+  return found.pfn;
 }
 
 Result<uint32_t> Mapping::read(uint64_t offset, std::span<std::byte> to) {
@@ -187,6 +261,7 @@ Result<uint32_t> Mapping::read(uint64_t offset, std::span<std::byte> to) {
       return fail(pfn.error() == Errno::kENOMEM ? Errno::kENOMEM : Errno::kEIO);
     }
     std::memcpy(to.data() + done, KmapLocal(memory_.kmap_slots(), *pfn).data() + in_page, length);
+    memory_.lru().mark_accessed(*pfn);
     done += static_cast<uint32_t>(length);
     offset += length;
   }
@@ -211,6 +286,7 @@ Result<uint32_t> Mapping::write_shmem(uint64_t offset, std::span<const std::byte
     }
     std::memcpy(KmapLocal(memory_.kmap_slots(), *pfn).data() + in_page, from.data() + done, length);
     memory_.tlb().code_changed(*pfn);
+    memory_.lru().mark_accessed(*pfn);
     done += length;
     offset += length;
   }
@@ -254,6 +330,7 @@ void Mapping::drop_range(uint64_t first, uint64_t last) {
   // Copies of private mappings go too. Linux: unmap_mapping_pages(..., even_cows).
   for_each_mapped_range(first, last,
                         [](VmArea& area, VirtAddr from, VirtAddr to) { area.mm->zap_range(area, from, to); });
+  drop_values(first, last);
   for (auto entry = tree_.next(first); entry && entry->index <= last; entry = tree_.next(first)) {
     erase(entry->index);
     first = uint64_t{entry->index} + 1;

@@ -17,6 +17,7 @@
 #include "vm/cache/backing_store.hpp"
 #include "vm/cache/page_tree.hpp"
 #include "vm/mm/vm_area.hpp"
+#include "vm/swap/swap_entry.hpp"
 
 namespace fl::vm {
 
@@ -61,11 +62,18 @@ class Mapping {
 
   // The frame of a page that is in memory now. kNoPage: none. Linux: filemap_get_folio.
   uint32_t find(uint64_t index) const { return tree_.find(index); }
+  // Whether get would find it without waiting: it counts as cached. Linux: mincore_page.
+  bool in_memory(uint64_t index) const {
+    return index < pages() && (is_shmem() ? find(index) != kNoPage : !tree_.find_value(index));
+  }
   // The frame of page `index`, read in (with up to `ahead` - 1 following absent pages in the same request) or, for
   // shared memory, made. EFAULT beyond the end; EIO; ENOMEM, EFBIG; ENOSPC. Linux: filemap_fault, shmem_get_folio.
-  Result<Pfn> get(uint64_t index, uint32_t ahead = 1);
+  // `waited`, if not null, tells whether a device had to be waited for.
+  Result<Pfn> get(uint64_t index, uint32_t ahead = 1, bool* waited = nullptr);
   // Shared memory only: as get, also beyond the end. Linux: shmem_get_folio(SGP_FALLOC).
-  Result<Pfn> allocate(uint64_t index);
+  Result<Pfn> allocate(uint64_t index, bool* waited = nullptr);
+  // Pages of shared memory that are in swap. Linux: shmem_inode_info's swapped.
+  uint32_t swapped_pages() const { return is_shmem() ? tree_.values() : 0; }
 
   // Copies file bytes through the cache; stops at the end of the file. Returns the bytes copied.
   // Linux: filemap_read. EIO or ENOMEM only if nothing was copied.
@@ -88,8 +96,17 @@ class Mapping {
   // Writes dirty pages of the page range [first, last] back and makes their entries read-only again (rule G2).
   Status write_back(uint64_t first, uint64_t last);
 
-  // Takes an unmapped page out of the cache, written back first if dirty; false if that failed. For PageCache.
-  bool drop(uint32_t index);
+  // --- for reclaim; the page is not mapped ---
+  // Takes a clean page out of the cache and leaves its shadow (vm/reclaim/workingset.hpp).
+  void evict(uint32_t index, uint32_t shadow);
+  // Writes a dirty page back.
+  Status write_out(uint32_t index) { return write_page(index); }
+  // Shared memory only: the page leaves the file for the swap cache, dirty; its slot takes its place. False: there is no
+  // slot, and nothing has changed. Linux: shmem_writepage.
+  bool move_to_swap(uint32_t index);
+  // Takes an unmapped page without dirt and without other users out of the cache. False: it is not such a page. Linux:
+  // mapping_evict_folio.
+  bool invalidate(uint32_t index);
 
   // The areas that map this file.
   using Areas = boost::intrusive::list<
@@ -107,6 +124,12 @@ class Mapping {
   Status insert(uint64_t index, Pfn pfn);
   // Forgets and frees the page; it must be there and unmapped.
   void erase(uint32_t index);
+  // Brings a page of shared memory back from swap. Linux: shmem_swapin_folio.
+  Result<Pfn> swap_in(uint32_t index, SwapEntry entry, bool* waited);
+  // Forgets values of pages [first, last]: shadows, or slots of swapped pages, which are freed.
+  void drop_values(uint64_t first, uint64_t last);
+  // What is left of try_to_unuse: all pages that are in this area of swap. Linux: shmem_unuse_inode.
+  friend class SwapCache;
   // Of pages [first, last], those in memory; all mappings of the range, private copies too, are undone before.
   void drop_range(uint64_t first, uint64_t last);
   Status write_page(uint32_t index);

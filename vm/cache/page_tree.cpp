@@ -15,7 +15,9 @@ uint64_t bit(uint32_t slot) { return uint64_t{1} << slot; }
 
 }  // namespace
 
-PageTree::~PageTree() { FL_CHECK(root_ == 0 && size_ == 0, "a tree of {} pages dies", size_); }
+PageTree::~PageTree() {
+  FL_CHECK(root_ == 0 && size_ == 0 && values_ == 0, "a tree of {} pages and {} values dies", size_, values_);
+}
 
 PageTreeNode* PageTree::node_at(uint32_t slot) const { return memory_.kernel_pointer<PageTreeNode>(VirtAddr(slot)); }
 
@@ -37,16 +39,34 @@ PageTreeNode* PageTree::leaf_of(uint32_t index) const {
   return node;
 }
 
-uint32_t PageTree::find(uint64_t index) const {
+uint32_t PageTree::load(uint64_t index) const {
   if (index > kMaxIndex) {
-    return kNoPage;
+    return 0;
   }
   if (height_ == 0) {
-    return index == 0 && root_ != 0 ? root_ - 1 : kNoPage;
+    return index == 0 ? root_ : 0;
   }
   const PageTreeNode* leaf = leaf_of(static_cast<uint32_t>(index));
-  const uint32_t slot = leaf != nullptr ? leaf->slots[slot_of(static_cast<uint32_t>(index), 1)] : 0;
-  return slot != 0 ? slot - 1 : kNoPage;
+  return leaf != nullptr ? leaf->slots[slot_of(static_cast<uint32_t>(index), 1)] : 0;
+}
+
+uint32_t PageTree::find(uint64_t index) const {
+  const uint32_t slot = load(index);
+  return is_page(slot) ? slot - 1 : kNoPage;
+}
+
+std::optional<uint32_t> PageTree::find_value(uint64_t index) const {
+  const uint32_t slot = load(index);
+  return is_value(slot) ? std::optional(slot & ~kValue) : std::nullopt;
+}
+
+// The slot of an index that is in use.
+uint32_t* PageTree::slot_pointer(uint32_t index) {
+  PageTreeNode* const leaf = height_ != 0 ? leaf_of(index) : nullptr;
+  uint32_t* const slot = height_ == 0 ? (index == 0 ? &root_ : nullptr)
+                                      : (leaf != nullptr ? &leaf->slots[slot_of(index, 1)] : nullptr);
+  FL_CHECK(slot != nullptr && *slot != 0, "page {:#x} is not in the tree", index);
+  return slot;
 }
 
 // Of the lowest tree that has a place for the index.
@@ -112,6 +132,12 @@ Status PageTree::insert(uint64_t wide_index, Pfn pfn) {
     return fail(Errno::kEFBIG);
   }
   const auto index = static_cast<uint32_t>(wide_index);
+  if (is_value(load(index))) {
+    --values_;
+    ++size_;
+    *slot_pointer(index) = pfn.value() + 1;
+    return {};
+  }
   // All nodes first, linked by `parent`. Making one may drop pages of this very tree and free nodes, so what is missing
   // is looked up again after each.
   PageTreeNode* spares = nullptr;
@@ -190,14 +216,40 @@ Pfn PageTree::erase(uint32_t index) {
   for (uint32_t tag = 0; tag < kPageTags; ++tag) {
     clear_tag(index, static_cast<PageTag>(tag));
   }
+  const uint32_t slot = *slot_pointer(index);
+  FL_CHECK(is_page(slot), "index {:#x} holds a value, no page", index);
   --size_;
+  remove_slot(index);
+  return Pfn(slot - 1);
+}
+
+Pfn PageTree::erase(uint32_t index, uint32_t value) {
+  for (uint32_t tag = 0; tag < kPageTags; ++tag) {
+    clear_tag(index, static_cast<PageTag>(tag));
+  }
+  uint32_t* const slot = slot_pointer(index);
+  FL_CHECK(is_page(*slot) && (value & kValue) == 0, "index {:#x}: slot {:#x}, value {:#x}", index, *slot, value);
+  --size_;
+  ++values_;
+  return Pfn(std::exchange(*slot, value | kValue) - 1);
+}
+
+uint32_t PageTree::erase_value(uint32_t index) {
+  const uint32_t slot = *slot_pointer(index);
+  FL_CHECK(is_value(slot), "index {:#x} holds a page, no value", index);
+  --values_;
+  remove_slot(index);
+  return slot & ~kValue;
+}
+
+// Empties a slot that is in use; nodes without any go.
+void PageTree::remove_slot(uint32_t index) {
   if (height_ == 0) {
-    FL_CHECK(index == 0 && root_ != 0, "page {:#x} is not in the tree", index);
-    return Pfn(std::exchange(root_, 0) - 1);
+    root_ = 0;
+    return;
   }
   PageTreeNode* node = leaf_of(index);
-  FL_CHECK(node != nullptr && node->slots[slot_of(index, 1)] != 0, "page {:#x} is not in the tree", index);
-  const Pfn pfn(std::exchange(node->slots[slot_of(index, 1)], 0) - 1);
+  node->slots[slot_of(index, 1)] = 0;
   --node->count;
   while (node->count == 0) {
     PageTreeNode* const parent = node->parent;
@@ -206,24 +258,18 @@ Pfn PageTree::erase(uint32_t index) {
     if (parent == nullptr) {
       root_ = 0;
       height_ = 0;
-      return pfn;
+      return;
     }
     parent->slots[offset] = 0;
     --parent->count;
     node = parent;
   }
   shrink();
-  return pfn;
 }
 
 void PageTree::replace(uint32_t index, Pfn pfn) {
-  uint32_t* slot = &root_;
-  if (height_ != 0) {
-    PageTreeNode* const leaf = leaf_of(index);
-    FL_CHECK(leaf != nullptr, "page {:#x} is not in the tree", index);
-    slot = &leaf->slots[slot_of(index, 1)];
-  }
-  FL_CHECK(*slot != 0 && (height_ != 0 || index == 0), "page {:#x} is not in the tree", index);
+  uint32_t* const slot = slot_pointer(index);
+  FL_CHECK(is_page(*slot), "index {:#x} holds a value, no page", index);
   *slot = pfn.value() + 1;
 }
 
@@ -275,9 +321,9 @@ void PageTree::clear_tag(uint32_t index, PageTag tag) {
   }
 }
 
-// The first page at or after `from` down a path on which mask_of(node) has every slot's bit.
+// Index and slot of the first one at or after `from` down a path on which mask_of(node) has every slot's bit.
 template <typename Test>
-std::optional<PageTree::Entry> PageTree::next_where(uint64_t from, Test&& mask_of) const {
+std::optional<std::pair<uint32_t, uint32_t>> PageTree::next_where(uint64_t from, Test&& mask_of) const {
   while (from <= kMaxIndex && reaches(height_, from)) {
     // Down as far as slots on the path of `from` can be followed.
     const PageTreeNode* node = node_at(root_);
@@ -298,7 +344,7 @@ std::optional<PageTree::Entry> PageTree::next_where(uint64_t from, Test&& mask_o
         from = base + (uint64_t{slot} << shift);
       }
       if (height == 1) {
-        return Entry{static_cast<uint32_t>(from), Pfn(node->slots[slot] - 1)};
+        return std::pair(static_cast<uint32_t>(from), node->slots[slot]);
       }
       node = node_at(node->slots[slot]);
       --height;
@@ -307,20 +353,30 @@ std::optional<PageTree::Entry> PageTree::next_where(uint64_t from, Test&& mask_o
   return std::nullopt;
 }
 
-std::optional<PageTree::Entry> PageTree::next(uint64_t from) const {
-  if (root_ == 0) {
-    return std::nullopt;
-  }
+// The first slot that is in use and wanted.
+template <typename Want>
+std::optional<std::pair<uint32_t, uint32_t>> PageTree::next_slot(uint64_t from, Want&& want) const {
   if (height_ == 0) {
-    return from == 0 ? std::optional(Entry{0, Pfn(root_ - 1)}) : std::nullopt;
+    return from == 0 && root_ != 0 && want(root_) ? std::optional(std::pair(0u, root_)) : std::nullopt;
   }
-  return next_where(from, [](const PageTreeNode& node) {
+  // A node above may have nothing that is wanted below it: its slots are followed one after the other.
+  return next_where(from, [&want](const PageTreeNode& node) {
     uint64_t mask = 0;
     for (uint32_t slot = 0; slot < kPageTreeSlots; ++slot) {
-      mask |= node.slots[slot] != 0 ? bit(slot) : 0;
+      mask |= node.slots[slot] != 0 && (node.height > 1 || want(node.slots[slot])) ? bit(slot) : 0;
     }
     return mask;
   });
+}
+
+std::optional<PageTree::Entry> PageTree::next(uint64_t from) const {
+  const auto found = size_ != 0 ? next_slot(from, [](uint32_t slot) { return is_page(slot); }) : std::nullopt;
+  return found ? std::optional(Entry{found->first, Pfn(found->second - 1)}) : std::nullopt;
+}
+
+std::optional<PageTree::ValueEntry> PageTree::next_value(uint64_t from) const {
+  const auto found = values_ != 0 ? next_slot(from, [](uint32_t slot) { return is_value(slot); }) : std::nullopt;
+  return found ? std::optional(ValueEntry{found->first, found->second & ~kValue}) : std::nullopt;
 }
 
 std::optional<PageTree::Entry> PageTree::next_tagged(uint64_t from, PageTag tag) const {
@@ -331,7 +387,8 @@ std::optional<PageTree::Entry> PageTree::next_tagged(uint64_t from, PageTag tag)
   if (height_ == 0) {
     return from == 0 ? std::optional(Entry{0, Pfn(root_ - 1)}) : std::nullopt;
   }
-  return next_where(from, [number](const PageTreeNode& node) { return node.tags[number]; });
+  const auto found = next_where(from, [number](const PageTreeNode& node) { return node.tags[number]; });
+  return found ? std::optional(Entry{found->first, Pfn(found->second - 1)}) : std::nullopt;
 }
 
 }  // namespace fl::vm

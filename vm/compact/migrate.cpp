@@ -3,16 +3,19 @@
 
 #include "mmu/base/check.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/reclaim/lru.hpp"
 #include "vm/rmap_walk.hpp"
+#include "vm/swap/swap_cache.hpp"
 
 namespace fl::vm {
 
 bool is_movable(MemorySystem& memory, Pfn pfn) {
   const Page& page = memory.page(pfn);
-  if (page.has(PageFlag::kAnon)) {
-    return page.refcount == page.mapcount;
+  if (!page.has(PageFlag::kAnon | PageFlag::kCache | PageFlag::kSwapCache)) {
+    return false;
   }
-  return page.has(PageFlag::kCache) && page.refcount == page.mapcount + 1;
+  const int32_t caches = (page.has(PageFlag::kCache) ? 1 : 0) + (page.has(PageFlag::kSwapCache) ? 1 : 0);
+  return page.has(PageFlag::kLru) && page.refcount == page.mapcount + caches;
 }
 
 void migrate_page(MemorySystem& memory, Pfn from, Pfn to) {
@@ -34,20 +37,23 @@ void migrate_page(MemorySystem& memory, Pfn from, Pfn to) {
     memory.tlb().flush();
   }
 
+  Page& new_page = memory.page(to);
+  new_page.become(old_page.flags & ~kPlaceBits);
+  new_page.mapping = old_page.mapping;
+  new_page.index = old_page.index;
+  new_page.mapcount = old_page.mapcount;
+  new_page.refcount = old_page.refcount;
   if (old_page.has(PageFlag::kCache)) {
     memory.cache().replace(from, to);
-  } else {
-    Page& new_page = memory.page(to);
-    new_page.become(old_page.flags & ~kPlaceBits);
-    new_page.mapping = old_page.mapping;
-    new_page.index = old_page.index;
-    new_page.mapcount = old_page.mapcount;
-    new_page.refcount = old_page.refcount;
-    old_page.become(PageFlag::kKernel);
-    old_page.mapping = old_page.index = 0;
-    old_page.mapcount = 0;
-    old_page.refcount = 1;
   }
+  if (old_page.has(PageFlag::kSwapCache)) {
+    memory.swap_cache().replace(from, to);
+  }
+  memory.lru().replace(from, to);
+  old_page.become(PageFlag::kKernel);
+  old_page.mapping = old_page.index = old_page.private_ = 0;
+  old_page.mapcount = 0;
+  old_page.refcount = 1;
   memory.pages().free_pages(from);
 }
 

@@ -34,6 +34,9 @@ enum class FaultCause : uint8_t {
   kCowReuse,     // write to a read-only private page whose only user this is
   kSharedWrite,  // write to a shared page: made writable
   kShmem,        // first touch of a shared-memory page
+  kFileMajor,    // a file page that reclaim had taken, or that was never read: read from disk
+  kSwapCache,    // a page on its way to swap, or read ahead from it: still in memory
+  kSwapIn,       // a page in swap: read in
   kStackGrow,    // anonymous page below the stack's end: the stack grew
   kVdso,         // page of the vDSO or vvar
   kSpurious,     // the page tables already allow the access

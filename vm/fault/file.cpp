@@ -5,6 +5,7 @@
 #include "vm/cache/mapping.hpp"
 #include "vm/fault/vm_fault.hpp"
 #include "vm/mm/protection.hpp"
+#include "vm/phys/page_pin.hpp"
 #include "vm/rmap.hpp"
 
 namespace fl::vm {
@@ -28,7 +29,7 @@ Window fault_around_window(const VmFault& fault) {
 
 // Maps the page read-only, or writable where the protection allows it (shared memory).
 void map_file_page(VmFault& fault, mmu::Pte& pte, Pfn pfn, uint32_t protection) {
-  map_cache_page(fault.mm, pfn);
+  map_cache_page(fault.area, pfn);
   pte = mmu::Pte(pfn, protection);
 }
 
@@ -48,7 +49,8 @@ void map_window(VmFault& fault, Window window, uint32_t protection) {
       continue;
     }
     uint32_t frame = mapping.find(index);
-    if (frame == kNoPage && !mapping.is_shmem()) {
+    // A page that reclaim took is on disk only: nobody waits for it here.
+    if (frame == kNoPage && !mapping.is_shmem() && !mapping.tree().find_value(index)) {
       const auto got = mapping.get(index, static_cast<uint32_t>((window.to - at) >> kPageShift));
       if (!got) {
         break;
@@ -67,6 +69,19 @@ void map_window(VmFault& fault, Window window, uint32_t protection) {
 
 }  // namespace
 
+namespace {
+
+// A fault that had to wait for a device is major.
+FaultResult finish(VmFault& fault, FaultCause cause, bool waited) {
+  if (!waited) {
+    return fault.done(cause);
+  }
+  return fault.done(fault.area.file->mapping->is_shmem() ? FaultCause::kSwapIn : FaultCause::kFileMajor,
+                    FaultResult::kMajor);
+}
+
+}  // namespace
+
 FaultResult do_read_fault(VmFault& fault) {
   Mapping& mapping = *fault.area.file->mapping;
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
@@ -76,14 +91,16 @@ FaultResult do_read_fault(VmFault& fault) {
   const bool existed = !is_shmem || mapping.find(index) != kNoPage;
 
   // The page itself first, so that a machine short of frames has it before its neighbours.
-  const auto pfn = mapping.get(index, static_cast<uint32_t>((window.to - fault.addr) >> kPageShift));
+  bool waited = false;
+  const auto pfn = mapping.get(index, static_cast<uint32_t>((window.to - fault.addr) >> kPageShift), &waited);
   if (!pfn) {
     return fault_result(pfn.error(), fault.record);
   }
   map_file_page(fault, *fault.pte, *pfn, protection);
   fault.record.around.mapped = 1;
+  const PagePin pin(fault.memory().mem_map(), *pfn);
   map_window(fault, window, protection);
-  return fault.done(existed ? FaultCause::kFileRead : FaultCause::kShmem);
+  return finish(fault, existed ? FaultCause::kFileRead : FaultCause::kShmem, waited);
 }
 
 FaultResult do_cow_fault(VmFault& fault) {
@@ -95,7 +112,8 @@ FaultResult do_cow_fault(VmFault& fault) {
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }
-  const auto page = fault.area.file->mapping->get(fault.area.page_index(fault.addr));
+  bool waited = false;
+  const auto page = fault.area.file->mapping->get(fault.area.page_index(fault.addr), 1, &waited);
   if (!page) {
     fault.memory().pages().free_pages(*copy);
     return fault_result(page.error(), fault.record);
@@ -104,20 +122,21 @@ FaultResult do_cow_fault(VmFault& fault) {
   map_new_anon_page(fault.area, fault.addr, *copy);
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
   *fault.pte = mmu::Pte(*copy, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
-  return fault.done(FaultCause::kFileCow);
+  return finish(fault, FaultCause::kFileCow, waited);
 }
 
 FaultResult do_shared_fault(VmFault& fault) {
   Mapping& mapping = *fault.area.file->mapping;
-  const auto page = mapping.get(fault.area.page_index(fault.addr));
+  bool waited = false;
+  const auto page = mapping.get(fault.area.page_index(fault.addr), 1, &waited);
   if (!page) {
     return fault_result(page.error(), fault.record);
   }
-  map_cache_page(fault.mm, *page);
+  map_cache_page(fault.area, *page);
   mapping.mark_dirty(*page);
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
   *fault.pte = mmu::Pte(*page, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
-  return fault.done(mapping.is_shmem() ? FaultCause::kShmem : FaultCause::kSharedWrite);
+  return finish(fault, mapping.is_shmem() ? FaultCause::kShmem : FaultCause::kSharedWrite, waited);
 }
 
 }  // namespace fl::vm

@@ -20,6 +20,9 @@ FaultResult handle_pte_fault(VmFault& fault) {
     }
     return fault.area.anonymous() ? do_anonymous_page(fault) : do_fault(fault);
   }
+  if (pte.swap()) {
+    return do_swap_page(fault);
+  }
   FL_CHECK(pte.hw_present(), "entry {:#x} of {:#x}: no case applies", pte.raw(), fault.addr.value());
   if (fault.write() && !pte.writable()) {
     return do_wp_page(fault);

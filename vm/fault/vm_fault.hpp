@@ -46,6 +46,8 @@ FaultResult do_special_page(VmFault& fault);
 FaultResult do_read_fault(VmFault& fault);
 FaultResult do_cow_fault(VmFault& fault);
 FaultResult do_shared_fault(VmFault& fault);
+// The entry says where in swap the page is.
+FaultResult do_swap_page(VmFault& fault);
 // Present, read-only entry, write access.
 FaultResult do_wp_page(VmFault& fault);
 

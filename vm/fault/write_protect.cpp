@@ -3,7 +3,9 @@
 #include "vm/cache/mapping.hpp"
 #include "vm/fault/vm_fault.hpp"
 #include "vm/mm/protection.hpp"
+#include "vm/phys/page_pin.hpp"
 #include "vm/rmap.hpp"
+#include "vm/swap/swap_cache.hpp"
 
 namespace fl::vm {
 namespace {
@@ -16,14 +18,18 @@ FaultResult wp_page_reuse(VmFault& fault, FaultCause cause) {
   return fault.done(cause);
 }
 
+// The frame for a copy. The page that is to be copied stays meanwhile.
+Result<Pfn> alloc_copy(VmFault& fault, Pfn old, Gfp gfp) {
+  const PagePin pin(fault.memory().mem_map(), old);
+  FL_TRY(anon_vma_prepare(fault.area));
+  return fault.alloc_page(kGfpHighUserMovable | gfp);
+}
+
 // copy -> entry -> flush -> release the old page.
 FaultResult wp_page_copy(VmFault& fault, FaultCause cause) {
-  if (const auto prepared = anon_vma_prepare(fault.area); !prepared) {
-    return fault_result(prepared.error(), fault.record);
-  }
   const Pte old = *fault.pte;
   const bool from_zero_page = old.pfn() == fault.memory().zero_page();
-  const auto copy = fault.alloc_page(kGfpHighUserMovable | (from_zero_page ? kGfpZero : Gfp{}));
+  const auto copy = alloc_copy(fault, old.pfn(), from_zero_page ? kGfpZero : Gfp{});
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }
@@ -40,6 +46,18 @@ FaultResult wp_page_copy(VmFault& fault, FaultCause cause) {
   return fault.done(cause);
 }
 
+// Nobody else has the page, apart from the swap cache, which can do without it.
+bool is_last_owner(VmFault& fault, Pfn pfn) {
+  const Page& page = fault.memory().page(pfn);
+  if (page.has(PageFlag::kAnonExclusive)) {
+    return true;
+  }
+  if (page.has(PageFlag::kSwapCache) && page.refcount == 2) {
+    fault.memory().swap_cache().try_to_free_swap(pfn);
+  }
+  return page.refcount == 1;
+}
+
 }  // namespace
 
 FaultResult do_wp_page(VmFault& fault) {
@@ -53,7 +71,7 @@ FaultResult do_wp_page(VmFault& fault) {
     return wp_page_copy(fault, fault.area.special != nullptr ? FaultCause::kVdso : FaultCause::kZeroCow);
   }
   Page& page = fault.memory().page(pte.pfn());
-  if (page.has(PageFlag::kAnon) && (page.has(PageFlag::kAnonExclusive) || page.refcount == 1)) {
+  if (page.has(PageFlag::kAnon) && is_last_owner(fault, pte.pfn())) {
     if (!page.has(PageFlag::kAnonExclusive)) {
       take_anon_page(fault.area, pte.pfn());
     }

@@ -28,12 +28,14 @@ uint32_t count(const Page& page, FrameUse& use) {
     use.mapped += page.mapcount > 0 ? 1 : 0;
     use.shmem += shmem ? 1 : 0;
     use.dirty += !shmem && page.has(PageFlag::kDirty) ? 1 : 0;
-    use.inactive += page.has(PageFlag::kInactive) ? 1 : 0;
+  } else if (page.has(PageFlag::kSwapCache)) {
+    ++use.swap_cache;
   } else if (page.has(PageFlag::kSlab)) {
     ++use.slab;
   } else {
     ++use.kernel;
   }
+  use.mlocked += page.has(PageFlag::kMlocked) ? 1 : 0;
   return 1;
 }
 
@@ -51,7 +53,7 @@ FrameUse& FrameUse::operator+=(const FrameUse& other) {
   mapped += other.mapped;
   shmem += other.shmem;
   dirty += other.dirty;
-  inactive += other.inactive;
+  swap_cache += other.swap_cache;
   mlocked += other.mlocked;
   return *this;
 }

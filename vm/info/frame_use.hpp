@@ -20,6 +20,7 @@ struct FrameUse {
   uint64_t pcp = 0;    // free, on per-CPU lists
   uint64_t anon = 0;   // NR_ANON_MAPPED
   uint64_t file = 0;   // in the page cache, shared memory included. NR_FILE_PAGES
+  uint64_t swap_cache = 0;  // in the swap cache, and in no page table
   uint64_t table = 0;  // NR_PAGETABLE
   uint64_t slab = 0;
   uint64_t kernel = 0;    // allocated, none of these: the vDSO, vmalloc, large kmalloc
@@ -28,8 +29,7 @@ struct FrameUse {
   uint64_t mapped = 0;    // of file: in some page table. NR_FILE_MAPPED
   uint64_t shmem = 0;     // of file: NR_SHMEM
   uint64_t dirty = 0;     // of file, without shmem: NR_FILE_DIRTY
-  uint64_t inactive = 0;  // of file: on the list of what may be dropped. NR_INACTIVE_FILE
-  uint64_t mlocked = 0;   // NR_MLOCK
+  uint64_t mlocked = 0;  // of all: a locked area maps it. NR_MLOCK
 
   FrameUse& operator+=(const FrameUse& other);
 };

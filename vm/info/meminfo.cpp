@@ -74,22 +74,24 @@ std::string format_meminfo(MemorySystem& memory) {
   for (const Node& node : memory.pages().nodes()) {
     accumulate(stat, node.stat, NodeStat{});
   }
-  // There are no lists of active pages and none of anonymous ones yet: only what may be dropped is listed.
-  const uint64_t inactive = use.inactive;
+  const uint64_t inactive_anon = lru_pages(memory, LruList::kInactiveAnon);
+  const uint64_t active_anon = lru_pages(memory, LruList::kActiveAnon);
+  const uint64_t inactive_file = lru_pages(memory, LruList::kInactiveFile);
+  const uint64_t active_file = lru_pages(memory, LruList::kActiveFile);
   std::string text;
   line(text, "MemTotal", kb(totals.managed));
   line(text, "MemFree", kb(totals.free));
-  line(text, "MemAvailable", kb(available_pages(memory, use)));
+  line(text, "MemAvailable", kb(available_pages(memory)));
   line(text, "Buffers", 0);
   line(text, "Cached", kb(use.file));
   line(text, "SwapCached", 0);
-  line(text, "Active", 0);
-  line(text, "Inactive", kb(inactive));
-  line(text, "Active(anon)", 0);
-  line(text, "Inactive(anon)", 0);
-  line(text, "Active(file)", 0);
-  line(text, "Inactive(file)", kb(inactive));
-  line(text, "Unevictable", 0);
+  line(text, "Active", kb(active_anon + active_file));
+  line(text, "Inactive", kb(inactive_anon + inactive_file));
+  line(text, "Active(anon)", kb(active_anon));
+  line(text, "Inactive(anon)", kb(inactive_anon));
+  line(text, "Active(file)", kb(active_file));
+  line(text, "Inactive(file)", kb(inactive_file));
+  line(text, "Unevictable", kb(lru_pages(memory, LruList::kUnevictable)));
   line(text, "Mlocked", kb(use.mlocked));
   line(text, "HighTotal", kb(totals.high_managed));
   line(text, "HighFree", kb(totals.high_free));
@@ -146,7 +148,8 @@ std::string format_vmstat(MemorySystem& memory) {
   const MemoryTotals totals = memory_totals(memory);
   const uint64_t low_free = totals.free - totals.high_free;
   const uint64_t reserve = std::min<uint64_t>(low_free, memory.pages().total_reserve_pages());
-  const uint64_t dirtyable = low_free - reserve + whole(use).inactive + 1;
+  const uint64_t dirtyable = low_free - reserve + lru_pages(memory, LruList::kActiveFile) +
+                             lru_pages(memory, LruList::kInactiveFile) + 1;
   constexpr uint64_t kDirtyRatio = 20 * kPageSize / 100, kBackgroundRatio = 10 * kPageSize / 100;
 
   std::string text;

@@ -33,12 +33,20 @@ MemoryTotals memory_totals(MemorySystem& memory) {
   return totals;
 }
 
-uint64_t available_pages(MemorySystem& memory, const FrameUse& use) {
+uint64_t lru_pages(MemorySystem& memory, LruList list) {
+  uint64_t pages = 0;
+  for (const Node& node : memory.pages().nodes()) {
+    pages += Lru::size(node, list);
+  }
+  return pages;
+}
+
+uint64_t available_pages(MemorySystem& memory) {
   uint64_t low = 0;
   memory.pages().for_each_zone([&low](const Zone& zone) { low += zone.watermark.low; });
   int64_t available = static_cast<int64_t>(memory_totals(memory).free) - memory.pages().total_reserve_pages();
   // Half of what can be reclaimed, or all but a low watermark, is thought to be needed.
-  const uint64_t cached = use.inactive;
+  const uint64_t cached = lru_pages(memory, LruList::kActiveFile) + lru_pages(memory, LruList::kInactiveFile);
   available += static_cast<int64_t>(cached - std::min(cached / 2, low));
   const uint64_t slab = memory.slab().reclaimable_pages();
   available += static_cast<int64_t>(slab - std::min(slab / 2, low));
@@ -70,10 +78,9 @@ uint64_t commit_limit(MemorySystem& memory) { return memory_totals(memory).manag
 NodeStats node_stats(const Node& node, const FrameUse& use) {
   NodeStats stat = node.stat;
   const auto set = [&stat](NodeStat item, uint64_t value) { stat.add(item, static_cast<int64_t>(value) - stat[item]); };
-  set(NodeStat::kNrInactiveFile, use.inactive);
   set(NodeStat::kNrAnonPages, use.anon);
   set(NodeStat::kNrMapped, use.mapped);
-  set(NodeStat::kNrFilePages, use.file);
+  set(NodeStat::kNrFilePages, use.file + static_cast<uint64_t>(stat[NodeStat::kNrSwapcached]));
   set(NodeStat::kNrDirty, use.dirty);
   set(NodeStat::kNrShmem, use.shmem);
   set(NodeStat::kNrPageTablePages, use.table);
@@ -83,7 +90,6 @@ NodeStats node_stats(const Node& node, const FrameUse& use) {
 ZoneStats zone_stats(const Zone& zone, const FrameUse& use) {
   ZoneStats stat = zone.stat;
   const auto set = [&stat](ZoneStat item, uint64_t value) { stat.add(item, static_cast<int64_t>(value) - stat[item]); };
-  set(ZoneStat::kNrZoneInactiveFile, use.inactive);
   set(ZoneStat::kNrZoneWritePending, use.dirty);
   return stat;
 }

@@ -7,6 +7,7 @@
 #include "vm/info/frame_use.hpp"
 #include "vm/phys/node.hpp"
 #include "vm/phys/vm_stat.hpp"
+#include "vm/reclaim/lruvec.hpp"
 
 namespace fl::vm {
 
@@ -22,7 +23,9 @@ MemoryTotals totals_of(const Node& node);
 MemoryTotals memory_totals(MemorySystem& memory);
 
 // What a new program may hope to get. Linux: si_mem_available.
-uint64_t available_pages(MemorySystem& memory, const FrameUse& use);
+uint64_t available_pages(MemorySystem& memory);
+// Pages of a list, over all nodes. Linux: NR_LRU_BASE + list.
+uint64_t lru_pages(MemorySystem& memory, LruList list);
 // Pages of shared memory and tmpfs. Linux: NR_SHMEM.
 uint64_t shared_pages(MemorySystem& memory);
 // Pages of vmalloc areas. Linux: nr_vmalloc_pages.

@@ -16,6 +16,7 @@
 #include "mmu/ram.hpp"
 #include "vm/kernel_space/fixmap.hpp"
 #include "vm/kernel_space/kernel_space.hpp"
+#include "vm/phys/page_pin.hpp"
 
 namespace fl::vm {
 
@@ -71,18 +72,21 @@ class KmapLocal {
   std::byte* data_ = nullptr;
 };
 
-// Bytes of one frame, mapped while this lives; or kernel memory, which needs no mapping.
+// Bytes of one frame, mapped while this lives, and pinned if it is a user's; or kernel memory, which needs no mapping.
 class KmapSpan {
  public:
   explicit KmapSpan(std::span<std::byte> kernel) : bytes_(kernel) {}
   KmapSpan(KmapSlots& slots, Pfn pfn, uint32_t offset, uint32_t length)
       : map_(slots, pfn), bytes_(map_.data() + offset, length) {}
+  KmapSpan(KmapSlots& slots, PagePin pin, Pfn pfn, uint32_t offset, uint32_t length)
+      : pin_(std::move(pin)), map_(slots, pfn), bytes_(map_.data() + offset, length) {}
 
   std::byte* data() const { return bytes_.data(); }
   size_t size() const { return bytes_.size(); }
   std::span<std::byte> bytes() const { return bytes_; }
 
  private:
+  PagePin pin_;
   KmapLocal map_;
   std::span<std::byte> bytes_;
 };

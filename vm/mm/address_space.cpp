@@ -7,6 +7,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/area_editor.hpp"
 #include "vm/rmap.hpp"
+#include "vm/swap/swap_space.hpp"
 #include "vm/verify/verify.hpp"
 
 namespace fl::vm {
@@ -56,6 +57,9 @@ void AddressSpace::zap_range(VmArea& area, VirtAddr start, VirtAddr end) {
     }
     if (old.present()) {
       unmap_page(area, old);
+    } else {
+      --use_.swap_entries;
+      memory_.swap().free_swap_and_cache(pte_to_swp_entry(old));
     }
   });
 }

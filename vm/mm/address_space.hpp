@@ -75,6 +75,7 @@ struct MemoryUse {
   uint32_t total_vm = 0, data_vm = 0, stack_vm = 0, exec_vm = 0, locked_vm = 0;
   uint32_t anon_rss = 0, file_rss = 0, shmem_rss = 0;
   uint32_t hiwater_rss = 0;
+  uint32_t swap_entries = 0;  // Linux: MM_SWAPENTS
   uint32_t rss() const { return anon_rss + file_rss + shmem_rss; }
 };
 
@@ -130,6 +131,7 @@ class AddressSpace {
   void set_mmap_base(VirtAddr base) { mmap_base_ = base; }
   // May map below kMmapMinAddr (CAP_SYS_RAWIO).
   void set_may_map_low(bool may) { may_map_low_ = may; }
+  bool may_map_low() const { return may_map_low_; }
 
   // Made by fork: its areas lost their locks, or their pages (MADV_WIPEONFORK), and were not merged. For verification.
   bool came_by_fork() const { return came_by_fork_; }

@@ -9,6 +9,7 @@
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
 #include "vm/rmap.hpp"
+#include "vm/swap/swap_space.hpp"
 #include "vm/verify/verify.hpp"
 
 namespace fl::vm {
@@ -38,7 +39,7 @@ class EntryCopy {
       const VirtAddr va(static_cast<uint32_t>(at));
       if (Pte* const source = from_.mm->tables().find(va); source != nullptr) {
         FL_TRY_ASSIGN(Pte* const target, to_.mm->tables().find_or_create(va));
-        copy(source, target, static_cast<uint32_t>((stop - at) >> kPageShift));
+        FL_TRY(copy(source, target, static_cast<uint32_t>((stop - at) >> kPageShift)));
       }
       at = stop;
     }
@@ -48,12 +49,27 @@ class EntryCopy {
   bool flush_needed() const { return flush_; }
 
  private:
-  void copy(Pte* source, Pte* target, uint32_t count) {
+  Status copy(Pte* source, Pte* target, uint32_t count) {
     for (; count > 0; --count, ++source, ++target) {
-      if (!source->none()) {
+      if (source->present()) {
         *target = copy_present(*source);
+      } else if (source->swap()) {
+        FL_TRY_ASSIGN(*target, copy_swap(*source));
       }
     }
+    return {};
+  }
+  // Linux: copy_nonpresent_pte.
+  Result<Pte> copy_swap(Pte& source) {
+    SwapSpace& swap = from_.mm->memory().swap();
+    const SwapEntry entry = pte_to_swp_entry(source);
+    if (!swap.swap_duplicate(entry)) {
+      FL_TRY(swap.add_swap_count_continuation(entry, kGfpKernel));
+      FL_TRY(swap.swap_duplicate(entry));
+    }
+    ++to_.mm->use_mutable().swap_entries;
+    source = pte_swp_clear_exclusive(source);
+    return source;
   }
   Pte copy_present(Pte& source) {
     if (!source.special()) {

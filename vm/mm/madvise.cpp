@@ -1,8 +1,7 @@
 // madvise(2). Linux counterpart: mm/madvise.c.
 //
 // DONTNEED drops pages; RANDOM and its like are flags of the area, so they split and merge areas; POPULATE_* faults
-// pages in. FREE, COLD and PAGEOUT only tell reclaim what to take first: while nothing reclaims anonymous pages,
-// leaving them alone is all that they mean. Not modelled (EINVAL): REMOVE of host files, HWPOISON, SOFT_OFFLINE,
+// pages in; FREE, COLD and PAGEOUT tell reclaim what to take first (madvise_reclaim.hpp). Not modelled (EINVAL): REMOVE of host files, HWPOISON, SOFT_OFFLINE,
 // COLLAPSE.
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
@@ -10,6 +9,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
+#include "vm/mm/madvise_reclaim.hpp"
 #include "vm/verify/verify.hpp"
 
 namespace fl::vm {
@@ -103,10 +103,23 @@ Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end,
       area.file->mapping->punch_hole(area.page_index(start), area.page_index(end - 1));
       return {};
     case kFree:
-      return area.anonymous() && !area.has(VmFlag::kLocked) ? Status() : Status(fail(Errno::kEINVAL));
+      if (!area.anonymous() || area.has(VmFlag::kLocked)) {
+        return fail(Errno::kEINVAL);
+      }
+      advise_free(area, start, end);
+      return {};
     case kCold:
     case kPageOut:
-      return area.has(VmFlag::kLocked | VmFlag::kPfnMap) ? Status(fail(Errno::kEINVAL)) : Status();
+      if (area.has(VmFlag::kLocked | VmFlag::kPfnMap)) {
+        return fail(Errno::kEINVAL);
+      }
+      if (advice == kCold) {
+        advise_cold(area, start, end);
+      } else {
+        // Whose pages of a file are evicted can be measured by others: only who may write to it. Linux: can_do_pageout.
+        advise_pageout(area, start, end, area.file == nullptr || area.file->writable || mm.may_map_low());
+      }
+      return {};
     case kWillNeed:
       if (area.file != nullptr && !area.file->mapping->is_shmem()) {
         Mapping& mapping = *area.file->mapping;

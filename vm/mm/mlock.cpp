@@ -1,13 +1,40 @@
 // mlock(2), munlock(2), mlockall(2): VM_LOCKED on areas, and faulting their pages in. Linux counterpart: mm/mlock.c.
-// Nothing reclaims mapped pages yet, so locking's only effects are these faults, the limit and the counters.
+// Locked pages stand on the unevictable list, as long as a locked area maps them.
 #include "mmu/layout.hpp"
 #include "vm/fault/handle_fault.hpp"
+#include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
+#include "vm/rmap_walk.hpp"
 #include "vm/verify/verify.hpp"
 
 namespace fl::vm {
 namespace {
+
+// The pages that the area maps become locked, or are no longer if no other area locks them. Linux:
+// mlock_vma_pages_range.
+void mlock_area_pages(AddressSpace& mm, const VmArea& area) {
+  MemorySystem& memory = mm.memory();
+  mm.tables().for_each(area.start, area.end.value(), [&](VirtAddr, mmu::Pte& pte) {
+    if (!pte.present() || pte.special()) {
+      return;
+    }
+    if (area.has(VmFlag::kLocked)) {
+      memory.lru().mlock(pte.pfn());
+    } else if (memory.page(pte.pfn()).has(PageFlag::kMlocked) && !mapped_by_locked_area(memory, pte.pfn())) {
+      memory.lru().munlock(pte.pfn());
+    }
+  });
+}
+
+// Changes the lock flags of an area, and its pages with them. Linux: mlock_fixup.
+void change_locks(AreaEditor& editor, AddressSpace& mm, VmArea* area, uint32_t flags) {
+  const bool changes = ((area->flags ^ flags) & VmFlag::kLocked) != 0;
+  editor.set_flags(area, flags);
+  if (changes) {
+    mlock_area_pages(mm, *area);
+  }
+}
 
 constexpr uint32_t kMclCurrent = 1;
 constexpr uint32_t kMclFuture = 2;
@@ -51,7 +78,7 @@ Status AddressSpace::set_lock_flags(VirtAddr addr, uint64_t length, uint32_t loc
     if (flags != area->flags && !area->has(VmFlag::kPfnMap | VmFlag::kDontExpand)) {
       FL_TRY_ASSIGN(area,
                     editor.isolate(area, VirtAddr(static_cast<uint32_t>(at)), VirtAddr(static_cast<uint32_t>(stop))));
-      editor.set_flags(area, flags);
+      change_locks(editor, *this, area, flags);
       editor.merge(area);
     }
     at = stop;
@@ -122,7 +149,7 @@ Status AddressSpace::mlockall(uint32_t flags, FaultCounters& task) {
   AreaEditor editor(*this);
   for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {
     if (!area->has(VmFlag::kPfnMap | VmFlag::kDontExpand)) {
-      editor.set_flags(area, (area->flags & ~kVmLockFlags) | lock_flags);
+      change_locks(editor, *this, area, (area->flags & ~kVmLockFlags) | lock_flags);
       area = editor.merge(area);
     }
   }
@@ -140,7 +167,7 @@ Status AddressSpace::munlockall() {
   default_flags_ = 0;
   AreaEditor editor(*this);
   for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {
-    editor.set_flags(area, area->flags & ~kVmLockFlags);
+    change_locks(editor, *this, area, area->flags & ~kVmLockFlags);
     area = editor.merge(area);
   }
   return {};

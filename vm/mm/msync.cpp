@@ -1,8 +1,10 @@
 // msync(2) and mincore(2). Linux counterpart: mm/msync.c, mm/mincore.c.
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
+#include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/phys/page.hpp"
+#include "vm/swap/swap_cache.hpp"
 #include "vm/verify/verify.hpp"
 
 namespace fl::vm {
@@ -63,12 +65,12 @@ Status AddressSpace::mincore(VirtAddr addr, uint32_t length, std::span<uint8_t> 
       return fail(Errno::kENOMEM);
     }
     const mmu::Pte* pte = tables_.find(va);
-    const bool mapped = pte != nullptr && pte->present();
-    // A host file's page is in the page cache from the start (see Mapping).
-    const bool cached = area->file != nullptr &&
-                        (area->file->mapping->is_shmem() ? area->file->mapping->find(area->page_index(va)) != kNoPage
-                                                         : area->page_index(va) < area->file->mapping->pages());
-    resident[page] = mapped || cached ? 1 : 0;
+    if (pte != nullptr && !pte->none()) {
+      resident[page] =
+          pte->present() || memory_.swap_cache().find(pte_to_swp_entry(*pte)) != kNoPage ? 1 : 0;
+      continue;
+    }
+    resident[page] = area->file != nullptr && area->file->mapping->in_memory(area->page_index(va)) ? 1 : 0;
   }
   return {};
 }

@@ -14,9 +14,10 @@ bool wants_write_notify(const VmArea& area) { return area.file != nullptr && !ar
 uint32_t page_protection(const VmArea& area, const KernelProfile& profile) {
   using mmu::Pte;
   if (!area.accessible()) {
-    return Pte::kProtNone;
+    return Pte::kProtNone | Pte::kAccessed;
   }
-  uint32_t bits = Pte::kPresent | Pte::kUser;
+  // As on x86, a new entry counts as used.
+  uint32_t bits = Pte::kPresent | Pte::kUser | Pte::kAccessed;
   if (area.shared() && area.has(VmFlag::kWrite) && !wants_write_notify(area)) {
     bits |= Pte::kWritable;
   }

@@ -86,6 +86,14 @@ struct AreaShape {
   uint32_t page_index(VirtAddr va) const { return pgoff + ((va - start) >> kPageShift); }
 };
 
+// Where the area's last fault on a swapped page was, how many pages were read then, and how many of them were used.
+// Linux: vma->swap_readahead_info.
+struct SwapReadahead {
+  uint32_t page = 0;
+  uint8_t window = 0;
+  uint8_t hits = 4;
+};
+
 struct VmArea : AreaShape {
   explicit VmArea(const AreaShape& shape) : AreaShape(shape) {}
 
@@ -95,6 +103,8 @@ struct VmArea : AreaShape {
   AnonVma* anon_vma = nullptr;
   // One for each AnonVma that pages of this area may belong to. Linux: vma->anon_vma_chain.
   AnonVmaChain::OfArea anon_vma_chain;
+
+  SwapReadahead swap_readahead;
 
   bool has_anon_vma() const { return anon_vma != nullptr; }
 

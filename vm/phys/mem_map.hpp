@@ -31,10 +31,13 @@ class MemMap {
   }
   uint32_t compound_order(Pfn head) const { return (*this)[head].has(PageFlag::kHead) ? (*this)[head + 1].index : 0; }
   Pfn pfn_of(const Page& page) const { return Pfn(static_cast<uint32_t>(&page - pages_.data())); }
+  // References that PagePin holds, over all pages. For verification.
+  uint32_t& pins() const { return pins_; }
   uint32_t size() const { return static_cast<uint32_t>(pages_.size()); }
 
  private:
   std::span<Page> pages_;
+  mutable uint32_t pins_ = 0;
 };
 
 }  // namespace fl::vm

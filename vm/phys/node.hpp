@@ -10,6 +10,7 @@
 
 #include "vm/phys/vm_stat.hpp"
 #include "vm/phys/zone.hpp"
+#include "vm/reclaim/lruvec.hpp"
 
 namespace fl::vm {
 
@@ -42,6 +43,7 @@ struct Node {
   uint32_t present = 0;
   std::array<Zone, kZoneTypes> zones;
   NodeStats stat;
+  Lruvec lruvec;
   Zonelist<kMaxNodes * kZoneTypes> fallback;  // ZONELIST_FALLBACK: this node's zones, then those of the next nodes
   Zonelist<kZoneTypes> own;                   // ZONELIST_NOFALLBACK: for __GFP_THISNODE
 

@@ -18,15 +18,23 @@ struct PageFlag {
     kAnon = 1u << 3,           // anonymous: mapping/index do not name a file page
     kAnonExclusive = 1u << 4,  // anonymous and belongs to one address space: may be made writable at once
     kCache = 1u << 5,          // in the page cache of mapping at index
-    kShmem = 1u << 6,          // and that mapping is shared memory: never dropped
-    kDirty = 1u << 7,          // newer than its backing store
-    kInactive = 1u << 8,       // on the list of cached pages that may be dropped
+    kShmem = 1u << 6,          // and that mapping is shared memory
+    kDirty = 1u << 7,          // newer than its backing store (file, or the swap slot of a page in the swap cache)
+    kLru = 1u << 8,            // on one of its node's LRU lists
     kKernel = 1u << 9,         // allocated, and none of these: the kernel's own (the vDSO)
     kZeroed = 1u << 10,        // never used since boot: still zero
     kHead = 1u << 11,          // first of a compound page; its order is in MemMap::compound_order
     kTail = 1u << 12,          // another page of a compound page; private_ names its head
     kSlab = 1u << 13,          // holds objects of a KmemCache
     kPcp = 1u << 14,           // free, on a per-CPU list; private_ is its order
+    kActive = 1u << 15,        // belongs on an active list
+    kReferenced = 1u << 16,    // was seen to be used once
+    kWorkingset = 1u << 17,    // was active before: its return is a thrash
+    kUnevictable = 1u << 18,   // belongs on the unevictable list
+    kMlocked = 1u << 19,       // a locked area maps it
+    kSwapBacked = 1u << 20,    // goes to swap: belongs on the lists of anonymous pages
+    kSwapCache = 1u << 21,     // in the swap cache; private_ is its SwapEntry
+    kReadahead = 1u << 22,     // read ahead and not used yet
   };
 };
 

@@ -2,11 +2,12 @@
 // first zone whose watermark allows it: from its per-CPU lists, which the buddy system refills. When none allows it,
 // page_allocator_slow.cpp tries harder. Linux counterpart: alloc_pages, __free_pages (mm/page_alloc.c).
 //
-// Simplified: no kswapd (nothing reclaims in the background), no OOM killer (the caller gets ENOMEM), no cpusets.
+// Simplified: no cpusets, no highatomic reserve.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <utility>
 
 #include "mmu/base/addr.hpp"
 #include "mmu/base/result.hpp"
@@ -23,12 +24,26 @@
 
 namespace fl::vm {
 
-// Gives frames back when there are none left. Linux: try_to_free_pages.
+// Gives frames back when there are few left. Linux: try_to_free_pages, wakeup_kswapd.
 class Reclaimer {
  public:
   virtual ~Reclaimer() = default;
-  // Frees at least one frame, or returns false.
-  virtual bool reclaim() = 0;
+  // Frees pages of zones up to `highest`, about 32; how many.
+  virtual uint32_t try_to_free_pages(Gfp gfp, uint32_t order, ZoneType highest) = 0;
+  // A zone is below its low watermark. Frees nothing now.
+  virtual void wakeup_kswapd(ZoneType highest) = 0;
+};
+
+// Asked when reclaim finds nothing any more. Linux: out_of_memory.
+class OomKiller {
+ public:
+  enum class Action : uint8_t {
+    kRetry,       // somebody was killed, and what he had is free
+    kUseReserve,  // the one who allocates is to die: he gets what there is
+    kFail,        // nobody can be killed
+  };
+  virtual ~OomKiller() = default;
+  virtual Action out_of_memory(Gfp gfp, uint32_t order) = 0;
 };
 
 // Makes large blocks out of scattered free frames. Linux: try_to_compact_pages.
@@ -78,6 +93,21 @@ class PageAllocator : public mmu::FrameSource {
   void drain_all_pages();
 
   void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
+  // Null: an allocation that reclaim cannot help fails.
+  void set_oom_killer(OomKiller* killer) { oom_killer_ = killer; }
+  // While this lives, what is allocated is needed to free memory: it gets the reserve, and does not reclaim itself.
+  // Linux: memalloc_noreclaim_save, PF_MEMALLOC.
+  class Reclaiming {
+   public:
+    explicit Reclaiming(PageAllocator& pages) : pages_(pages), before_(std::exchange(pages.reclaiming_, true)) {}
+    Reclaiming(const Reclaiming&) = delete;
+    Reclaiming& operator=(const Reclaiming&) = delete;
+    ~Reclaiming() { pages_.reclaiming_ = before_; }
+
+   private:
+    PageAllocator& pages_;
+    bool before_;
+  };
   // How high pages are zeroed; before, none may be asked for with kGfpZero that was used already.
   void set_kmap_slots(KmapSlots* slots) { kmap_slots_ = slots; }
   void set_compactor(Compactor* compactor) { compactor_ = compactor; }
@@ -146,6 +176,7 @@ class PageAllocator : public mmu::FrameSource {
   uint32_t alloc_slow(const Request& request);
   uint32_t reclaim_and_retry(const Request& request, uint32_t flags);
   uint32_t compact_and_retry(const Request& request, uint32_t flags);
+  uint32_t direct_reclaim(const Request& request);
   void zone_statistics(Zone& preferred, Zone& zone, uint32_t pages);
   void prepare(Pfn first, Gfp gfp, uint32_t order);
   void clear_page(Pfn pfn);
@@ -161,9 +192,10 @@ class PageAllocator : public mmu::FrameSource {
   PcpLists pcp_;
   WatermarkSettings settings_;
   Reclaimer* reclaimer_ = nullptr;
+  OomKiller* oom_killer_ = nullptr;
   KmapSlots* kmap_slots_ = nullptr;
   Compactor* compactor_ = nullptr;
-  bool reclaiming_ = false;  // what is allocated in order to free memory gets it. Linux: PF_MEMALLOC
+  bool reclaiming_ = false;
   VmEvents events_;
   FailAlloc fail_alloc_;
   uint32_t managed_frames_ = 0;

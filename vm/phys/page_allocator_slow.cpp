@@ -1,19 +1,16 @@
-// When no zone may give by its low watermark: the min watermark, then direct reclaim and compaction, then what stands
-// on per-CPU lists. Linux counterpart: __alloc_pages_slowpath and what it calls (mm/page_alloc.c).
+// When no zone may give by its low watermark: kswapd is woken, the min watermark holds, then direct reclaim and
+// compaction, then the OOM killer. Linux counterpart: __alloc_pages_slowpath and what it calls (mm/page_alloc.c).
 //
 // An allocation that may not reclaim (atomic) only dips into the reserve. NOFAIL gets all of it in the end; when even
 // that is used up Linux would wait for ever, here it ends as ENOMEM.
 #include "vm/phys/page_allocator.hpp"
 
 namespace fl::vm {
-namespace {
-
-constexpr uint32_t kSwapClusterMax = 32;  // pages to reclaim at a time
-
-}  // namespace
-
 uint32_t PageAllocator::alloc_slow(const Request& request) {
   const bool may_reclaim = request.gfp.has(kGfpDirectReclaim) && !reclaiming_;
+  if (reclaimer_ != nullptr && request.gfp.has(kGfpKswapdReclaim)) {
+    reclaimer_->wakeup_kswapd(request.highest);
+  }
   uint32_t flags = alloc_flags_of(request.gfp);
   if (reclaiming_ && !request.gfp.has(kGfpNoMemalloc)) {
     flags |= AllocFlag::kNoWatermarks;
@@ -39,25 +36,39 @@ uint32_t PageAllocator::alloc_slow(const Request& request) {
   return frame;
 }
 
+// Linux: __alloc_pages_direct_reclaim.
+uint32_t PageAllocator::direct_reclaim(const Request& request) {
+  const Reclaiming reserve(*this);
+  const uint32_t freed =
+      reclaimer_ != nullptr ? reclaimer_->try_to_free_pages(request.gfp, request.order, request.highest) : 0;
+  // Freed pages are on per-CPU lists, where the watermarks do not see them.
+  drain_all_pages();
+  return freed;
+}
+
 uint32_t PageAllocator::reclaim_and_retry(const Request& request, uint32_t flags) {
   // Trying again helps small blocks; for costly ones only if the caller insists.
   const bool insist = !request.gfp.has(kGfpNoRetry) &&
                       (request.order <= kCostlyOrder || request.gfp.has(kGfpRetryMayFail | kGfpNoFail));
+  // Linux: __alloc_pages_may_oom.
+  const bool may_kill = oom_killer_ != nullptr && insist && request.order <= kCostlyOrder && request.gfp.has(kGfpFs) &&
+                        !request.gfp.has(kGfpRetryMayFail | kGfpThisNode);
   while (true) {
-    uint32_t freed = 0;
-    if (reclaimer_ != nullptr) {
-      reclaiming_ = true;
-      while (freed < kSwapClusterMax && reclaimer_->reclaim()) {
-        ++freed;
-      }
-      reclaiming_ = false;
-      events_.add(VmEvent::kPgstealDirect, freed);
-    }
-    // Freed pages are on per-CPU lists, where the watermarks do not see them.
-    drain_all_pages();
+    const uint32_t freed = direct_reclaim(request);
     const uint32_t frame = get_page_from_freelist(request, flags);
-    if (frame != kNoPage || freed == 0 || !insist) {
+    if (frame != kNoPage || !insist) {
       return frame;
+    }
+    if (freed != 0) {
+      continue;
+    }
+    const OomKiller::Action action =
+        may_kill ? oom_killer_->out_of_memory(request.gfp, request.order) : OomKiller::Action::kFail;
+    drain_all_pages();
+    if (action != OomKiller::Action::kRetry) {
+      return action == OomKiller::Action::kFail
+                 ? uint32_t{kNoPage}
+                 : get_page_from_freelist(request, flags | AllocFlag::kNoWatermarks);
     }
   }
 }
@@ -71,9 +82,10 @@ uint32_t PageAllocator::compact_and_retry(const Request& request, uint32_t flags
     return frame;
   }
   events_.add(VmEvent::kCompactStall, 1);
-  reclaiming_ = true;
-  const bool moved = compactor_->compact(request.order, request.highest);
-  reclaiming_ = false;
+  const bool moved = [&] {
+    const Reclaiming reserve(*this);
+    return compactor_->compact(request.order, request.highest);
+  }();
   drain_all_pages();
   const uint32_t frame = moved ? get_page_from_freelist(request, flags) : kNoPage;
   events_.add(frame != kNoPage ? VmEvent::kCompactSuccess : VmEvent::kCompactFail, 1);

@@ -24,7 +24,7 @@
 
 namespace fl::vm {
 
-class SlabAllocator : public Reclaimer {
+class SlabAllocator {
  public:
   // Boots: "kmem_cache", the kmalloc caches, then everybody's arrays. RAM must have room for them (about 16 frames);
   // that it has is MemorySystem's check. All arguments must outlive it. Linux: kmem_cache_init.
@@ -64,8 +64,6 @@ class SlabAllocator : public Reclaimer {
   uint32_t cache_reap();
   // Shrinks every cache; how many pages came back.
   uint32_t shrink_all();
-  // Reclaimer: the page allocator is short.
-  bool reclaim() override { return shrink_all() != 0; }
 
   // --- looking ---
   // Every cache, newest first, as /proc/slabinfo lists them.

@@ -10,7 +10,7 @@ namespace {
 
 class BuddyCheck {
  public:
-  BuddyCheck(MemorySystem& memory, FrameUses& uses, Violations& out)
+  BuddyCheck(MemorySystem& memory, FrameUserTable& uses, Violations& out)
       : map_(memory.mem_map()), pages_(memory.pages()), uses_(uses), out_(out) {}
 
   void run() {
@@ -127,7 +127,7 @@ class BuddyCheck {
 
   const MemMap& map_;
   const PageAllocator& pages_;
-  FrameUses& uses_;
+  FrameUserTable& uses_;
   Violations& out_;
   std::vector<bool> listed_ = std::vector<bool>(map_.size());
   uint32_t free_frames_ = 0;
@@ -135,6 +135,6 @@ class BuddyCheck {
 
 }  // namespace
 
-void check_buddy(MemorySystem& memory, FrameUses& uses, Violations& out) { BuddyCheck(memory, uses, out).run(); }
+void check_buddy(MemorySystem& memory, FrameUserTable& uses, Violations& out) { BuddyCheck(memory, uses, out).run(); }
 
 }  // namespace fl::vm

@@ -1,4 +1,4 @@
-// Invariant 10: the page cache and struct page agree. Invariant 11: the inactive list has exactly the droppable pages.
+// Invariant 10: the page cache and struct page agree.
 #include <map>
 
 #include "vm/cache/mapping.hpp"
@@ -17,14 +17,13 @@ class CacheCheck {
   }
 
   void run() {
-    walk_inactive();
     uint32_t cached = 0;
     for (uint32_t frame = 0; frame < map_.size() && !out_.full(); ++frame) {
       const Page& page = map_[Pfn(frame)];
       if (page.has(PageFlag::kCache)) {
         ++cached;
         check_page(frame, page);
-      } else if (page.has(PageFlag::kShmem | PageFlag::kDirty | PageFlag::kInactive)) {
+      } else if (page.has(PageFlag::kShmem | (page.has(PageFlag::kSwapBacked) ? 0u : uint32_t{PageFlag::kDirty}))) {
         out_.add(Invariant::kPageCache, "frame {:#x} has flags {:#x} outside the page cache", frame, page.flags);
       }
     }
@@ -41,28 +40,6 @@ class CacheCheck {
   }
 
  private:
-  void walk_inactive() {
-    uint32_t count = 0;
-    uint32_t previous = kNoPage;
-    for (uint32_t frame = cache_.oldest_inactive(); frame != kNoPage; frame = map_[Pfn(frame)].lru_next) {
-      if (frame >= map_.size() || listed_[frame]) {
-        out_.add(Invariant::kInactiveList, "the list runs to frame {:#x}: outside RAM or in a circle", frame);
-        return;
-      }
-      listed_[frame] = true;
-      ++count;
-      if (map_[Pfn(frame)].lru_prev != previous) {
-        out_.add(Invariant::kInactiveList, "frame {:#x} points back to {:#x}, not to {:#x}", frame,
-                 map_[Pfn(frame)].lru_prev, previous);
-      }
-      previous = frame;
-    }
-    if (count != cache_.inactive_pages()) {
-      out_.add(Invariant::kInactiveList, "{} frames are on the list, the counter says {}", count,
-               cache_.inactive_pages());
-    }
-  }
-
   void check_page(uint32_t frame, const Page& page) {
     const auto count = counts_.find(page.mapping);
     const Mapping* mapping = count != counts_.end() ? count->second.mapping : nullptr;
@@ -77,11 +54,6 @@ class CacheCheck {
         page.has(PageFlag::kDirty) != mapping->is_dirty(page.index)) {
       out_.add(Invariant::kPageCache, "frame {:#x}: flags {:#x} disagree with its mapping", frame, page.flags);
     }
-    const bool droppable = page.mapcount == 0 && page.refcount == 1 && !mapping->is_shmem();
-    if (droppable != listed_[frame] || droppable != page.has(PageFlag::kInactive)) {
-      out_.add(Invariant::kInactiveList, "frame {:#x} {} be dropped, but is {} the list (flags {:#x})", frame,
-               droppable ? "can" : "cannot", listed_[frame] ? "on" : "not on", page.flags);
-    }
   }
 
   const PageCache& cache_;
@@ -93,7 +65,6 @@ class CacheCheck {
     uint32_t dirty = 0;
   };
   std::map<uint32_t, Count> counts_;  // by kernel address
-  std::vector<bool> listed_ = std::vector<bool>(map_.size());
 };
 
 }  // namespace

@@ -30,7 +30,7 @@ std::set<uint32_t> known_owners(MemorySystem& memory) {
 
 }  // namespace
 
-void check_rmap(MemorySystem& memory, const FrameUses& uses, Violations& out) {
+void check_rmap(MemorySystem& memory, const FrameUserTable& uses, Violations& out) {
   const std::set<uint32_t> owners = known_owners(memory);
   for (uint32_t frame = 0; frame < uses.size() && !out.full(); ++frame) {
     const Page& page = memory.page(Pfn(frame));

@@ -5,6 +5,8 @@
 #include "vm/cache/mapping.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
+#include "vm/swap/swap_entry.hpp"
+#include "vm/swap/swap_space.hpp"
 #include "vm/verify/checks.hpp"
 
 namespace fl::vm {
@@ -14,7 +16,7 @@ using mmu::Pte;
 
 class TableCheck {
  public:
-  TableCheck(AddressSpace& mm, FrameUses& uses, Violations& out)
+  TableCheck(AddressSpace& mm, FrameUserTable& uses, Violations& out)
       : mm_(mm), memory_(mm.memory()), uses_(uses), out_(out) {}
 
   void run() {
@@ -45,6 +47,7 @@ class TableCheck {
     check_rss("anon_rss", use.anon_rss, anon_);
     check_rss("file_rss", use.file_rss, file_);
     check_rss("shmem_rss", use.shmem_rss, shmem_);
+    check_rss("swap_entries", use.swap_entries, swapped_);
     if (use.hiwater_rss < use.rss()) {
       out_.add(Invariant::kCounters, "hiwater_rss {} is below rss {}", use.hiwater_rss, use.rss());
     }
@@ -87,6 +90,10 @@ class TableCheck {
       out_.add(Invariant::kEntryRights, "entry {:#x} of {:08x} is outside every area", pte.raw(), va.value());
       return;
     }
+    if (pte.swap()) {
+      check_swap_entry(va, pte, *area);
+      return;
+    }
     if (!pte.present() || pte.pfn().value() >= uses_.size()) {
       out_.add(Invariant::kEntryRights, "entry {:#x} of {:08x} is no kind of entry", pte.raw(), va.value());
       return;
@@ -99,6 +106,18 @@ class TableCheck {
                va.value());
     } else {
       check_page(va, pte, *area);
+    }
+  }
+
+  void check_swap_entry(VirtAddr va, Pte pte, const VmArea& area) {
+    ++swapped_;
+    const SwapEntry entry = pte_to_swp_entry(pte);
+    if (memory_.swap().swap_count(entry) == 0) {
+      out_.add(Invariant::kSwap, "entry {:#x} of {:08x} is in swap, in a slot that nobody has", pte.raw(), va.value());
+    }
+    if (area.shared() || !area.has_anon_vma()) {
+      out_.add(Invariant::kSwap, "entry {:#x} of {:08x} is in swap, its area has no anonymous pages", pte.raw(),
+               va.value());
     }
   }
 
@@ -138,7 +157,7 @@ class TableCheck {
   }
 
   void check_page(VirtAddr va, Pte pte, const VmArea& area) {
-    FrameUse& use = uses_[pte.pfn().value()];
+    FrameUsers& use = uses_[pte.pfn().value()];
     const Page& page = memory_.page(pte.pfn());
     ++use.maps;
     use.writable_private += pte.writable() && !area.shared() ? 1 : 0;
@@ -190,15 +209,16 @@ class TableCheck {
 
   AddressSpace& mm_;
   MemorySystem& memory_;
-  FrameUses& uses_;
+  FrameUserTable& uses_;
   Violations& out_;
   uint32_t anon_ = 0;
   uint32_t file_ = 0;
   uint32_t shmem_ = 0;
+  uint32_t swapped_ = 0;
 };
 
 }  // namespace
 
-void check_tables(AddressSpace& mm, FrameUses& uses, Violations& out) { TableCheck(mm, uses, out).run(); }
+void check_tables(AddressSpace& mm, FrameUserTable& uses, Violations& out) { TableCheck(mm, uses, out).run(); }
 
 }  // namespace fl::vm

@@ -40,7 +40,7 @@ const char* staleness(Pte old, Pte now) {
 
 }  // namespace
 
-void check_translations(MemorySystem& memory, const FrameUses& uses, Violations& out) {
+void check_translations(MemorySystem& memory, const FrameUserTable& uses, Violations& out) {
   for (const mmu::CachedTranslation& cached : memory.tlb().cached_translations()) {
     const Pte now = entry_now(memory, cached.page);
     if (const char* why = staleness(cached.entry, now); why != nullptr) {

@@ -10,13 +10,15 @@ namespace fl::vm {
 
 std::vector<std::string> verify(MemorySystem& memory) {
   Violations out;
-  FrameUses uses(memory.mem_map().size());
+  FrameUserTable uses(memory.mem_map().size());
   check_buddy(memory, uses, out);
   for (AddressSpace& mm : memory.spaces()) {
     check_areas(mm, out);
     check_tables(mm, uses, out);
   }
   check_cache(memory, out);
+  check_lru(memory, out);
+  check_swap(memory, out);
   check_pages(memory, uses, out);
   check_slab(memory, out);
   check_rmap(memory, uses, out);

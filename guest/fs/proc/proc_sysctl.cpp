@@ -25,8 +25,7 @@ Status drop_caches(Kernel& kernel, std::string_view text) {
   uint32_t what = 0;
   FL_TRY(parse_sysctl(text, std::span(&what, 1), 1, 4));
   if ((what & kPageCache) != 0) {
-    while (kernel.memory().cache().reclaim()) {
-    }
+    kernel.memory().cache().drop_pagecache();
     kernel.memory().pages().events().add(vm::VmEvent::kDropPagecache, 1);
   }
   if ((what & kObjects) != 0) {

@@ -81,11 +81,10 @@ TEST_CASE("proc settings: writing drop_caches drops what nobody maps") {
   REQUIRE(machine.call(Nr::kMmap2, {0, 4096, 1, 2, static_cast<uint32_t>(fd), 0}) != 0);
   REQUIRE(machine.call(Nr::kRead, {static_cast<uint32_t>(fd), kData, 4}) == 4);
   REQUIRE(machine.call(Nr::kClose, {static_cast<uint32_t>(fd)}) == 0);
-  const uint32_t unused = machine.memory->cache().inactive_pages();
   const uint32_t cached = machine.memory->cache().cached_pages();
+  REQUIRE(cached > 0);
   REQUIRE(write_to(machine, kDropCaches, "3\n") == 2);
-  CHECK(machine.memory->cache().inactive_pages() == 0);
-  CHECK(machine.memory->cache().cached_pages() == cached - unused);
+  CHECK(machine.memory->cache().cached_pages() == 0);
 }
 
 TEST_CASE("proc settings: only the first write of an open counts, and it must be readable memory") {

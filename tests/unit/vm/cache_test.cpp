@@ -68,7 +68,6 @@ TEST_CASE("cache: a file larger than RAM can be read and mapped; the oldest unma
   CHECK(file.mapping().find(299) != kNoPage);
   CHECK(file.mapping().find(298) != kNoPage);
   CHECK(machine.problems().empty());
-  // Mapped pages are not dropped, so a window of the file is mapped at a time.
   for (uint32_t first = 0; first < 300; first += 30) {
     const VirtAddr at = machine.map(0x10000000, 30, kRead, MapFlag::kPrivate, file.file, first);
     for (uint32_t page = 0; page < 30; ++page) {
@@ -76,56 +75,6 @@ TEST_CASE("cache: a file larger than RAM can be read and mapped; the oldest unma
     }
   }
   CHECK(machine.problems().empty());
-}
-
-TEST_CASE("cache: a page that is mapped again leaves the list of droppable pages and returns to its end") {
-  Machine machine;
-  const TestFile file = machine.new_file(3);
-  for (const uint64_t index : {0, 1, 2}) {
-    REQUIRE(file.mapping().get(index));
-  }
-  PageCache& cache = machine.memory().cache();
-  CHECK(cache.inactive_pages() == 3);
-  const VirtAddr at = machine.map(0x10000000, 1, kRead, MapFlag::kPrivate, file.file, 0);
-  machine.reads(at, 1);
-  CHECK(cache.inactive_pages() == 2);
-  REQUIRE(machine.mm().munmap(at, bytes_of(1)));
-  CHECK(cache.inactive_pages() == 3);
-  REQUIRE(cache.reclaim());
-  CHECK(file.mapping().find(1) == kNoPage);
-  REQUIRE(cache.reclaim());
-  CHECK(file.mapping().find(2) == kNoPage);
-  REQUIRE(cache.reclaim());
-  CHECK(file.mapping().find(0) == kNoPage);
-  CHECK_FALSE(cache.reclaim());
-}
-
-TEST_CASE("cache: a dirty page is written back before it is dropped, and stays if that fails") {
-  Machine machine;
-  const TestFile file = machine.new_file(2);
-  const VirtAddr at = machine.map(0x10000000, 2, kRw, MapFlag::kShared, file.file);
-  machine.store(at, 10);
-  machine.store(at + bytes_of(1), 11);
-  REQUIRE(machine.mm().munmap(at, bytes_of(2)));
-  PageCache& cache = machine.memory().cache();
-  file.store->fail_writes = true;
-  CHECK_FALSE(cache.reclaim());
-  CHECK(file.mapping().cached_pages() == 2);
-  CHECK(machine.problems().empty());
-  file.store->fail_writes = false;
-  CHECK(cache.reclaim());
-  CHECK(file.store->word(0) == 10);
-  CHECK(read_word(file.mapping(), 0) == 10);
-  CHECK(machine.problems().empty());
-}
-
-TEST_CASE("cache: shared memory is never dropped") {
-  Machine machine(64);
-  const VirtAddr at = machine.map(0x10000000, 8, kRw, kAnonShared);
-  machine.store(at, 5);
-  REQUIRE(machine.mm().madvise(at, bytes_of(8), /*DONTNEED*/ 4, machine.task));
-  CHECK_FALSE(machine.memory().cache().reclaim());
-  CHECK(machine.load(at) == 5);
 }
 
 TEST_CASE("cache: stores through a shared mapping reach the file when the last user goes") {

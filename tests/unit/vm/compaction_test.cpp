@@ -111,10 +111,10 @@ TEST_CASE("migration: a page that nobody maps keeps its place among those that m
   machine.reads(at, 4);
   REQUIRE(machine.mm().munmap(at, bytes_of(4)));
   const Pfn from(file.mapping().find(2));
-  const uint32_t droppable = machine.memory().cache().inactive_pages();
+  const uint64_t inactive = Lru::size(machine.pages().nodes()[0], LruList::kInactiveFile);
   migrate_page(machine.memory(), from, *machine.pages().alloc_pages(kGfpHighUserMovable));
   CHECK(machine.problems().empty());
-  CHECK(machine.memory().cache().inactive_pages() == droppable);
+  CHECK(Lru::size(machine.pages().nodes()[0], LruList::kInactiveFile) == inactive);
 }
 
 TEST_CASE("migration: pages of the kernel, tables and pages that somebody holds do not move") {

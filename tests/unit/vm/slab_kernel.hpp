@@ -10,6 +10,17 @@
 
 namespace fl::vm::test {
 
+// What reclaim would do with slabs alone.
+class SlabReclaimer final : public Reclaimer {
+ public:
+  explicit SlabReclaimer(SlabAllocator& slab) : slab_(slab) {}
+  uint32_t try_to_free_pages(Gfp, uint32_t, ZoneType) override { return slab_.shrink_all(); }
+  void wakeup_kswapd(ZoneType) override {}
+
+ private:
+  SlabAllocator& slab_;
+};
+
 // A page allocator as it is after boot, and a slab allocator on it.
 struct Kernel {
   mmu::Ram ram;
@@ -18,10 +29,11 @@ struct Kernel {
   MemMap map{ram, boot->mem_map()};
   PageAllocator pages{ram, map, tlb, boot->nodes()};
   SlabAllocator slab;
+  SlabReclaimer reclaimer{slab};
 
   explicit Kernel(uint32_t frames = 2048, SlabDebug debug = SlabDebug::kOff)
       : ram(*mmu::Ram::create(frames)), slab(ram, map, ready(), debug) {
-    pages.set_reclaimer(&slab);
+    pages.set_reclaimer(&reclaimer);
   }
   PageAllocator& ready() {
     boot->init_mem_map(map);

@@ -52,9 +52,9 @@ TEST_CASE("verify 1: a frame that claims to be in another zone or node is notice
   Busy busy;
   Page& page = busy.page(busy.anon);
   page.set_place(0, index_of(ZoneType::kHighmem));
-  CHECK(has(busy.complaint(1), "claims to be in zone 2 of node 0"));
+  CHECK(has(busy.complaint(1, 11), "claims to be in zone 2 of node 0"));
   page.set_place(5, 0);
-  CHECK(has(busy.complaint(1), "claims to be in zone 0 of node 5"));
+  CHECK(has(busy.complaint(1, 11), "claims to be in zone 0 of node 5"));
 }
 
 TEST_CASE("verify 2: broken per-CPU lists are noticed") {

@@ -151,7 +151,7 @@ TEST_CASE("verify 4: entries that allow what their areas forbid are noticed") {
     CHECK(has(busy.complaint(4), "outside every area"));
     busy.entry(busy.anon + bytes_of(8)) = Pte();
     busy.entry(busy.zero) = Pte(Pfn(0x40), 0);
-    CHECK(has(busy.complaint(4), "no kind of entry"));
+    CHECK(has(busy.complaint(9, 12), "in a slot that nobody has"));
   }
 }
 
@@ -259,27 +259,34 @@ TEST_CASE("verify 10: a page cache that disagrees with its frames is noticed") {
   }
 }
 
-TEST_CASE("verify 11: an inactive list with the wrong pages is noticed") {
+TEST_CASE("verify 11: LRU lists with the wrong pages are noticed") {
   Busy busy;
-  REQUIRE(busy.machine.mm().munmap(busy.text, bytes_of(8)));
-  REQUIRE(busy.machine.memory().cache().inactive_pages() == 6);
   REQUIRE(busy.complaint(11).empty());
-  Page& oldest = busy.page(Pfn(busy.machine.memory().cache().oldest_inactive()));
+  Node& node = busy.machine.pages().nodes()[0];
+  Page& oldest = busy.page(Pfn(node.lruvec.list(LruList::kInactiveFile).tail));
   SECTION("a page without its mark") {
-    oldest.clear(PageFlag::kInactive);
-    CHECK(has(busy.complaint(11), "can be dropped"));
+    oldest.clear(PageFlag::kLru);
+    CHECK(has(busy.complaint(11), "its flags are"));
   }
-  SECTION("a mapped page with the mark") {
-    busy.page(busy.shared).set(PageFlag::kInactive);
-    CHECK(has(busy.complaint(11), "cannot be dropped"));
+  SECTION("a page with another list's flags") {
+    oldest.set(PageFlag::kActive);
+    CHECK(has(busy.complaint(11), "its flags are"));
+  }
+  SECTION("a page on no list") {
+    busy.machine.memory().lru().remove(busy.machine.pte(busy.anon).pfn());
+    CHECK(has(busy.complaint(11), "is not on a list"));
   }
   SECTION("a list in a circle") {
-    oldest.lru_next = busy.machine.memory().cache().oldest_inactive();
+    oldest.lru_next = node.lruvec.list(LruList::kInactiveFile).head;
     CHECK(has(busy.complaint(11), "in a circle"));
   }
   SECTION("a list cut short") {
-    oldest.lru_next = kNoPage;
-    CHECK(has(busy.complaint(11), "the counter says 6"));
+    busy.page(Pfn(node.lruvec.list(LruList::kInactiveFile).head)).lru_next = kNoPage;
+    CHECK(has(busy.complaint(11), "the counter says"));
+  }
+  SECTION("a page that is locked in memory and may be evicted") {
+    busy.page(busy.anon).set(PageFlag::kMlocked);
+    CHECK(has(busy.complaint(11), "is locked"));
   }
 }
 

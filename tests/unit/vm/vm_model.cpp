@@ -128,6 +128,19 @@ bool ModelDriver::grow_stack(uint32_t vpn) {
 void ModelDriver::compare_word(uint32_t vpn, const std::byte* host, uint32_t which) {
   uint32_t is = 0;
   std::memcpy(&is, host, sizeof is);
+  if (Page& page = pages_.at(vpn); page.given_up) {
+    const std::byte* const base = static_cast<const std::byte*>(host) - kWordOffsets[which];
+    bool dropped = false;
+    for (size_t i = 0; i < kWordOffsets.size(); ++i) {
+      uint32_t word = 0;
+      std::memcpy(&word, base + kWordOffsets[i], sizeof word);
+      dropped = dropped || (word == 0 && content(page)[i] != 0);
+    }
+    if (dropped) {
+      page.copy = {};
+      page.given_up = false;
+    }
+  }
   const uint32_t should_be = content(pages_.at(vpn))[which];
   if (is != should_be) {
     mismatch(fmt::format("page {:x} has {:#x} at {:#x}, expected {:#x}", vpn, is, kWordOffsets[which], should_be));
@@ -171,6 +184,7 @@ void ModelDriver::do_touch() {
   if (access != mmu::Access::kWrite) {
     return;
   }
+  page.given_up = false;
   if (!page.shared && !page.copied) {
     page.copy = content(page);
     page.copied = true;
@@ -198,6 +212,7 @@ void ModelDriver::do_kernel_touch() {
   Page& page = pages_.at(vpn);
   compare_word(vpn, span->data(), which);
   if (write) {
+    page.given_up = false;
     if (!page.shared && !page.copied) {
       page.copy = content(page);
       page.copied = true;

@@ -71,6 +71,7 @@ class ModelDriver {
     bool shared = false;
     bool may_write = true;
     bool locked = false;
+    bool given_up = false;  // MADV_FREE, and not written since: it may be zeros by now
     bool grows_down = false;
     bool copied = false;  // has a private copy
     Words copy{};

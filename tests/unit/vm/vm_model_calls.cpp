@@ -243,11 +243,13 @@ void ModelDriver::do_madvise() {
       break;
     }
     here.copied = here.copied && advice != 4;
+    here.given_up = here.copied && (here.given_up || (advice == 8 && here.file == nullptr && !here.shared));
   }
   const auto done = machine_.mm().madvise(at(first), bytes_of(length), advice, machine_.task);
   sync_copies(first, length);
   expect(done, error, "madvise");
-  partial_ = partial_ && advice != 4;  // MADV_DONTNEED takes no memory: what it could do is done
+  // DONTNEED and FREE take no memory: what they could do is done.
+  partial_ = partial_ && advice != 4 && advice != 8;
 }
 
 void ModelDriver::do_brk() {

@@ -10,21 +10,23 @@ constexpr auto kDma = ZoneType::kDma;
 constexpr auto kNormal = ZoneType::kNormal;
 constexpr auto kHighmem = ZoneType::kHighmem;
 
-// A reclaimer that gives back pages it was given, one a call.
+// A reclaimer that gives back pages it was given, a batch a call.
 class PagesToReclaim final : public Reclaimer {
  public:
   explicit PagesToReclaim(PageAllocator& allocator) : allocator_(allocator) {}
-  bool reclaim() override {
+  uint32_t try_to_free_pages(Gfp, uint32_t, ZoneType) override {
     ++calls;
-    if (pages.empty()) {
-      return false;
+    uint32_t freed = 0;
+    for (; freed < 32 && !pages.empty(); ++freed) {
+      allocator_.free_pages(pages.back());
+      pages.pop_back();
     }
-    allocator_.free_pages(pages.back());
-    pages.pop_back();
-    return true;
+    return freed;
   }
+  void wakeup_kswapd(ZoneType) override { ++woken; }
   std::vector<Pfn> pages;
   int calls = 0;
+  int woken = 0;
 
  private:
   PageAllocator& allocator_;
@@ -116,6 +118,7 @@ TEST_CASE("zones: between low and min nothing is reclaimed, at min direct reclai
   m.pages.set_reclaimer(&reclaimer);
   CHECK_FALSE(m.pages.alloc_pages(kGfpNoWait));
   CHECK(reclaimer.calls == 0);
+  CHECK(reclaimer.woken == 1);
   CHECK(m.pages.alloc_pages(kGfpKernel));
   CHECK(reclaimer.pages.size() == 8);
   CHECK(m.pages.events()[VmEvent::kAllocstallNormal] == 1);

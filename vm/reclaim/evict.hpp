@@ -1,0 +1,71 @@
+// One page's way out of memory: has it been used, can it go, where to. Linux counterpart: shrink_folio_list and what it
+// calls: folio_check_references, folio_referenced, add_to_swap, try_to_unmap, pageout, __remove_mapping (mm/vmscan.c,
+// mm/rmap.c).
+//
+// Order: slot, entries, flush, write, free. A page that somebody holds a reference to, beside page tables and caches,
+// stays. Simplified: a write is done when it returns; as on Linux the page then waits at the end of its inactive list
+// and goes when it is looked at next, so that who faults meanwhile finds it in the swap cache.
+#pragma once
+
+#include <cstdint>
+
+#include "mmu/base/addr.hpp"
+#include "vm/phys/zone_type.hpp"
+
+namespace fl::vm {
+
+class MemorySystem;
+
+// One run of reclaim: what it may do, and what came of it. Linux: struct scan_control.
+struct ScanControl {
+  static constexpr int kDefPriority = 12;
+  static constexpr uint32_t kSwapClusterMax = 32;
+
+  uint64_t nr_to_reclaim = kSwapClusterMax;
+  // Pages of higher zones do not help the allocation. Linux: reclaim_idx.
+  ZoneType highest = ZoneType::kMovable;
+  // Each pass looks at 1 / 2^priority of the lists.
+  int priority = kDefPriority;
+  bool may_swap = true;
+  bool may_unmap = true;
+  bool kswapd = false;
+  bool cgroup = false;             // for a memory limit: the target of the run is a group, not a node
+  bool ignore_references = false;  // MADV_PAGEOUT: whatever was used
+  bool force_deactivate = false;
+
+  // Set by a pass.
+  bool may_deactivate_anon = false;
+  bool may_deactivate_file = false;
+  bool skipped_deactivate = false;
+  bool cache_trim_mode = false;
+  bool file_is_tiny = false;
+  uint64_t anon_cost = 0, file_cost = 0;
+  uint64_t nr_scanned = 0;
+  uint64_t nr_reclaimed = 0;
+};
+
+// Where a page belongs after somebody looked at it.
+enum class Verdict : uint8_t {
+  kFreed,
+  kActivate,  // it is in use, or cannot go: to the active list
+  kKeep,      // to the front of the inactive list
+  kWritten,   // written out: to the back of the inactive list, the next to go
+};
+
+// Entries that used the page since somebody looked last; their A bits are cleared, and the processor will set them
+// again. `executable`, `locked`: some area that maps it is. Linux: folio_referenced.
+struct References {
+  uint32_t entries = 0;
+  bool executable = false;
+  bool locked = false;
+};
+References page_referenced(MemorySystem& memory, Pfn pfn);
+
+// Tries to get rid of a page that is on no LRU list. If it is not kFreed it is still on none.
+Verdict evict_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan);
+
+// Takes all entries of the page away: an anonymous page's, which is in the swap cache, become swap entries. False: some
+// could not (no memory for a large count); those that are gone stay so. Linux: try_to_unmap.
+bool try_to_unmap(MemorySystem& memory, Pfn pfn);
+
+}  // namespace fl::vm

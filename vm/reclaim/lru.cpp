@@ -1,0 +1,153 @@
+// Lists and counters together.
+#include "vm/reclaim/lru.hpp"
+
+#include "mmu/base/check.hpp"
+
+namespace fl::vm {
+
+void Lru::count(const Page& page, LruList list, int64_t delta) {
+  pages_.count(page, node_stat_of(list), delta);
+  pages_.zone_of(page).stat.add(zone_stat_of(list), delta);
+}
+
+void Lru::add_to(Pfn pfn, bool back) {
+  Page& page = mem_map_[pfn];
+  FL_CHECK(!page.has(PageFlag::kLru), "frame {:#x} is on a list already, flags {:#x}", pfn.value(), page.flags);
+  page.set(PageFlag::kLru);
+  const LruList list = list_of(page);
+  PageList& pages = node_of(page).lruvec.list(list);
+  if (back) {
+    push_back(mem_map_, pages, pfn);
+  } else {
+    push_front(mem_map_, pages, pfn);
+  }
+  count(page, list, 1);
+}
+
+void Lru::remove(Pfn pfn) {
+  Page& page = mem_map_[pfn];
+  if (!page.has(PageFlag::kLru)) {
+    return;
+  }
+  const LruList list = list_of(page);
+  unlink(mem_map_, node_of(page).lruvec.list(list), pfn);
+  page.clear(PageFlag::kLru);
+  count(page, list, -1);
+}
+
+void Lru::replace(Pfn from, Pfn to) {
+  Page& old_page = mem_map_[from];
+  Page& new_page = mem_map_[to];
+  if (!old_page.has(PageFlag::kLru)) {
+    return;
+  }
+  // The new frame may be on another node: it goes to the front there. Else it stands where the old one stood.
+  new_page.clear(PageFlag::kLru);
+  if (old_page.node() != new_page.node()) {
+    remove(from);
+    add(to);
+    return;
+  }
+  const LruList list = list_of(old_page);
+  PageList& pages = node_of(old_page).lruvec.list(list);
+  new_page.lru_next = old_page.lru_next;
+  new_page.lru_prev = old_page.lru_prev;
+  (new_page.lru_prev == kNoPage ? pages.head : mem_map_[Pfn(new_page.lru_prev)].lru_next) = to.value();
+  (new_page.lru_next == kNoPage ? pages.tail : mem_map_[Pfn(new_page.lru_next)].lru_prev) = to.value();
+  count(old_page, list, -1);
+  old_page.clear(PageFlag::kLru);
+  new_page.set(PageFlag::kLru);
+  count(new_page, list, 1);
+}
+
+void Lru::activate(Pfn pfn) {
+  Page& page = mem_map_[pfn];
+  if (page.has(PageFlag::kActive | PageFlag::kUnevictable)) {
+    return;
+  }
+  const bool listed = page.has(PageFlag::kLru);
+  remove(pfn);
+  page.set(PageFlag::kActive);
+  if (listed) {
+    add(pfn);
+  }
+  pages_.events().add(VmEvent::kPgactivate, 1);
+}
+
+void Lru::deactivate(Pfn pfn) {
+  Page& page = mem_map_[pfn];
+  if (page.has(PageFlag::kUnevictable) || !page.has(PageFlag::kLru) || !page.has(PageFlag::kActive)) {
+    return;
+  }
+  remove(pfn);
+  page.clear(PageFlag::kActive | PageFlag::kReferenced);
+  add(pfn);
+  pages_.events().add(VmEvent::kPgdeactivate, 1);
+}
+
+void Lru::mark_accessed(Pfn pfn) {
+  Page& page = mem_map_[pfn];
+  if (!page.has(PageFlag::kReferenced)) {
+    page.set(PageFlag::kReferenced);
+  } else if (!page.has(PageFlag::kActive | PageFlag::kUnevictable)) {
+    activate(pfn);
+    page.clear(PageFlag::kReferenced);
+    // Linux: workingset_activation.
+    ++node_of(page).lruvec.nonresident_age;
+  }
+}
+
+void Lru::mlock(Pfn pfn) {
+  Page& page = mem_map_[pfn];
+  if (page.has(PageFlag::kMlocked)) {
+    return;
+  }
+  const bool listed = page.has(PageFlag::kLru);
+  remove(pfn);
+  page.set(PageFlag::kMlocked | PageFlag::kUnevictable);
+  page.clear(PageFlag::kActive);
+  if (listed) {
+    add(pfn);
+  }
+  pages_.zone_of(page).stat.add(ZoneStat::kNrMlock, 1);
+  pages_.events().add(VmEvent::kUnevictablePgsMlocked, 1);
+}
+
+void Lru::munlock(Pfn pfn) {
+  Page& page = mem_map_[pfn];
+  if (!page.has(PageFlag::kMlocked)) {
+    return;
+  }
+  const bool listed = page.has(PageFlag::kLru);
+  remove(pfn);
+  page.clear(PageFlag::kMlocked | PageFlag::kUnevictable);
+  if (listed) {
+    add(pfn);
+  }
+  pages_.zone_of(page).stat.add(ZoneStat::kNrMlock, -1);
+  pages_.events().add(VmEvent::kUnevictablePgsMunlocked, 1);
+}
+
+uint64_t Lru::size(const Node& node, LruList list, ZoneType highest) {
+  int64_t size = 0;
+  for (uint32_t zone = 0; zone <= index_of(highest); ++zone) {
+    size += node.zones[zone].stat[zone_stat_of(list)];
+  }
+  return static_cast<uint64_t>(size);
+}
+
+void Lru::note_cost(Node& node, bool file, uint32_t pages) {
+  Lruvec& lruvec = node.lruvec;
+  (file ? lruvec.file_cost : lruvec.anon_cost) += pages;
+  uint64_t size = 0;
+  for (uint32_t list = 0; list < kEvictableLists; ++list) {
+    size += Lru::size(node, static_cast<LruList>(list));
+  }
+  // What was long ago counts less.
+  if (lruvec.anon_cost + lruvec.file_cost > size / 4) {
+    lruvec.anon_cost /= 2;
+    lruvec.file_cost /= 2;
+  }
+}
+
+}  // namespace fl::vm

@@ -1,0 +1,62 @@
+// Lru: putting pages on the lists of their node and taking them off, and what a use of a page does to its place.
+// Linux counterpart: mm/swap.c (folio_add_lru, folio_activate, folio_mark_accessed, lru_note_cost),
+// include/linux/mm_inline.h (lruvec_add_folio, lruvec_del_folio, folio_lru_list).
+//
+// Which list a page belongs on say its flags: kUnevictable, else kSwapBacked and kActive. kLru tells that it is on it.
+// Simplified: no per-CPU batches (pagevec): a page is on its list at once.
+#pragma once
+
+#include <cstdint>
+
+#include "mmu/base/addr.hpp"
+#include "vm/phys/page_allocator.hpp"
+#include "vm/reclaim/lruvec.hpp"
+
+namespace fl::vm {
+
+class Lru {
+ public:
+  Lru(MemMap& mem_map, PageAllocator& pages) : mem_map_(mem_map), pages_(pages) {}
+
+  static LruList list_of(const Page& page) {
+    if (page.has(PageFlag::kUnevictable)) {
+      return LruList::kUnevictable;
+    }
+    const uint32_t active = page.has(PageFlag::kActive) ? 1 : 0;
+    return static_cast<LruList>((page.has(PageFlag::kSwapBacked) ? 0 : 2) + active);
+  }
+
+  // The page is on no list. To the front of the one that its flags name, or to the back: the next to be looked at.
+  void add(Pfn pfn) { add_to(pfn, false); }
+  void add_tail(Pfn pfn) { add_to(pfn, true); }
+  // Off its list, if it is on one.
+  void remove(Pfn pfn);
+  // Another frame takes the page's place in the list. Both have the same flags.
+  void replace(Pfn from, Pfn to);
+
+  // To the active list. Linux: folio_activate.
+  void activate(Pfn pfn);
+  // Off the active list, to the front or the back of the inactive one. Linux: deactivate_page, deactivate_file_page.
+  void deactivate(Pfn pfn);
+  // Somebody used the page through a system call: the second use of an inactive page makes it active. Linux:
+  // folio_mark_accessed.
+  void mark_accessed(Pfn pfn);
+  // A locked area maps the page, or none does any more. Linux: mlock_folio, munlock_folio.
+  void mlock(Pfn pfn);
+  void munlock(Pfn pfn);
+
+  // Pages of a list in zones up to `highest`. Linux: lruvec_lru_size.
+  static uint64_t size(const Node& node, LruList list, ZoneType highest = ZoneType::kMovable);
+  // Reclaim of this kind cost so much. Linux: lru_note_cost.
+  void note_cost(Node& node, bool file, uint32_t pages);
+  Node& node_of(const Page& page) { return pages_.nodes()[page.node()]; }
+
+ private:
+  void add_to(Pfn pfn, bool back);
+  void count(const Page& page, LruList list, int64_t delta);
+
+  MemMap& mem_map_;
+  PageAllocator& pages_;
+};
+
+}  // namespace fl::vm

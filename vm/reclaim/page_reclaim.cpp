@@ -1,0 +1,133 @@
+// The loops around a policy: harder and harder until enough is free.
+#include "vm/reclaim/page_reclaim.hpp"
+
+#include <algorithm>
+
+#include "vm/memory_system.hpp"
+#include "vm/reclaim/lru.hpp"
+#include "vm/reclaim/workingset.hpp"
+
+namespace fl::vm {
+namespace {
+
+// Linux: pgdat_balanced.
+bool balanced(const Node& node, ZoneType highest) {
+  bool any = false;
+  for (uint32_t zone = 0; zone <= index_of(highest); ++zone) {
+    const Zone& one = node.zones[zone];
+    if (one.managed == 0) {
+      continue;
+    }
+    any = true;
+    if (zone_watermark_ok(one, 0, one.watermark.high, highest, AllocFlag::kWmarkMin)) {
+      return true;
+    }
+  }
+  return !any;
+}
+
+}  // namespace
+
+PageReclaim::PageReclaim(MemorySystem& memory) : memory_(memory), policy_(make_two_list_policy()) {}
+PageReclaim::~PageReclaim() = default;
+
+void PageReclaim::shrink_node(Node& node, ScanControl& scan) {
+  policy_->shrink_node(memory_, node, scan);
+  // Free slabs cost nothing to give back. Linux: shrink_slab.
+  if (scan.nr_reclaimed < scan.nr_to_reclaim && !scan.cgroup) {
+    scan.nr_reclaimed += memory_.slab().shrink_all();
+  }
+}
+
+uint32_t PageReclaim::do_try_to_free_pages(ScanControl scan) {
+  const ScanControl wanted = scan;
+  for (;;) {
+    for (; scan.priority >= 0; --scan.priority) {
+      scan.nr_scanned = 0;
+      for (Node& node : memory_.pages().nodes()) {
+        shrink_node(node, scan);
+      }
+      if (scan.nr_reclaimed >= scan.nr_to_reclaim) {
+        break;
+      }
+    }
+    if (scan.nr_reclaimed != 0 || !scan.skipped_deactivate || scan.force_deactivate) {
+      break;
+    }
+    // Nothing was found while active pages were spared.
+    scan = wanted;
+    scan.force_deactivate = true;
+  }
+  snapshot_refaults(memory_);
+  return static_cast<uint32_t>(scan.nr_reclaimed);
+}
+
+uint32_t PageReclaim::try_to_free_pages(Gfp gfp, uint32_t, ZoneType highest) {
+  ScanControl scan;
+  scan.highest = highest;
+  scan.may_swap = gfp.has(kGfpIo);
+  return do_try_to_free_pages(scan);
+}
+
+uint32_t PageReclaim::try_to_free_group_pages(uint32_t pages) {
+  ScanControl scan;
+  scan.nr_to_reclaim = std::max<uint64_t>(pages, ScanControl::kSwapClusterMax);
+  scan.cgroup = true;
+  return do_try_to_free_pages(scan);
+}
+
+void PageReclaim::wakeup_kswapd(ZoneType highest) {
+  kswapd_highest_ = std::max(kswapd_highest_, static_cast<int>(index_of(highest)));
+}
+
+void PageReclaim::run_kswapd() {
+  const auto highest = static_cast<ZoneType>(kswapd_highest_);
+  kswapd_highest_ = -1;
+  for (Node& node : memory_.pages().nodes()) {
+    if (!balanced(node, highest)) {
+      balance_node(node, highest);
+    }
+  }
+  snapshot_refaults(memory_);
+}
+
+void PageReclaim::balance_node(Node& node, ZoneType highest) {
+  PageAllocator::Reclaiming reserve(memory_.pages());
+  memory_.pages().events().add(VmEvent::kPageoutrun, 1);
+  ScanControl scan;
+  scan.kswapd = true;
+  scan.highest = highest;
+  while (scan.priority >= 1 && !balanced(node, highest)) {
+    policy_->age_node(memory_, node, scan);
+    scan.nr_reclaimed = scan.nr_scanned = 0;
+    scan.nr_to_reclaim = 0;
+    for (uint32_t zone = 0; zone <= index_of(highest); ++zone) {
+      scan.nr_to_reclaim += std::max<uint32_t>(node.zones[zone].watermark.high, ScanControl::kSwapClusterMax);
+    }
+    shrink_node(node, scan);
+    memory_.pages().drain_all_pages();
+    // As long as each pass finds enough, the next need not look harder. Linux: raise_priority.
+    if (scan.nr_scanned < scan.nr_to_reclaim || scan.nr_reclaimed == 0) {
+      --scan.priority;
+    }
+  }
+}
+
+uint32_t PageReclaim::reclaim_pages(std::span<const Pfn> pages) {
+  uint32_t gone = 0;
+  for (const Pfn pfn : pages) {
+    Page& page = memory_.page(pfn);
+    if (!page.has(PageFlag::kLru) || page.has(PageFlag::kUnevictable)) {
+      continue;
+    }
+    memory_.lru().remove(pfn);
+    page.clear(PageFlag::kActive);
+    ScanControl scan;
+    scan.ignore_references = true;
+    const Evicted done = evict_pages(memory_, std::span(&pfn, 1), scan);
+    gone += done.freed + done.written;
+  }
+  return gone;
+}
+
+}  // namespace fl::vm

@@ -1,0 +1,98 @@
+// What all policies share, and choosing one.
+#include "vm/reclaim/policy.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "vm/memory_system.hpp"
+#include "vm/reclaim/lru.hpp"
+
+namespace fl::vm {
+namespace {
+
+constexpr std::array<std::string_view, 3> kNames{"lru", "clock", "fifo"};
+
+void put_back(MemorySystem& memory, Pfn pfn, Verdict verdict) {
+  Page& page = memory.page(pfn);
+  if (page.has(PageFlag::kMlocked)) {
+    page.set(PageFlag::kUnevictable);
+  }
+  switch (verdict) {
+    case Verdict::kFreed:
+      return;
+    case Verdict::kActivate:
+      page.set(PageFlag::kActive);
+      memory.pages().events().add(VmEvent::kPgactivate, 1);
+      return memory.lru().add(pfn);
+    case Verdict::kKeep:
+      return memory.lru().add(pfn);
+    case Verdict::kWritten:
+      memory.pages().events().add(VmEvent::kPgrotated, 1);
+      return memory.lru().add_tail(pfn);
+  }
+}
+
+void count_by_kind(MemorySystem& memory, VmEvent kswapd, VmEvent direct, VmEvent anon, bool by_kswapd, bool file,
+                   uint32_t pages) {
+  VmEvents& events = memory.pages().events();
+  events.add(by_kswapd ? kswapd : direct, pages);
+  events.add(static_cast<VmEvent>(static_cast<uint32_t>(anon) + (file ? 1 : 0)), pages);
+}
+
+}  // namespace
+
+Isolated isolate_pages(MemorySystem& memory, Node& node, LruList list, uint32_t count, ScanControl& scan) {
+  Isolated taken;
+  PageList& pages = node.lruvec.list(list);
+  std::array<Pfn, ScanControl::kSwapClusterMax> skipped;
+  uint32_t skips = 0;
+  while (taken.count < count && skips < skipped.size() && !pages.empty()) {
+    const Pfn pfn(pages.tail);
+    memory.lru().remove(pfn);
+    if (memory.page(pfn).zone() > index_of(scan.highest)) {
+      const auto first = static_cast<uint32_t>(VmEvent::kPgskipDma);
+      memory.pages().events().add(static_cast<VmEvent>(first + memory.page(pfn).zone()), 1);
+      skipped[skips++] = pfn;
+      continue;
+    }
+    taken.pages[taken.count++] = pfn;
+  }
+  for (uint32_t i = 0; i < skips; ++i) {
+    memory.lru().add(skipped[i]);
+  }
+  taken.scanned = taken.count;
+  scan.nr_scanned += taken.scanned;
+  if (!is_active(list)) {
+    count_by_kind(memory, VmEvent::kPgscanKswapd, VmEvent::kPgscanDirect, VmEvent::kPgscanAnon, scan.kswapd,
+                  is_file(list), taken.scanned);
+  }
+  return taken;
+}
+
+Evicted evict_pages(MemorySystem& memory, std::span<const Pfn> pages, ScanControl& scan) {
+  Evicted done;
+  for (const Pfn pfn : pages) {
+    const bool file = !memory.page(pfn).has(PageFlag::kSwapBacked);
+    const Verdict verdict = evict_page(memory, pfn, scan);
+    put_back(memory, pfn, verdict);
+    done.written += verdict == Verdict::kWritten ? 1 : 0;
+    if (verdict == Verdict::kFreed) {
+      ++done.freed;
+      count_by_kind(memory, VmEvent::kPgstealKswapd, VmEvent::kPgstealDirect, VmEvent::kPgstealAnon, scan.kswapd, file,
+                    1);
+    }
+  }
+  scan.nr_reclaimed += done.freed;
+  return done;
+}
+
+std::unique_ptr<EvictionPolicy> make_policy(std::string_view name) {
+  return name == kNames[0]   ? make_two_list_policy()
+         : name == kNames[1] ? make_clock_policy()
+         : name == kNames[2] ? make_fifo_policy()
+                             : nullptr;
+}
+
+std::span<const std::string_view> policy_names() { return kNames; }
+
+}  // namespace fl::vm

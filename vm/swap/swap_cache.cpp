@@ -1,0 +1,146 @@
+// Entering, leaving, and freeing what nobody needs.
+#include "vm/swap/swap_cache.hpp"
+
+#include <array>
+
+#include "mmu/base/check.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/reclaim/lru.hpp"
+#include "vm/swap/swap_space.hpp"
+
+namespace fl::vm {
+
+PageTree& SwapCache::tree(uint32_t type) {
+  if (trees_[type] == nullptr) {
+    trees_[type] = std::make_unique<PageTree>(memory_);
+  }
+  return *trees_[type];
+}
+
+SwapEntry SwapCache::entry_of(const Page& page) {
+  FL_CHECK(page.has(PageFlag::kSwapCache), "flags {:#x}", page.flags);
+  return SwapEntry::from_raw(page.private_);
+}
+
+uint32_t SwapCache::find(SwapEntry entry) const {
+  const PageTree* const pages = tree_if(entry.type);
+  return pages != nullptr ? pages->find(entry.offset) : kNoPage;
+}
+
+std::optional<uint32_t> SwapCache::shadow(SwapEntry entry) const {
+  const PageTree* const pages = tree_if(entry.type);
+  return pages != nullptr ? pages->find_value(entry.offset) : std::nullopt;
+}
+
+uint32_t SwapCache::pages() const {
+  uint32_t sum = 0;
+  for (const auto& pages : trees_) {
+    sum += pages != nullptr ? pages->size() : 0;
+  }
+  return sum;
+}
+
+Status SwapCache::add(Pfn pfn, SwapEntry entry) {
+  FL_TRY(memory_.swap().swapcache_prepare(entry));
+  if (const auto inserted = tree(entry.type).insert(entry.offset, pfn); !inserted) {
+    memory_.swap().swapcache_free(entry);
+    return fail(inserted.error());
+  }
+  Page& page = memory_.page(pfn);
+  page.set(PageFlag::kSwapCache);
+  page.private_ = entry.raw();
+  ++page.refcount;
+  memory_.pages().count(page, NodeStat::kNrSwapcached, 1);
+  return {};
+}
+
+bool SwapCache::add_to_swap(Pfn pfn) {
+  const auto entry = memory_.swap().get_swap_page();
+  if (!entry) {
+    return false;
+  }
+  if (!tree(entry->type).insert(entry->offset, pfn)) {
+    memory_.swap().swapcache_free(*entry);
+    return false;
+  }
+  Page& page = memory_.page(pfn);
+  page.set(PageFlag::kSwapCache | PageFlag::kDirty);
+  page.private_ = entry->raw();
+  ++page.refcount;
+  memory_.pages().count(page, NodeStat::kNrSwapcached, 1);
+  return true;
+}
+
+void SwapCache::remove(Pfn pfn, std::optional<uint32_t> shadow) {
+  Page& page = memory_.page(pfn);
+  const SwapEntry entry = entry_of(page);
+  if (shadow) {
+    tree(entry.type).erase(entry.offset, *shadow);
+  } else {
+    tree(entry.type).erase(entry.offset);
+  }
+  memory_.pages().count(page, NodeStat::kNrSwapcached, -1);
+  page.clear(PageFlag::kSwapCache);
+  page.private_ = 0;
+  memory_.swap().swapcache_free(entry);
+}
+
+bool SwapCache::try_to_free_swap(Pfn pfn) {
+  Page& page = memory_.page(pfn);
+  if (!page.has(PageFlag::kSwapCache) || memory_.swap().swap_count(entry_of(page)) != 0) {
+    return false;
+  }
+  remove(pfn);
+  page.set(PageFlag::kDirty);
+  FL_CHECK(page.refcount > 1, "frame {:#x} has no user but the swap cache", pfn.value());
+  --page.refcount;
+  return true;
+}
+
+void SwapCache::free_unused(Pfn pfn) {
+  Page& page = memory_.page(pfn);
+  if (page.mapcount != 0 || page.refcount != 1 || memory_.swap().swap_count(entry_of(page)) != 0) {
+    return;
+  }
+  memory_.lru().remove(pfn);
+  remove(pfn);
+  memory_.pages().free_pages(pfn);
+}
+
+bool SwapCache::try_to_reclaim_swap(SwapEntry entry, SwapReclaim when) {
+  const uint32_t frame = find(entry);
+  FL_CHECK(frame != kNoPage, "swap entry {:#x} has no page in the swap cache", entry.raw());
+  const Pfn pfn(frame);
+  Page& page = memory_.page(pfn);
+  if (when == SwapReclaim::kUnmappedOrFull && page.mapcount != 0 && !memory_.swap().vm_swap_full()) {
+    return false;
+  }
+  if (page.refcount > 1) {
+    return try_to_free_swap(pfn);
+  }
+  free_unused(pfn);
+  return true;
+}
+
+void SwapCache::clear_shadow(SwapEntry entry) {
+  if (shadow(entry)) {
+    tree(entry.type).erase_value(entry.offset);
+  }
+}
+
+void SwapCache::exit_swap_address_space(uint32_t type) { trees_[type].reset(); }
+
+void SwapCache::replace(Pfn from, Pfn to) {
+  Page& old_page = memory_.page(from);
+  const SwapEntry entry = entry_of(old_page);
+  tree(entry.type).replace(entry.offset, to);
+  memory_.page(to).private_ = old_page.private_;
+  memory_.pages().count(old_page, NodeStat::kNrSwapcached, -1);
+  memory_.pages().count(memory_.page(to), NodeStat::kNrSwapcached, 1);
+}
+
+Status SwapCache::write_page(Pfn pfn) {
+  return memory_.swap().write_page(entry_of(memory_.page(pfn)), KmapLocal(memory_.kmap_slots(), pfn).bytes());
+}
+
+}  // namespace fl::vm

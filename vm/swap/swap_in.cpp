@@ -1,0 +1,169 @@
+// The window of a readahead grows with the pages of the last one that were used, as swapin_nr_pages has it.
+#include "vm/swap/swap_in.hpp"
+
+#include <algorithm>
+
+#include "mmu/layout.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/mm/address_space.hpp"
+#include "vm/reclaim/lru.hpp"
+#include "vm/reclaim/workingset.hpp"
+#include "vm/swap/swap_cache.hpp"
+#include "vm/swap/swap_space.hpp"
+
+namespace fl::vm {
+namespace {
+
+constexpr uint32_t kMaxWindow = 1u << kPageCluster;
+
+// Pages to read together, after `hits` of the last window's were used. Linux: __swapin_nr_pages.
+uint32_t window_pages(uint32_t previous, uint32_t at, uint32_t hits, uint32_t last_window) {
+  uint32_t pages = hits + 2;
+  if (hits == 0) {
+    // Nothing speaks for more than one, unless it goes on where the last one was.
+    pages = at == previous + 1 || at + 1 == previous ? 2 : 1;
+  } else {
+    uint32_t rounded = 4;
+    while (rounded < pages) {
+      rounded *= 2;
+    }
+    pages = rounded;
+  }
+  return std::max(std::min(pages, kMaxWindow), last_window / 2);
+}
+
+// A fresh page of the swap cache with the entry's contents, or why not.
+Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp) {
+  FL_TRY_ASSIGN(const Pfn pfn, memory.pages().alloc_pages(gfp));
+  Page& page = memory.page(pfn);
+  const auto shadow = memory.swap_cache().shadow(entry);
+  page.become(PageFlag::kSwapBacked);
+  if (const auto added = memory.swap_cache().add(pfn, entry); !added) {
+    page.become(PageFlag::kKernel);
+    memory.pages().free_pages(pfn);
+    return fail(added.error());
+  }
+  const auto done = memory.swap().read_page(entry, KmapLocal(memory.kmap_slots(), pfn).bytes());
+  if (!done) {
+    memory.swap_cache().remove(pfn);
+    --page.refcount;
+    page.become(PageFlag::kKernel);
+    memory.pages().free_pages(pfn);
+    return fail(done.error());
+  }
+  if (shadow) {
+    workingset_refault(memory, pfn, *shadow);
+  }
+  memory.lru().add(pfn);
+  return pfn;
+}
+
+// The page as it is in the cache, with a reference; kNoPage.
+uint32_t look_up(MemorySystem& memory, SwapEntry entry, VmArea* area, VirtAddr addr) {
+  const uint32_t frame = memory.swap_cache().find(entry);
+  if (frame == kNoPage) {
+    return kNoPage;
+  }
+  Page& page = memory.page(Pfn(frame));
+  ++page.refcount;
+  const bool ahead = page.has(PageFlag::kReadahead);
+  page.clear(PageFlag::kReadahead);
+  const bool by_area = memory.swap().nr_rotate_swap() == 0;
+  if (area != nullptr && by_area) {
+    SwapReadahead& info = area->swap_readahead;
+    info.hits = static_cast<uint8_t>(std::min<uint32_t>(info.hits + (ahead ? 1u : 0u), 63));
+    info.page = addr.vpn();
+  }
+  if (ahead) {
+    memory.pages().events().add(VmEvent::kSwapRaHit, 1);
+    if (area == nullptr || !by_area) {
+      ++memory.swap_cluster().hits;
+    }
+  }
+  return frame;
+}
+
+void read_ahead(MemorySystem& memory, SwapEntry entry) {
+  if (memory.swap_cache().find(entry) != kNoPage) {
+    return;
+  }
+  if (const auto pfn = read_into_cache(memory, entry, kGfpHighUserMovable | kGfpNoRetry | kGfpNoWarn)) {
+    Page& page = memory.page(*pfn);
+    page.set(PageFlag::kReadahead);
+    --page.refcount;
+    memory.pages().events().add(VmEvent::kSwapRa, 1);
+  }
+}
+
+// Neighbours on the disk: the aligned block around the slot. Linux: swap_cluster_readahead.
+void cluster_readahead(MemorySystem& memory, SwapEntry entry) {
+  SwapClusterReadahead& state = memory.swap_cluster();
+  const uint32_t hits = std::exchange(state.hits, 0);
+  const uint32_t pages = window_pages(state.prev_offset, entry.offset, hits, state.last_pages);
+  if (hits == 0) {
+    state.prev_offset = entry.offset;
+  }
+  state.last_pages = pages;
+  const uint32_t mask = pages - 1;
+  const uint32_t last = std::min(entry.offset | mask, memory.swap().area(entry.type)->max() - 1);
+  for (uint32_t offset = std::max(entry.offset & ~mask, 1u); offset <= last; ++offset) {
+    if (offset != entry.offset) {
+      read_ahead(memory, {entry.type, offset});
+    }
+  }
+}
+
+// Neighbours in the area, on the side that faults move to. Linux: swap_vma_readahead.
+void vma_readahead(MemorySystem& memory, VmArea& area, VirtAddr addr) {
+  SwapReadahead& info = area.swap_readahead;
+  const uint32_t at = addr.vpn();
+  const uint32_t previous = info.page;
+  const uint32_t window = window_pages(previous, at, info.hits, info.window);
+  info = {.page = at, .window = static_cast<uint8_t>(window), .hits = 0};
+  if (window == 1) {
+    return;
+  }
+  uint32_t first = at - std::min(at, (window - 1) / 2);
+  if (at == previous + 1) {
+    first = at;
+  } else if (at + 1 == previous) {
+    first = at - std::min(at, window - 1);
+  }
+  const uint32_t table = addr.value() & ~(mmu::kPgdirSize - 1);
+  uint32_t end = std::min({first + window, area.end.vpn(), (table >> kPageShift) + mmu::kEntriesPerTable});
+  for (uint32_t page = std::max({first, area.start.vpn(), table >> kPageShift}); page < end; ++page) {
+    const mmu::Pte* const pte = area.mm->tables().find(VirtAddr(page << kPageShift));
+    if (page != at && pte != nullptr && pte->swap()) {
+      read_ahead(memory, pte_to_swp_entry(*pte));
+    }
+  }
+}
+
+Result<SwappedIn> look_up_or_read(MemorySystem& memory, SwapEntry entry, VmArea* area, VirtAddr addr) {
+  if (const uint32_t frame = look_up(memory, entry, area, addr); frame != kNoPage) {
+    return SwappedIn{Pfn(frame), false};
+  }
+  FL_TRY_ASSIGN(const Pfn pfn, read_into_cache(memory, entry, kGfpHighUserMovable));
+  return SwappedIn{pfn, true};
+}
+
+}  // namespace
+
+Result<SwappedIn> read_swap_page(MemorySystem& memory, SwapEntry entry) {
+  return look_up_or_read(memory, entry, nullptr, VirtAddr(0));
+}
+
+Result<SwappedIn> swap_in(MemorySystem& memory, SwapEntry entry, VmArea& area, VirtAddr addr) {
+  FL_TRY_ASSIGN(const SwappedIn found, look_up_or_read(memory, entry, &area, addr));
+  if (found.read) {
+    // Beside the page, which the reference keeps.
+    if (memory.swap().nr_rotate_swap() != 0) {
+      cluster_readahead(memory, entry);
+    } else {
+      vma_readahead(memory, area, addr);
+    }
+  }
+  return found;
+}
+
+}  // namespace fl::vm

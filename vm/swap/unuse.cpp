@@ -1,0 +1,92 @@
+// swapoff's work: everything that is in an area comes back to memory. Linux counterpart: try_to_unuse, unuse_mm,
+// unuse_pte (mm/swapfile.c), shmem_unuse (mm/shmem.c).
+#include <optional>
+
+#include "mmu/layout.hpp"
+#include "vm/cache/mapping.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/mm/address_space.hpp"
+#include "vm/mm/protection.hpp"
+#include "vm/rmap.hpp"
+#include "vm/swap/swap_cache.hpp"
+#include "vm/swap/swap_space.hpp"
+
+namespace fl::vm {
+namespace {
+
+using mmu::Pte;
+
+// The entry becomes a page again. Its table stays; reading may change entries of present pages only.
+Status unuse_pte(AddressSpace& mm, VmArea& area, VirtAddr va, Pte& pte) {
+  MemorySystem& memory = mm.memory();
+  const Pte old = pte;
+  const SwapEntry entry = pte_to_swp_entry(old);
+  FL_TRY_ASSIGN(const SwappedIn found, read_swap_page(memory, entry));
+  Page& page = memory.page(found.pfn);
+  --mm.use_mutable().swap_entries;
+  memory.swap().swap_free(entry);
+  map_swap_page(area, va, found.pfn, memory.profile().swap_keeps_exclusive && pte_swp_exclusive(old));
+  pte = Pte(found.pfn, page_protection(area, memory.profile())).without(Pte::kAccessed);
+  if (page.has(PageFlag::kSwapCache)) {
+    memory.swap_cache().try_to_free_swap(found.pfn);
+  }
+  return {};
+}
+
+Status unuse_mm(AddressSpace& mm, uint32_t type) {
+  for (VmArea* area = mm.areas().first(); area != nullptr; area = area->next) {
+    if (!area->has_anon_vma()) {
+      continue;
+    }
+    Status result;
+    mm.tables().for_each(area->start, area->end.value(), [&](VirtAddr va, Pte& pte) {
+      if (result && pte.swap() && pte_to_swp_entry(pte).type == type) {
+        result = unuse_pte(mm, *area, va, pte);
+      }
+    });
+    FL_TRY(result);
+  }
+  return {};
+}
+
+}  // namespace
+
+Status SwapCache::try_to_unuse(uint32_t type) {
+  for (Mapping& mapping : memory_.cache().mappings()) {
+    if (!mapping.is_shmem()) {
+      continue;
+    }
+    uint64_t from = 0;
+    while (const auto value = mapping.tree().next_value(from)) {
+      const SwapEntry entry = SwapEntry::from_raw(value->value);
+      if (entry.type == type) {
+        FL_TRY(mapping.swap_in(value->index, entry, nullptr));
+      }
+      from = uint64_t{value->index} + 1;
+    }
+  }
+  for (AddressSpace& mm : memory_.spaces()) {
+    FL_TRY(unuse_mm(mm, type));
+  }
+  // What only the cache holds any more.
+  while (trees_[type] != nullptr) {
+    const auto entry = trees_[type]->next(0);
+    if (!entry) {
+      break;
+    }
+    Page& page = memory_.page(entry->pfn);
+    if (page.mapcount != 0 || page.refcount != 1) {
+      ++page.refcount;
+      const bool freed = try_to_free_swap(entry->pfn);
+      --page.refcount;
+      if (!freed) {
+        return fail(Errno::kEBUSY);
+      }
+    } else {
+      free_unused(entry->pfn);
+    }
+  }
+  return {};
+}
+
+}  // namespace fl::vm

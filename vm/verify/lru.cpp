@@ -1,0 +1,85 @@
+// Invariant 11: every page that can be evicted or is locked in memory is on exactly one LRU list, the one that its flags
+// name, and the counters of nodes and zones say how many.
+#include <array>
+#include <vector>
+
+#include "vm/memory_system.hpp"
+#include "vm/reclaim/lru.hpp"
+#include "vm/verify/checks.hpp"
+
+namespace fl::vm {
+namespace {
+
+class LruCheck {
+ public:
+  LruCheck(MemorySystem& memory, Violations& out) : memory_(memory), map_(memory.mem_map()), out_(out) {}
+
+  void run() {
+    for (Node& node : memory_.pages().nodes()) {
+      for (uint32_t list = 0; list < kLruLists; ++list) {
+        walk(node, static_cast<LruList>(list));
+      }
+    }
+    for (uint32_t frame = 0; frame < map_.size() && !out_.full(); ++frame) {
+      check_page(frame, map_[Pfn(frame)]);
+    }
+  }
+
+ private:
+  void walk(const Node& node, LruList list) {
+    std::array<int64_t, kZoneTypes> zones{};
+    int64_t count = 0;
+    uint32_t previous = kNoPage;
+    const PageList& pages = node.lruvec.lists[index_of(list)];
+    for (uint32_t frame = pages.head; frame != kNoPage; frame = map_[Pfn(frame)].lru_next) {
+      if (frame >= map_.size() || listed_[frame]) {
+        out_.add(Invariant::kLruLists, "list {} runs to frame {:#x}: outside RAM or in a circle", index_of(list), frame);
+        return;
+      }
+      listed_[frame] = true;
+      const Page& page = map_[Pfn(frame)];
+      if (page.lru_prev != previous) {
+        out_.add(Invariant::kLruLists, "frame {:#x} points back to {:#x}, not to {:#x}", frame, page.lru_prev, previous);
+      }
+      if (!page.has(PageFlag::kLru) || Lru::list_of(page) != list || page.node() != node.id) {
+        out_.add(Invariant::kLruLists, "frame {:#x} is on list {} of node {}, its flags are {:#x}", frame,
+                 index_of(list), node.id, page.flags);
+      }
+      previous = frame;
+      ++count;
+      ++zones[page.zone()];
+    }
+    if (previous != pages.tail || count != node.stat[node_stat_of(list)]) {
+      out_.add(Invariant::kLruLists, "list {} of node {} has {} pages and ends at {:#x}; the counter says {}, the tail {:#x}",
+               index_of(list), node.id, count, previous, node.stat[node_stat_of(list)], pages.tail);
+    }
+    for (uint32_t zone = 0; zone < kZoneTypes; ++zone) {
+      if (zones[zone] != node.zones[zone].stat[zone_stat_of(list)]) {
+        out_.add(Invariant::kLruLists, "list {} has {} pages of zone {}, the counter says {}", index_of(list),
+                 zones[zone], node.zones[zone].name(), node.zones[zone].stat[zone_stat_of(list)]);
+      }
+    }
+  }
+
+  void check_page(uint32_t frame, const Page& page) {
+    const bool belongs = page.has(PageFlag::kAnon | PageFlag::kCache | PageFlag::kSwapCache);
+    if (belongs != listed_[frame]) {
+      out_.add(Invariant::kLruLists, "frame {:#x} {} a list, flags {:#x}", frame, belongs ? "is not on" : "is on",
+               page.flags);
+    }
+    if (page.has(PageFlag::kMlocked) && !page.has(PageFlag::kUnevictable)) {
+      out_.add(Invariant::kLruLists, "frame {:#x} is locked and may be evicted, flags {:#x}", frame, page.flags);
+    }
+  }
+
+  MemorySystem& memory_;
+  const MemMap& map_;
+  Violations& out_;
+  std::vector<bool> listed_ = std::vector<bool>(map_.size());
+};
+
+}  // namespace
+
+void check_lru(MemorySystem& memory, Violations& out) { LruCheck(memory, out).run(); }
+
+}  // namespace fl::vm
