@@ -9,6 +9,7 @@
 #include "guest/signal/send.hpp"
 #include "guest/time/coarse_clock.hpp"
 #include "guest/traps.hpp"
+#include "vm/reclaim/page_reclaim.hpp"
 
 namespace fl::guest {
 namespace {
