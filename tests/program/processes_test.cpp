@@ -55,4 +55,32 @@ TEST_CASE("processes: two runs are the same, fault by fault", "[processes]") {
   }
 }
 
+TEST_CASE("processes: the benchmarks' programs do what they count, and leave nothing", "[processes]") {
+  const std::vector<std::vector<std::string>> commands = {
+      {"bench_fork", "6"},
+      {"bench_fork", "6", "1024"},
+      {"bench_fork", "6", "0", "idle"},
+      {"bench_exec", "6"},
+      {"bench_exec", "6", "vfork"},
+      {"bench_switch", "pipe", "6"},
+      {"bench_switch", "futex", "6"},
+  };
+  for (const std::vector<std::string>& command : commands) {
+    const RunSpec spec{.program = guest_program("glibc", command[0]), .args = {command.begin() + 1, command.end()}};
+    if (spec.program.empty()) {
+      SKIP(command[0] << " was not built");
+    }
+    DYNAMIC_SECTION(command[0] << " " << command[1] << " with " << command.size() - 1 << " arguments") {
+      const FaultlineResult result = run_faultline(spec, {.extra = {"--dump", "leaks"}});
+      INFO("faultline's stderr: " << result.run.error.substr(0, 3000));
+      CHECK(result.run.exit_status == 0);
+      CHECK(result.run.output == "6\n");
+      CHECK(result.run.error.find("leaks: none\n") != std::string::npos);
+      if (host_runs_i386()) {
+        CHECK(run_process(spec).output == "6\n");
+      }
+    }
+  }
+}
+
 }  // namespace fl::test
