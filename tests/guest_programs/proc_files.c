@@ -196,7 +196,7 @@ static void limits(void) {
   } set[] = {{RLIMIT_CPU, {1000, 2000}},
              {RLIMIT_FSIZE, {123456789, RLIM_INFINITY}},
              {RLIMIT_STACK, {8 << 20, 1 << 30}},
-             {RLIMIT_CORE, {0, 4096}},
+             {RLIMIT_CORE, {0, 0}},
              {RLIMIT_NOFILE, {100, 200}},
              {RLIMIT_AS, {RLIM_INFINITY, RLIM_INFINITY}},
              {RLIMIT_NICE, {0, 0}},
