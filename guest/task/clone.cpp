@@ -100,6 +100,8 @@ Status Kernel::share_or_copy(Task& child, const Task& parent, uint64_t flags) {
     group.limits = from.limits;
     group.dumpable = from.dumpable;
     group.no_new_privs = from.no_new_privs;
+    group.oom_score_adj = from.oom_score_adj;
+    group.oom_score_adj_min = from.oom_score_adj_min;
     group.leader = &child;
   }
   if (has(flags, CloneFlag::kVm)) {

@@ -31,6 +31,10 @@ TEST_CASE("processes: pending signals and their order", "[processes]") { check_p
 TEST_CASE("processes: calls that a handler interrupts", "[processes]") { check_processes("signals_restart"); }
 TEST_CASE("processes: masks, alternate stacks, permissions", "[processes]") { check_processes("signals_masks"); }
 TEST_CASE("processes: pipes", "[processes]") { check_processes("pipes"); }
+TEST_CASE("processes: /proc tells of threads, children, limits and descriptors", "[processes]") {
+  check_processes("proc_files");
+}
+TEST_CASE("processes: smaps and pagemap", "[processes]") { check_processes("proc_memory"); }
 TEST_CASE("threads: 64 threads, thread-local storage, keys, stacks", "[threads]") { check_processes("threads"); }
 TEST_CASE("threads: mutexes, conditions, barriers, locks, robust ones", "[threads]") {
   check_processes("threads_sync");
