@@ -13,6 +13,7 @@
 #include "guest/log.hpp"
 #include "guest/process/rseq.hpp"
 #include "guest/signal/send.hpp"
+#include "guest/task/wait_status.hpp"
 
 namespace fl::guest {
 namespace {
@@ -23,13 +24,7 @@ constexpr int kHostError = 125;
 
 }  // namespace
 
-int Outcome::exit_status() const {
-  if (kind == Kind::kDeadlock) {
-    return kHostError;
-  }
-  const int signal = static_cast<int>(wait_status & 0x7f);
-  return signal != 0 ? 128 + signal : static_cast<int>(wait_status >> 8 & 0xff);
-}
+int Outcome::exit_status() const { return kind == Kind::kDeadlock ? kHostError : shell_status(wait_status); }
 
 Kernel::Kernel(const KernelPorts& ports, KernelOptions options)
     : ports_(ports),

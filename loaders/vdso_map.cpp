@@ -13,7 +13,7 @@ using vm::VmFlag;
 
 // MAYWRITE, so that a debugger can set breakpoints in a private copy.
 constexpr uint32_t kVdsoFlags = VmFlag::kRead | VmFlag::kExec | VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec;
-constexpr uint32_t kVvarFlags = VmFlag::kRead | VmFlag::kMayRead | VmFlag::kDontDump | VmFlag::kPfnMap;
+constexpr uint32_t kVvarFlags = VmFlag::kRead | VmFlag::kMayRead | VmFlag::kDontDump | VmFlag::kPfnMap | VmFlag::kIo;
 
 }  // namespace
 

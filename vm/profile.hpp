@@ -18,6 +18,10 @@ namespace fl::vm {
 // cleared is ignored. k6_18 (x86-64): 64 KiB of them; such a tail is fatal in a writable segment.
 enum class ElfLoading : uint8_t { k6_1, k6_18 };
 
+// In what the files of /proc/PID differ. k6_18 has more: a line for KSM in smaps, Kthread in status, the semaphore in
+// an eventfd's fdinfo, names for flags that 6.1 shows as "??", the size of a directory of descriptors.
+enum class ProcText : uint8_t { k6_1, k6_18 };
+
 struct KernelProfile {
   std::string_view name;
   // uname -r, -v and -m as a program sees them.
@@ -35,6 +39,7 @@ struct KernelProfile {
   // How many of them, the upper ones, stand in an area of their own, [vvar_vclock].
   uint32_t vclock_pages;
   ElfLoading elf_loading;
+  ProcText proc_text;
   // execve opens the file before it copies the argument strings (since 6.8), which decides what a failing one faults.
   bool exec_opens_first;
   // Where an ET_DYN program with an interpreter goes, and the heap of one without (a static-PIE). Linux:

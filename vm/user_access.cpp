@@ -98,6 +98,21 @@ Status UserAccess::clear(VirtAddr to, uint32_t length) {
   return {};
 }
 
+Status UserAccess::check_zeros(VirtAddr from, uint32_t length) {
+  if (!access_ok(from, length)) {
+    return fail(Errno::kEFAULT);
+  }
+  for (uint32_t done = 0; done < length;) {
+    FL_TRY_ASSIGN(const KmapSpan part, chunk(from + done, length - done, mmu::Access::kRead));
+    const std::span<const std::byte> bytes(part.data(), part.size());
+    if (std::any_of(bytes.begin(), bytes.end(), [](std::byte byte) { return byte != std::byte{0}; })) {
+      return fail(Errno::kE2BIG);
+    }
+    done += static_cast<uint32_t>(part.size());
+  }
+  return {};
+}
+
 Result<std::string> UserAccess::string(VirtAddr from, uint32_t max, Errno too_long) {
   const uint32_t word = mm_.memory().profile().kernel_pointer_bytes;
   std::string text;

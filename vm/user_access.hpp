@@ -1,10 +1,11 @@
 // The kernel's accesses to user memory. Each untouched page is a counted fault in kernel mode, in ascending order, as
 // on Linux; an address that cannot be had is EFAULT. Linux counterparts: copy_to_user, copy_from_user,
-// strncpy_from_user, clear_user, access_ok.
+// strncpy_from_user, copy_struct_from_user, clear_user, access_ok.
 //
 // The address space need not be the one in CR3. Frames that are written tell the CPU (translated code).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -48,6 +49,17 @@ class UserAccess {
     FL_TRY(read(std::as_writable_bytes(std::span<T, 1>(&value, 1)), from));
     return value;
   }
+  // A structure of which the program says how many bytes it knows: what it does not know is zero, and what it knows and
+  // this kernel does not must be zero in its memory: E2BIG. EFAULT. Linux: copy_struct_from_user.
+  template <typename T>
+  Result<T> get_struct(VirtAddr from, uint32_t size) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    T value{};
+    const auto known = std::min(size, static_cast<uint32_t>(sizeof(T)));
+    FL_TRY(check_zeros(from + known, size - known));
+    FL_TRY(read(std::as_writable_bytes(std::span<T, 1>(&value, 1)).first(known), from));
+    return value;
+  }
   // A NUL-terminated string of fewer than `max` bytes, without the NUL. EFAULT; `too_long` if there is no NUL in `max`
   // bytes. Reads a word of the kernel at a time, from an address of any alignment, and so may touch the page behind the
   // one with the NUL. Linux: strncpy_from_user.
@@ -59,6 +71,9 @@ class UserAccess {
   Result<KmapSpan> chunk(VirtAddr at, uint32_t length, mmu::Access access);
 
  private:
+  // E2BIG unless all bytes are zero. EFAULT. Linux: check_zeroed_user.
+  Status check_zeros(VirtAddr from, uint32_t length);
+
   AddressSpace& mm_;
   FaultCounters& task_;
 };

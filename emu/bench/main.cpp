@@ -1,6 +1,7 @@
-// faultline_bench: inner benchmarks, then whole programs; a table on stdout and everything as JSON.
+// faultline_bench: inner benchmarks, then whole programs, then several processes; tables on stdout and everything as
+// JSON.
 //
-//   faultline_bench [--rounds N] [--json FILE] [--only WORKLOAD]... [--no-inner] [--no-programs]
+//   faultline_bench [--rounds N] [--json FILE] [--only WORKLOAD]... [--no-inner] [--no-programs] [--no-processes]
 //   faultline_bench --floor PROGRAM [ARGS...]      runs one program on the bare engine (see floor.hpp)
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "emu/bench/floor.hpp"
+#include "emu/bench/processes.hpp"
 #include "emu/bench/programs.hpp"
 #include "emu/cpu/block_counter.hpp"
 
@@ -43,12 +45,13 @@ int run(int argc, char** argv) {
   fl::emu::bench::ProgramBenchmarkOptions options;
   options.self = std::filesystem::canonical("/proc/self/exe").string();
   std::string json_file = FL_BENCH_RESULTS;
-  bool no_inner = false, no_programs = false;
+  bool no_inner = false, no_programs = false, no_processes = false;
   app.add_option("--rounds", options.rounds, "Runs of each program; medians are shown")->check(CLI::PositiveNumber);
   app.add_option("--json", json_file, "Where the results go");
   app.add_option("--only", options.only, "Run only these workloads (and start-up)");
   app.add_flag("--no-inner", no_inner, "Leave out the benchmarks of inner pieces");
   app.add_flag("--no-programs", no_programs, "Leave out the whole programs");
+  app.add_flag("--no-processes", no_processes, "Leave out fork, exec and switches");
   CLI11_PARSE(app, argc, argv);
 
   nlohmann::json results = {{"interposed", fl::emu::describe_interposition()}};
@@ -62,6 +65,9 @@ int run(int argc, char** argv) {
   }
   if (!no_programs) {
     results["programs"] = fl::emu::bench::run_program_benchmarks(options);
+  }
+  if (!no_processes) {
+    results["processes"] = fl::emu::bench::run_process_benchmarks(options);
   }
   std::ofstream out(json_file);
   out << results.dump(2) << '\n';

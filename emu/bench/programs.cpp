@@ -4,25 +4,18 @@
 // wall-clock time; that is in the JSON beside it. Ratios are of times without start-up: the runner's
 // median for `hello` is taken off, so that a runner's own loading time does not hide in the long programs. A runner
 // whose output differs from the native one is reported and not timed.
-//
-// On a virtual machine the first touch of memory that the hypervisor has not given yet costs ten times as much as any
-// other, and whichever runner meets it is charged. So before each run as much memory as a run uses is touched and
-// freed.
 #include "emu/bench/programs.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <optional>
+
+#include "emu/bench/timing.hpp"
 
 namespace fl::emu::bench {
 namespace {
@@ -66,74 +59,6 @@ std::optional<std::string> find_in_path(const std::string& name) {
   return std::nullopt;
 }
 
-struct Outcome {
-  double cpu_seconds = 0, wall_seconds = 0;
-  bool succeeded = false;
-  std::string output;
-};
-
-// Has the hypervisor give the memory that the next process will use.
-void settle_memory() {
-  constexpr size_t kBytes = size_t{704} << 20, kPage = 4096;
-  void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
-    return;
-  }
-  madvise(memory, kBytes, MADV_HUGEPAGE);
-  auto* bytes = static_cast<volatile char*>(memory);
-  for (size_t at = 0; at < kBytes; at += kPage) {
-    bytes[at] = 1;
-  }
-  munmap(memory, kBytes);
-}
-
-Outcome time_process(std::vector<std::string> command) {
-  int out[2];
-  if (pipe(out) != 0) {
-    return {};
-  }
-  std::vector<char*> argv;
-  argv.reserve(command.size() + 1);
-  for (std::string& argument : command) {
-    argv.push_back(argument.data());
-  }
-  argv.push_back(nullptr);
-  const auto start = std::chrono::steady_clock::now();
-  const pid_t child = fork();
-  if (child == 0) {
-    dup2(out[1], STDOUT_FILENO);
-    const int null = open("/dev/null", O_RDWR);
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDERR_FILENO);
-    close(out[0]);
-    execv(argv[0], argv.data());
-    _exit(127);
-  }
-  close(out[1]);
-  Outcome outcome;
-  char buffer[4096];
-  for (ssize_t got; (got = read(out[0], buffer, sizeof buffer)) > 0;) {
-    outcome.output.append(buffer, static_cast<size_t>(got));
-  }
-  close(out[0]);
-  int status = 0;
-  rusage usage = {};
-  wait4(child, &status, 0, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-  };
-  outcome.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  outcome.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  outcome.succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  return outcome;
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
 std::vector<Runner> runners(const std::string& self) {
   std::vector<Runner> list = {{"native", {}}};
   for (const char* name : {"qemu-i386", "qemu-i386-static"}) {
@@ -157,11 +82,8 @@ Measured measure(const Workload& workload, const std::vector<Runner>& list, unsi
   std::string expected;
   for (unsigned round = 0; round < rounds; ++round) {
     for (const Runner& runner : list) {
-      std::vector<std::string> command = runner.prefix;
-      command.push_back((fs::path(FL_BENCH_PROGRAMS) / workload.command[0]).string());
-      command.insert(command.end(), workload.command.begin() + 1, workload.command.end());
       settle_memory();
-      const Outcome outcome = time_process(command);
+      const Outcome outcome = time_process(command_line(runner.prefix, workload.command));
       if (expected.empty()) {
         expected = outcome.output;
       }
@@ -189,8 +111,7 @@ std::string ratio(const std::map<std::string, double>& net, const char* to) {
 
 nlohmann::json run_program_benchmarks(const ProgramBenchmarkOptions& options) {
   nlohmann::json result = nlohmann::json::array();
-  if (!fs::exists(fs::path(FL_BENCH_PROGRAMS) / "hello")) {
-    fmt::print("no programs: gcc -m32 was missing when the build was configured\n");
+  if (!have_programs()) {
     return result;
   }
   const std::vector<Runner> list = runners(options.self);

@@ -1,4 +1,4 @@
-// Whole programs, each run natively, by qemu-i386, on the floor and by faultline; medians of interleaved runs.
+// Programs of one process, each run natively, by qemu-i386, on the floor and by faultline; medians of interleaved runs.
 #pragma once
 
 #include <nlohmann/json.hpp>

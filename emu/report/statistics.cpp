@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "guest/task.hpp"
+#include "guest/task/wait_status.hpp"
 
 namespace fl::emu {
 
@@ -14,11 +15,6 @@ uint64_t RunStatistics::refused() const {
     total += faults.by_cause[static_cast<size_t>(cause)];
   }
   return total;
-}
-
-int shell_status(uint32_t wait_status) {
-  const int signal = static_cast<int>(wait_status & 0x7f);
-  return signal != 0 ? 128 + signal : static_cast<int>((wait_status >> 8) & 0xff);
 }
 
 void ProcessCollector::add(const guest::Task& task) {
@@ -36,7 +32,7 @@ void ProcessCollector::add(const guest::Task& task) {
     process.page_table_frames = std::max(process.page_table_frames, task.mm->tables().table_frames() + 1);
   }
   if (!task.alive()) {
-    process.exit_status = shell_status(task.exit_status);
+    process.exit_status = guest::shell_status(task.exit_status);
   }
 }
 

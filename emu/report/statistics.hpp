@@ -39,9 +39,6 @@ struct RunStatistics {
   uint64_t refused() const;  // faults that ended in a signal or an error
 };
 
-// 128+signal or the exit code, from a status as wait4 stores it.
-int shell_status(uint32_t wait_status);
-
 // The table for people.
 std::string format_statistics(const RunStatistics& statistics);
 // One JSON object with the same content, keys in a fixed order.

@@ -1,7 +1,10 @@
 // Items, their readiness, and how epolls may be nested. See epoll.hpp.
 #include "guest/fs/epoll.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 
 #include "guest/fs/synthetic.hpp"
 
@@ -71,6 +74,19 @@ void EpollFile::make_ready(EpollItem& item) {
     ready_.push_back(item);
   }
   waiting_.wake_all(PollEvent::kIn | PollEvent::kReadNormal);
+}
+
+std::string EpollFile::fdinfo(const vm::KernelProfile&) {
+  std::string text;
+  for (const EpollItem& item : items_) {
+    constexpr uint32_t kMinorBits = 20;
+    const auto stat = item.file.stat();
+    const FileStat known = stat ? *stat : FileStat{};
+    fmt::format_to(std::back_inserter(text), "tfd: {:8} events: {:8x} data: {:16x}  pos:{} ino:{:x} sdev:{:x}\n",
+                   item.fd, uint32_t{item.event.events}, uint64_t{item.event.data}, item.file.pos, known.ino,
+                   known.dev.major << kMinorBits | known.dev.minor);
+  }
+  return text;
 }
 
 // Asks the ready items; those that are no longer ready leave the list.

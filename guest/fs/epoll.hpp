@@ -71,6 +71,9 @@ class EpollFile final : public OpenFile {
   uint32_t poll() override;
   WaitQueue* wait_queue() override { return &waiting_; }
 
+  // A line for each file that it watches. Linux: ep_show_fdinfo.
+  std::string fdinfo(const vm::KernelProfile& profile) override;
+
   // Linux: ep_insert, ep_modify, ep_remove. EEXIST, ENOENT, ENOMEM; ELOOP and EINVAL: too deep, too many paths.
   Status add(const std::shared_ptr<OpenFile>& file, uint32_t fd, const EpollEvent& event);
   Status modify(OpenFile& file, uint32_t fd, const EpollEvent& event);

@@ -45,6 +45,14 @@ uint32_t EventFile::poll() {
   return (count_ > 0 ? uint32_t{PollEvent::kIn} : 0u) | (count_ < kMost - 1 ? uint32_t{PollEvent::kOut} : 0u);
 }
 
+std::string EventFile::fdinfo(const vm::KernelProfile& profile) {
+  std::string text = fmt::format("eventfd-count: {:16x}\neventfd-id: {}\n", count_, id_);
+  if (profile.proc_text == vm::ProcText::k6_18) {
+    text += fmt::format("eventfd-semaphore: {}\n", semaphore_ == Semaphore::kYes ? 1 : 0);
+  }
+  return text;
+}
+
 namespace {
 
 Result<uint32_t> eventfd(Kernel& kernel, Task& task, uint32_t count, uint32_t flags) {
@@ -52,9 +60,10 @@ Result<uint32_t> eventfd(Kernel& kernel, Task& task, uint32_t count, uint32_t fl
   if ((flags & ~(kSemaphore | OpenFlag::kCloseOnExec | OpenFlag::kNonBlock)) != 0) {
     return fail(Errno::kEINVAL);
   }
-  FL_TRY_ASSIGN(auto file, make_anon_file<EventFile>(
-                               kernel, "[eventfd]", OpenFlag::kReadWrite | (flags & OpenFlag::kNonBlock), count,
-                               (flags & kSemaphore) != 0 ? EventFile::Semaphore::kYes : EventFile::Semaphore::kNo));
+  const auto semaphore = (flags & kSemaphore) != 0 ? EventFile::Semaphore::kYes : EventFile::Semaphore::kNo;
+  FL_TRY_ASSIGN(auto file,
+                make_anon_file<EventFile>(kernel, "[eventfd]", OpenFlag::kReadWrite | (flags & OpenFlag::kNonBlock),
+                                          count, semaphore, kernel.vfs().next_eventfd_id()));
   return install_file(task, std::move(file), flags);
 }
 

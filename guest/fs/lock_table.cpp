@@ -42,11 +42,12 @@ void LockTable::erase(Locks& locks, FileLock& lock) {
   locks.erase_and_dispose(locks.iterator_to(lock), [this](FileLock* gone) { cache_.destroy(gone); });
 }
 
-Status LockTable::flock(const LockKey& key, OpenFile& owner, LockType type) {
+Status LockTable::flock(const LockKey& key, OpenFile& owner, LockType type, int32_t pid) {
   FileLock request;
   request.key = key;
   request.owner = &owner;
   request.type = type;
+  request.pid = pid;
   const auto own = std::find_if(flocks_.begin(), flocks_.end(),
                                 [&](const FileLock& lock) { return lock.owner == &owner && lock.key == key; });
   if (own != flocks_.end() && own->type == type) {

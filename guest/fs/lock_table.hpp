@@ -51,9 +51,9 @@ class LockTable {
   LockTable& operator=(const LockTable&) = delete;
   ~LockTable();
 
-  // Of a whole file, by an open file. EAGAIN; ENOLCK: no memory. A lock of another type is given up before. Linux:
-  // flock_lock_inode.
-  Status flock(const LockKey& key, OpenFile& owner, LockType type);
+  // Of a whole file, by an open file; `pid`: who asked for it. EAGAIN; ENOLCK: no memory. A lock of another type is
+  // given up before. Linux: flock_lock_inode.
+  Status flock(const LockKey& key, OpenFile& owner, LockType type, int32_t pid);
   // Of a range. EAGAIN, ENOLCK. Linux: posix_lock_inode.
   Status set(const FileLock& request);
   // The first lock that is in the way of `request`; null: none. Linux: posix_test_lock.
@@ -64,6 +64,18 @@ class LockTable {
   // `owner` waits from now on for what is in the way of `request`, or no longer. ENOLCK.
   Status add_waiter(const FileLock& request);
   void remove_waiter(const void* owner);
+
+  // Calls show(const FileLock&, bool whole) for every lock of a file by two owners, flocks first.
+  template <typename Show>
+  void for_each_of(const LockKey& key, const void* files, const void* open_file, Show&& show) const {
+    for (const Locks* const locks : {&flocks_, &records_}) {
+      for (const FileLock& lock : *locks) {
+        if (lock.key == key && (lock.owner == files || lock.owner == open_file)) {
+          show(lock, locks == &flocks_);
+        }
+      }
+    }
+  }
 
   // An owner has closed a descriptor of a file: its record locks there go. Linux: locks_remove_posix.
   void close_descriptor(OpenFile& file, const void* owner);

@@ -21,6 +21,10 @@
 #include "mmu/base/result.hpp"
 #include "vm/mm/vm_area.hpp"
 
+namespace fl::vm {
+struct KernelProfile;
+}
+
 namespace fl::guest {
 
 class LockTable;
@@ -179,6 +183,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   virtual bool can_poll() { return wait_queue() != nullptr; }
   // The epolls that watch it. Linux: f_ep.
   EpollLinks epoll_links;
+
+  // What this kind of file adds to /proc/PID/fdinfo/N. Linux: show_fdinfo.
+  virtual std::string fdinfo(const vm::KernelProfile& /*profile*/) { return {}; }
 
   // Of a file that may be executed; null: none. Linux: i_writecount.
   virtual WriteCount* write_count() { return nullptr; }

@@ -1,7 +1,10 @@
 // PidFile: a process as a file, readable when it has ended. Linux counterpart: pidfd_fops (kernel/fork.c, fs/pidfs.c).
 #pragma once
 
+#include <fmt/format.h>
+
 #include <memory>
+#include <string>
 
 #include "guest/fs/anon_file.hpp"
 
@@ -19,6 +22,10 @@ class PidFile final : public AnonFile {
            (group_->reaped ? uint32_t{PollEvent::kHup} : 0u);
   }
   WaitQueue* wait_queue() override { return &group_->end; }
+  // Linux: pidfd_show_fdinfo.
+  std::string fdinfo(const vm::KernelProfile&) override {
+    return group_->reaped ? "Pid:\t-1\n" : fmt::format("Pid:\t{}\n", group_->tgid);
+  }
 
  private:
   std::shared_ptr<ThreadGroup> group_;

@@ -93,6 +93,7 @@ class SignalFile final : public AnonFile {
   }
   uint32_t poll() override { return (pending_set(task()) & mask_).empty() ? 0u : uint32_t{PollEvent::kIn}; }
   WaitQueue* wait_queue() override { return &task().group->signalled; }
+  std::string fdinfo(const vm::KernelProfile&) override { return fmt::format("sigmask:\t{:016x}\n", mask_.bits()); }
 
  private:
   Task& task() { return *kernel_.current(); }

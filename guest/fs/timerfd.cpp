@@ -40,8 +40,16 @@ class TimerFile final : public AnonFile {
 
   TimerSetting setting() {
     catch_up();
-    const uint64_t now = kernel_.time().now_ns();
-    return {interval_ns_, timer_.armed() && timer_.deadline_ns() > now ? timer_.deadline_ns() - now : 0};
+    return {interval_ns_, left_ns()};
+  }
+  // Of timerfd_settime.
+  void note_flags(uint32_t flags) { settime_flags_ = flags; }
+  // As it stands, without catching up. Linux: timerfd_show.
+  std::string fdinfo(const vm::KernelProfile&) override {
+    const uint64_t left = left_ns();
+    return fmt::format("clockid: {}\nticks: {}\nsettime flags: 0{:o}\nit_value: ({}, {})\nit_interval: ({}, {})\n",
+                       clock_, ticks_, settime_flags_, left / kNsPerSecond, left % kNsPerSecond,
+                       interval_ns_ / kNsPerSecond, interval_ns_ % kNsPerSecond);
   }
   // None: stops it.
   void set(std::optional<uint64_t> deadline_ns, uint64_t interval_ns) {
@@ -69,6 +77,11 @@ class TimerFile final : public AnonFile {
     TimerFile& file_;
   };
 
+  uint64_t left_ns() const {
+    const uint64_t now = kernel_.time().now_ns();
+    return timer_.armed() && timer_.deadline_ns() > now ? timer_.deadline_ns() - now : 0;
+  }
+
   // Linux: hrtimer_forward_now in timerfd_read and do_timerfd_gettime.
   void catch_up() {
     if (!expired_ || interval_ns_ == 0) {
@@ -82,6 +95,7 @@ class TimerFile final : public AnonFile {
 
   Kernel& kernel_;
   int32_t clock_;
+  uint32_t settime_flags_ = 0;
   FileTimer timer_;
   WaitQueue waiting_;
   uint64_t interval_ns_ = 0;
@@ -111,6 +125,7 @@ Result<uint32_t> settime(Kernel& kernel, Task& task, const SyscallArgs& args) {
   }
   FL_TRY_ASSIGN(const auto file, timer_file(task, args[0]));
   const TimerSetting old = file->setting();
+  file->note_flags(args[1]);
   if (wanted->value_ns == 0) {
     file->set(std::nullopt, wanted->interval_ns);
   } else {

@@ -109,6 +109,8 @@ class Vfs {
   FsCaches& caches() { return caches_; }
   LockTable& locks() { return locks_; }
   uint64_t next_anonymous_inode() { return ++last_anonymous_inode_; }
+  // Simplified: never given twice. Linux: eventfd_ida.
+  uint32_t next_eventfd_id() { return next_eventfd_id_++; }
   vm::MemorySystem& memory() { return memory_; }
   HostFs& host() { return *host_; }
   HostPoller& host_poller() { return host_poller_; }
@@ -183,6 +185,7 @@ class Vfs {
   LivePathList live_paths_;
   std::shared_ptr<LivePath> root_;
   uint64_t last_anonymous_inode_ = 0;
+  uint32_t next_eventfd_id_ = 0;
 };
 
 }  // namespace fl::guest

@@ -44,6 +44,14 @@ SignalInfoLayout signal_info_layout(int signal, int32_t code) {
   return code < 0 ? SignalInfoLayout::kQueued : SignalInfoLayout::kKill;
 }
 
+void SignalHandlers::flush() {
+  for (SignalAction& action : actions) {
+    const uint32_t kept = action.handler == kSigIgn ? kSigIgn : kSigDfl;
+    action = SignalAction{};
+    action.handler = kept;
+  }
+}
+
 DefaultAction default_action(int signal) {
   switch (signal) {
     case Signal::kQuit:

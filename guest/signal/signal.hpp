@@ -155,6 +155,8 @@ struct SignalHandlers {
   std::array<SignalAction, Signal::kMax> actions;
   SignalAction& operator[](int signal) { return actions[static_cast<size_t>(signal - 1)]; }
   const SignalAction& operator[](int signal) const { return actions[static_cast<size_t>(signal - 1)]; }
+  // Handlers are gone; what is ignored stays ignored. Linux: flush_signal_handlers without force_default.
+  void flush();
 };
 
 // One that was sent, in the cache "sigqueue". Linux: struct sigqueue.

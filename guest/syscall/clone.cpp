@@ -1,9 +1,5 @@
 // fork, vfork, clone, clone3 and exec: the arguments of the calls that make and change programs. Linux counterparts:
 // the system calls of kernel/fork.c and fs/exec.c.
-#include <array>
-#include <cstring>
-#include <limits>
-
 #include "guest/fs/vfs.hpp"
 #include "guest/kernel.hpp"
 #include "guest/signal/send.hpp"
@@ -38,7 +34,6 @@ struct CloneArgs {
 };
 constexpr uint32_t kCloneArgsVersion0 = 64;
 
-// As copy_struct_from_user: a larger structure must hold zeros where this kernel knows nothing.
 Result<CloneArgs> read_clone_args(Task& task, VirtAddr from, uint32_t size) {
   if (size > kPageSize) {
     return fail(Errno::kE2BIG);
@@ -46,15 +41,7 @@ Result<CloneArgs> read_clone_args(Task& task, VirtAddr from, uint32_t size) {
   if (size < kCloneArgsVersion0) {
     return fail(Errno::kEINVAL);
   }
-  std::array<std::byte, kPageSize> bytes{};
-  FL_TRY(task.user().read(std::span(bytes).first(size), from));
-  if (std::any_of(bytes.begin() + std::min<size_t>(size, sizeof(CloneArgs)), bytes.begin() + size,
-                  [](std::byte byte) { return byte != std::byte{0}; })) {
-    return fail(Errno::kE2BIG);
-  }
-  CloneArgs args;
-  std::memcpy(&args, bytes.data(), sizeof args);
-  return args;
+  return task.user().get_struct<CloneArgs>(from, size);
 }
 
 // Linux: copy_clone_args_from_user, clone3_args_valid.

@@ -182,7 +182,7 @@ Result<uint32_t> sys_flock(Kernel& kernel, Task& task, const SyscallArgs& args) 
   const LockType type = operation == kShared      ? LockType::kRead
                         : operation == kExclusive ? LockType::kWrite
                                                   : LockType::kUnlock;
-  const Status done = locks.flock(LockKey::of(stat), *file, type);
+  const Status done = locks.flock(LockKey::of(stat), *file, type, static_cast<int32_t>(task.tgid));
   if (done || done.error() != Errno::kEAGAIN || (args[1] & kNonBlocking) != 0) {
     return zero_or(done);
   }

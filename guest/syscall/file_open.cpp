@@ -1,6 +1,4 @@
 // Opening, closing and duplicating descriptors. Linux counterparts: fs/open.c, fs/file.c.
-#include <algorithm>
-#include <array>
 
 #include "guest/fs/path.hpp"
 #include "guest/fs/tmpfs/tmpfs_file.hpp"
@@ -91,14 +89,7 @@ Result<uint32_t> sys_openat2(Kernel& kernel, Task& task, const SyscallArgs& args
   if (args[3] > kPageSize) {
     return fail(Errno::kE2BIG);
   }
-  FL_TRY_ASSIGN(const auto how, task.user().get<OpenHow>(args.ptr(2)));
-  // A larger structure is one of a newer kernel: what it adds must be zero. Linux: copy_struct_from_user.
-  std::array<std::byte, kPageSize> more{};
-  const std::span<std::byte> rest = std::span(more).first(args[3] - sizeof(OpenHow));
-  FL_TRY(task.user().read(rest, args.ptr(2) + sizeof(OpenHow)));
-  if (std::any_of(rest.begin(), rest.end(), [](std::byte each) { return each != std::byte{0}; })) {
-    return fail(Errno::kE2BIG);
-  }
+  FL_TRY_ASSIGN(const auto how, task.user().get_struct<OpenHow>(args.ptr(2), args[3]));
   constexpr uint32_t kPathFlags =
       OpenFlag::kPath | OpenFlag::kDirectory | OpenFlag::kNoFollow | OpenFlag::kCloseOnExec | OpenFlag::kLargeFile;
   const auto flags = static_cast<uint32_t>(how.flags);

@@ -9,6 +9,7 @@
 #include "guest/signal/send.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/task.hpp"
+#include "guest/task/wait_status.hpp"
 
 namespace fl::guest {
 namespace {
@@ -58,15 +59,14 @@ bool eligible(const WaitRequest& request, const ThreadGroup& child) {
 }
 
 WaitResult zombie_result(const Kernel& kernel, const ThreadGroup& child) {
-  constexpr uint32_t kSignalMask = 0x7f, kCoreDumped = 0x80;
-  WaitResult result{.pid = child.tgid, .uid = child.leader->cred.uid, .status = child.exit_status};
-  result.use = kernel.resource_use(child);
+  const ChildEnd end = child_end(child.exit_status);
+  WaitResult result{.pid = child.tgid,
+                    .uid = child.leader->cred.uid,
+                    .status = child.exit_status,
+                    .code = end.code,
+                    .si_status = end.status,
+                    .use = kernel.resource_use(child)};
   result.use.add(child.waited_children);
-  const uint32_t signal = child.exit_status & kSignalMask;
-  result.code = signal == 0                              ? SiCode::kChldExited
-                : (child.exit_status & kCoreDumped) != 0 ? SiCode::kChldDumped
-                                                         : SiCode::kChldKilled;
-  result.si_status = static_cast<int32_t>(signal == 0 ? child.exit_status >> 8 & 0xff : signal);
   return result;
 }
 

@@ -53,15 +53,6 @@ void copy_state(Task& child, Task& parent) {
   child.sched_priority = parent.sched_priority;
 }
 
-// Linux: flush_signal_handlers without force.
-void clear_handlers(SignalHandlers& handlers) {
-  for (SignalAction& action : handlers.actions) {
-    if (action.handler != kSigIgn) {
-      action = SignalAction{};
-    }
-  }
-}
-
 }  // namespace
 
 Result<uint32_t> Kernel::free_tid() {
@@ -95,7 +86,7 @@ Status Kernel::share_or_copy(Task& child, const Task& parent, uint64_t flags) {
   } else {
     FL_TRY_ASSIGN(child.handlers, vm::make_shared_object(caches_.handlers, *parent.handlers));
     if (has(flags, CloneFlag::kClearSigHand)) {
-      clear_handlers(*child.handlers);
+      child.handlers->flush();
     }
   }
   if (has(flags, CloneFlag::kThread)) {
@@ -109,6 +100,8 @@ Status Kernel::share_or_copy(Task& child, const Task& parent, uint64_t flags) {
     group.limits = from.limits;
     group.dumpable = from.dumpable;
     group.no_new_privs = from.no_new_privs;
+    group.oom_score_adj = from.oom_score_adj;
+    group.oom_score_adj_min = from.oom_score_adj_min;
     group.leader = &child;
   }
   if (has(flags, CloneFlag::kVm)) {

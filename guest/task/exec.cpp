@@ -72,13 +72,15 @@ class UserStrings final : public loaders::ExecStrings {
   uint32_t argc_ = 0, envc_ = 0;
 };
 
-// Linux: flush_signal_handlers.
-void reset_handlers(SignalHandlers& handlers) {
-  for (SignalAction& action : handlers.actions) {
-    const uint32_t kept = action.handler == kSigIgn ? kSigIgn : kSigDfl;
-    action = SignalAction{};
-    action.handler = kept;
+// What the program goes on with is nobody else's. ENOMEM. Linux: unshare_files, unshare_sighand.
+Status unshare(Task& task, TaskCaches& caches) {
+  if (task.files.use_count() > 1) {
+    FL_TRY_ASSIGN(task.files, task.files->clone());
   }
+  if (task.handlers.use_count() > 1) {
+    FL_TRY_ASSIGN(task.handlers, vm::make_shared_object(caches.handlers, *task.handlers));
+  }
+  return {};
 }
 
 }  // namespace
@@ -140,28 +142,16 @@ Status Kernel::exec(Task& task, const ExecCall& call) {
     return fail(kRegistersReplaced);
   }
 
-  // Nothing fails any more but copying a shared descriptor table, which costs the process its life too.
-  if (task.files.use_count() > 1) {
-    auto own = task.files->clone();
-    if (!own) {
-      exit_group(task, Signal::kSegv);
-      return fail(kRegistersReplaced);
-    }
-    task.files = std::move(*own);
-  }
-  if (task.handlers.use_count() > 1) {
-    auto own = vm::make_shared_object(caches_.handlers, *task.handlers);
-    if (!own) {
-      exit_group(task, Signal::kSegv);
-      return fail(kRegistersReplaced);
-    }
-    task.handlers = std::move(*own);
+  // Nothing fails any more but this, which costs the process its life too.
+  if (!unshare(task, caches_)) {
+    exit_group(task, Signal::kSegv);
+    return fail(kRegistersReplaced);
   }
   task.mm = std::move(mm);
   ports_.memory.mmu().set_cr3(task.mm->tables().directory());
   ports_.memory.tlb().flush();
   delete_posix_timers(*this, *task.group);
-  reset_handlers(*task.handlers);
+  task.handlers->flush();
   task.alt_stack = AltStack{};
   task.files->close_on_exec();
   task.tls = TlsArray{};

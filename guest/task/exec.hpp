@@ -12,7 +12,6 @@
 
 namespace fl::guest {
 
-class Kernel;
 struct Task;
 
 struct ExecCall {

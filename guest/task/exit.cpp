@@ -15,27 +15,22 @@
 #include "guest/signal/send.hpp"
 #include "guest/task/process_group.hpp"
 #include "guest/task/robust_list.hpp"
+#include "guest/task/wait_status.hpp"
 
 namespace fl::guest {
 namespace {
 
-constexpr uint32_t kCoreDumped = 0x80;
 constexpr uint64_t kNsPerUserTick = 10'000'000;  // USER_HZ
-constexpr uint32_t kSignalMask = 0x7f;
 
 // What SIGCHLD and waitid say of an end. Linux: do_notify_parent.
 SignalInfo child_info(const ThreadGroup& group) {
-  SignalInfo info{.signal = Signal::kChld, .pid = group.tgid, .uid = group.leader->cred.uid};
-  info.utime = static_cast<uint32_t>(group.dead_threads.cpu_ns / kNsPerUserTick);
-  const uint32_t status = group.exit_status;
-  if ((status & kSignalMask) == 0) {
-    info.code = SiCode::kChldExited;
-    info.status = static_cast<int32_t>(status >> 8);
-  } else {
-    info.code = (status & kCoreDumped) != 0 ? SiCode::kChldDumped : SiCode::kChldKilled;
-    info.status = static_cast<int32_t>(status & kSignalMask);
-  }
-  return info;
+  const ChildEnd end = child_end(group.exit_status);
+  return {.signal = Signal::kChld,
+          .code = end.code,
+          .pid = group.tgid,
+          .uid = group.leader->cred.uid,
+          .status = end.status,
+          .utime = static_cast<uint32_t>(group.dead_threads.cpu_ns / kNsPerUserTick)};
 }
 
 // Nobody will wait: the zombie is not kept.

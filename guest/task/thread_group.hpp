@@ -98,6 +98,8 @@ struct ThreadGroup {
   bool child_subreaper = false;  // orphans below it become its children
   uint32_t dumpable = 1;
   bool no_new_privs = false;
+  // What /proc/PID/oom_score_adj says, and what it may become without privilege. No process is ever chosen by it.
+  int32_t oom_score_adj = 0, oom_score_adj_min = 0;
   uint32_t membarrier_registered = 0;  // MEMBARRIER_CMD_REGISTER_* done
 };
 

@@ -78,18 +78,14 @@ class WaitQueue {
     Entries woken;
     woken.swap(entries_);
     while (!woken.empty()) {
-      wake_first(woken, events);
+      WaitEntry& entry = woken.front();
+      woken.pop_front();
+      entry.wake(events);
     }
   }
 
  private:
   using Entries = boost::intrusive::list<WaitEntry, boost::intrusive::constant_time_size<false>>;
-  static void wake_first(Entries& entries, uint32_t events) {
-    WaitEntry& entry = entries.front();
-    entries.pop_front();
-    entry.wake(events);
-  }
-
   Entries entries_;
 };
 

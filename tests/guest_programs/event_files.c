@@ -17,17 +17,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-static long result_of(long r) { return r < 0 ? -errno : r; }
-static void pause_ms(int n) {
-  struct timespec t = {n / 1000, n % 1000 * 1000000L};
-  while (nanosleep(&t, &t) != 0) {}
-}
-static short ready(int fd, short events) {
-  struct pollfd p = {fd, events, 0};
-  poll(&p, 1, 0);
-  return p.revents;
-}
+#include "support/answers.h"
 
 static int shared_fd;
 static void* write_later(void* p) {

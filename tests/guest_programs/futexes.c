@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "support/answers.h"
 
 enum { kWait = 0, kWake = 1, kRequeue = 3, kCmpRequeue = 4, kWakeOp = 5, kLockPi = 6, kUnlockPi = 7, kTryLockPi = 8,
        kWaitBitset = 9, kWakeBitset = 10, kPrivate = 128, kRealtime = 256 };
@@ -27,10 +28,6 @@ static long futex(word* a, int op, unsigned value, unsigned long extra, word* b,
 struct ts32 { int seconds, nanoseconds; };
 static long wait_for(word* a, int op, unsigned value, struct ts32 time, unsigned bits) {
   return futex(a, op, value, (unsigned long)&time, NULL, bits);
-}
-static void pause_ms(int ms) {
-  struct timespec t = {ms / 1000, ms % 1000 * 1000000L};
-  while (nanosleep(&t, &t) != 0) {}
 }
 
 static word first, second;

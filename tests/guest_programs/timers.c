@@ -13,12 +13,12 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "support/answers.h"
 
 /* By hand, 32-bit times and kernel numbers of timers, whatever the libc does. */
 struct ts32 { int seconds, nanoseconds; };
 struct its32 { struct ts32 interval, value; };
 struct event32 { int value, signal, notify, tid; int rest[12]; };
-static long result_of(long r) { return r < 0 ? -errno : r; }
 static long create(int clock, struct event32* event, int* id) { return result_of(syscall(259, clock, event, id)); }
 static long settime(int id, int flags, struct its32* new, struct its32* old) {
   return result_of(syscall(260, id, flags, new, old));
@@ -28,10 +28,6 @@ static long overrun(int id) { return result_of(syscall(262, id)); }
 static long delete(int id) { return result_of(syscall(263, id)); }
 static struct its32 ms(int first, int interval) {
   return (struct its32){{interval / 1000, interval % 1000 * 1000000}, {first / 1000, first % 1000 * 1000000}};
-}
-static void pause_ms(int n) {
-  struct timespec t = {n / 1000, n % 1000 * 1000000L};
-  while (nanosleep(&t, &t) != 0) {}
 }
 
 static volatile int count, last_signal, last_code, last_value, last_overrun, last_id;

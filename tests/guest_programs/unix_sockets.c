@@ -15,17 +15,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "support/answers.h"
 
-static long result_of(long r) { return r < 0 ? -errno : r; }
-static void pause_ms(int n) {
-  struct timespec t = {n / 1000, n % 1000 * 1000000L};
-  while (nanosleep(&t, &t) != 0) {}
-}
-static short ready(int fd, short events) {
-  struct pollfd p = {fd, events, 0};
-  poll(&p, 1, 0);
-  return p.revents;
-}
 static struct sockaddr_un name_of(const char* text, socklen_t* length) {
   static char unique[32];
   struct sockaddr_un a = {.sun_family = AF_UNIX};

@@ -31,6 +31,10 @@ TEST_CASE("processes: pending signals and their order", "[processes]") { check_p
 TEST_CASE("processes: calls that a handler interrupts", "[processes]") { check_processes("signals_restart"); }
 TEST_CASE("processes: masks, alternate stacks, permissions", "[processes]") { check_processes("signals_masks"); }
 TEST_CASE("processes: pipes", "[processes]") { check_processes("pipes"); }
+TEST_CASE("processes: /proc tells of threads, children, limits and descriptors", "[processes]") {
+  check_processes("proc_files");
+}
+TEST_CASE("processes: smaps and pagemap", "[processes]") { check_processes("proc_memory"); }
 TEST_CASE("threads: 64 threads, thread-local storage, keys, stacks", "[threads]") { check_processes("threads"); }
 TEST_CASE("threads: mutexes, conditions, barriers, locks, robust ones", "[threads]") {
   check_processes("threads_sync");
@@ -51,6 +55,34 @@ TEST_CASE("processes: two runs are the same, fault by fault", "[processes]") {
       CHECK(first.run.output == second.run.output);
       CHECK((first.trace_text == second.trace_text));
       CHECK((first.stats_text == second.stats_text));
+    }
+  }
+}
+
+TEST_CASE("processes: the benchmarks' programs do what they count, and leave nothing", "[processes]") {
+  const std::vector<std::vector<std::string>> commands = {
+      {"bench_fork", "6"},
+      {"bench_fork", "6", "1024"},
+      {"bench_fork", "6", "0", "idle"},
+      {"bench_exec", "6"},
+      {"bench_exec", "6", "vfork"},
+      {"bench_switch", "pipe", "6"},
+      {"bench_switch", "futex", "6"},
+  };
+  for (const std::vector<std::string>& command : commands) {
+    const RunSpec spec{.program = guest_program("glibc", command[0]), .args = {command.begin() + 1, command.end()}};
+    if (spec.program.empty()) {
+      SKIP(command[0] << " was not built");
+    }
+    DYNAMIC_SECTION(command[0] << " " << command[1] << " with " << command.size() - 1 << " arguments") {
+      const FaultlineResult result = run_faultline(spec, {.extra = {"--dump", "leaks"}});
+      INFO("faultline's stderr: " << result.run.error.substr(0, 3000));
+      CHECK(result.run.exit_status == 0);
+      CHECK(result.run.output == "6\n");
+      CHECK(result.run.error.find("leaks: none\n") != std::string::npos);
+      if (host_runs_i386()) {
+        CHECK(run_process(spec).output == "6\n");
+      }
     }
   }
 }

@@ -34,6 +34,7 @@ struct VmFlag {
     kGrowsDown = 0x100,
     kPfnMap = 0x400,  // frames without struct page bookkeeping: vvar
     kLocked = 0x2000,
+    kIo = 0x4000,  // of a device, or like one: vvar
     kSeqRead = 0x8000,
     kRandRead = 0x10000,
     kDontCopy = 0x20000,

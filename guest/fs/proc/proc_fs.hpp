@@ -1,24 +1,24 @@
-// ProcFs: /proc with what programs read of it: their own maps, descriptors and state, and a few files about the
-// machine. Linux counterpart: fs/proc (base.c, task_mmu.c, array.c, generic.c).
+// ProcFs: /proc with what programs read of it: their own memory, descriptors, threads and state, and a few files about
+// the machine. Linux counterpart: fs/proc (base.c, fd.c, task_mmu.c, array.c, generic.c).
 //
-// Nothing of the host's /proc is shown. Files are made when they are read; settings below sys/vm can be written. What
-// is not there is ENOENT. Simplified: no task directories of threads, no smaps.
+// Nothing of the host's /proc is shown. Files are made when they are read; settings below sys/vm can be written, and of
+// a process comm and oom_score_adj. What is not there is ENOENT.
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "guest/fs/file_system.hpp"
 #include "guest/fs/permission.hpp"
+#include "guest/fs/proc/proc_text.hpp"
 #include "guest/fs/synthetic.hpp"
 
 namespace fl::guest {
 
-class Kernel;
 class Vfs;
-struct Task;
 
 class ProcFs final : public FileSystem {
  public:
@@ -38,8 +38,16 @@ class ProcFs final : public FileSystem {
     uint32_t mode = 0;
     uint64_t ino = 0;
     uint32_t uid = 0, gid = 0;
+    uint32_t nlink = 0;  // 0: as usual
+    uint64_t size = 0;
+    // The caller may not look into the task: opening and following are EACCES.
+    bool refused = false;
+    bool allowed = false;         // whatever the mode says
     TextFile::Generate generate;  // of a regular file
-    TextFile::Store store;        // empty: it cannot be written
+    // Instead, of one that is opened in its own way.
+    std::optional<TaskView> view;
+    const TaskFile* file = nullptr;
+    TextFile::Store store;  // empty: it cannot be written
     RootOverride root = RootOverride::kYes;
     ReadSize read_size = ReadSize::kWhole;
     Splice splice = Splice::kYes;
@@ -50,17 +58,25 @@ class ProcFs final : public FileSystem {
   Result<Node> find(const Caller& caller, const std::string& path) const;
   Result<Node> root() const;
   Result<Node> system_node(const std::string& path) const;
-  Result<Node> task_node(const Caller& caller, uint32_t pid, std::string_view rest) const;
-  Result<Node> fd_node(uint32_t pid, std::string_view rest) const;
+  // proc_pid.cpp: below /proc/PID, and below it or /proc/PID/task/TID.
+  Result<Node> pid_node(const Caller& caller, uint32_t pid, std::string_view rest) const;
+  static Node threads_node(const TaskView& view);
+  Result<Node> task_node(const Caller& caller, const TaskView& view, std::string_view rest) const;
+  static Node task_directory(const TaskView& view);
+  static Result<Node> link_node(const Caller& caller, const TaskView& view, std::string_view name);
+  Node file_node(const Caller& caller, const TaskView& view, const TaskFile& file) const;
+  Result<Node> fd_node(const Caller& caller, const TaskView& view, std::string_view rest) const;
+  Result<Node> fdinfo_node(const Caller& caller, const TaskView& view, std::string_view rest) const;
   Result<std::shared_ptr<OpenFile>> open_magic(const Caller& caller, const std::shared_ptr<OpenFile>& file,
                                                uint32_t flags) const;
   Result<std::shared_ptr<OpenFile>> open_text(const Caller& caller, const Node& node, uint32_t status,
                                               const OpenRequest& request) const;
+  static void set_owner(Node& node, const Task& task);
   FileStat stat_of(const Node& node) const;
   // Linux: proc_sys_permission, generic_permission.
   Status permission(const Caller& caller, const Node& node, uint32_t wanted) const;
-  // The leader of a thread group, if it lives.
-  Task* task(uint32_t pid) const;
+  // Any thread, listed or not; null: there is none.
+  Task* task(uint32_t tid) const;
 
   Vfs& vfs_;
   Kernel* kernel_ = nullptr;

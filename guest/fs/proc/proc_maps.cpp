@@ -1,4 +1,4 @@
-// /proc/PID/maps. Linux counterpart: show_map_vma (fs/proc/task_mmu.c).
+// /proc/PID/maps, and its lines in smaps. Linux counterpart: show_map_vma (fs/proc/task_mmu.c).
 #include <fmt/format.h>
 
 #include <iterator>
@@ -42,29 +42,39 @@ void append_path(std::string& text, std::string_view path) {
   }
 }
 
+// The names stand in a column that depends on the kernel's pointer size. Linux: seq_pad after seq_setwidth.
+void pad_to_name(std::string& text, size_t line, const vm::KernelProfile& profile) {
+  const size_t name_column = 25 + size_t{profile.kernel_pointer_bytes} * 6 - 1;
+  const size_t printed = text.size() - line;
+  text.append(printed < name_column ? name_column - printed : 0, ' ');
+  text += ' ';
+}
+
 }  // namespace
 
-std::string format_maps(const vm::AddressSpace& mm, const vm::KernelProfile& profile) {
-  // The names stand in a column that depends on the kernel's pointer size: a compat kernel is a 64-bit one.
-  const size_t pointer_bytes = profile.address_shift != 0 ? 8 : 4;
-  const size_t name_column = 25 + pointer_bytes * 6 - 1;
-  std::string text;
-  for (const vm::VmArea* area = mm.areas().first(); area != nullptr; area = area->next) {
-    const size_t line = text.size();
-    const bool backed = area->file != nullptr;
-    const uint64_t device = backed ? area->file->device : 0;
-    fmt::format_to(std::back_inserter(text), "{:08x}-{:08x} {} {:08x} {:02x}:{:02x} {} ", area->start.value(),
-                   area->end.value(), vm::permissions(*area), backed ? uint64_t{area->pgoff} << kPageShift : 0,
-                   device >> 32, device & 0xffffffffu, backed ? area->file->inode : 0);
-    if (const std::string_view name = area_name(mm, *area, profile); !name.empty()) {
-      const size_t printed = text.size() - line;
-      text.append(printed < name_column ? name_column - printed : 0, ' ');
-      text += ' ';
-      append_path(text, name);
-    }
-    text += '\n';
+void append_map_line(std::string& text, const vm::AddressSpace& mm, const vm::VmArea& area,
+                     const vm::KernelProfile& profile) {
+  const size_t line = text.size();
+  const bool backed = area.file != nullptr;
+  const uint64_t device = backed ? area.file->device : 0;
+  fmt::format_to(std::back_inserter(text), "{:08x}-{:08x} {} {:08x} {:02x}:{:02x} {} ", area.start.value(),
+                 area.end.value(), vm::permissions(area), backed ? uint64_t{area.pgoff} << kPageShift : 0, device >> 32,
+                 device & 0xffffffffu, backed ? area.file->inode : 0);
+  if (const std::string_view name = area_name(mm, area, profile); !name.empty()) {
+    pad_to_name(text, line, profile);
+    append_path(text, name);
   }
-  return text;
+  text += '\n';
+}
+
+void append_rollup_line(std::string& text, const vm::AddressSpace& mm, const vm::KernelProfile& profile) {
+  const vm::VmArea* const first = mm.areas().first();
+  const vm::VmArea* const last = mm.areas().last();
+  const size_t line = text.size();
+  fmt::format_to(std::back_inserter(text), "{:08x}-{:08x} ---p 00000000 00:00 0 ",
+                 first != nullptr ? first->start.value() : 0, last != nullptr ? last->end.value() : 0);
+  pad_to_name(text, line, profile);
+  text += "[rollup]\n";
 }
 
 }  // namespace fl::guest

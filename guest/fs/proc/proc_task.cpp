@@ -1,11 +1,10 @@
-// The files of /proc/PID. Linux counterparts: fs/proc/base.c, fs/proc/array.c.
-#include <fmt/format.h>
-
+// The files of /proc/PID and /proc/PID/task/TID. Linux counterpart: fs/proc/base.c.
+#include <algorithm>
 #include <array>
 #include <cstring>
 
-#include "guest/fs/fd_table.hpp"
-#include "guest/fs/fs_context.hpp"
+#include "guest/fs/fs_caches.hpp"
+#include "guest/fs/proc/area_file.hpp"
 #include "guest/fs/proc/proc_text.hpp"
 #include "guest/kernel.hpp"
 #include "guest/process/peek.hpp"
@@ -14,9 +13,6 @@
 
 namespace fl::guest {
 namespace {
-
-constexpr uint64_t kTicksPerSecond = 100;  // USER_HZ
-constexpr uint32_t kPageKb = kPageSize / 1024;
 
 // The bytes of user memory between two addresses, as far as they are in memory.
 std::string user_bytes(const Task& task, VirtAddr from, VirtAddr to) {
@@ -28,144 +24,91 @@ std::string user_bytes(const Task& task, VirtAddr from, VirtAddr to) {
   return text;
 }
 
-char state_letter(const Task& task) {
-  if (task.alive() && task.group->stop_signal != 0) {
-    return 'T';
-  }
-  switch (task.state) {
-    case Task::State::kSleeping:
-      return 'S';
-    case Task::State::kZombie:
-      return 'Z';
-    default:
-      return 'R';
-  }
-}
-
-const char* state_name(const Task& task) {
-  switch (state_letter(task)) {
-    case 'S':
-      return "sleeping";
-    case 'T':
-      return "stopped";
-    case 'Z':
-      return "zombie";
-    default:
-      return "running";
-  }
-}
-
-SignalSet handlers_with(const Task& task, bool ignored) {
-  SignalSet set;
-  for (int signal = 1; task.handlers != nullptr && signal <= Signal::kMax; ++signal) {
-    const uint32_t handler = (*task.handlers)[signal].handler;
-    if (ignored ? handler == kSigIgn : handler > kSigIgn) {
-      set.add(signal);
-    }
-  }
-  return set;
-}
-
-Result<std::string> auxv(Kernel&, const Task& task) {
-  if (task.program == nullptr) {
+Result<std::string> auxv(const TaskView& view) {
+  if (view.task.program == nullptr || view.task.mm == nullptr) {
     return std::string();
   }
-  const auto bytes = std::as_bytes(std::span(task.program->auxv));
+  const auto bytes = std::as_bytes(std::span(view.task.program->auxv));
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
-Result<std::string> cmdline(Kernel&, const Task& task) {
+Result<std::string> children(const TaskView& view) { return format_children(view); }
+Result<std::string> cmdline(const TaskView& view) {
+  const Task& task = view.task;
   return task.mm == nullptr ? std::string() : user_bytes(task, task.mm->layout().arg_start, task.mm->layout().arg_end);
 }
-Result<std::string> comm(Kernel&, const Task& task) { return task.comm + "\n"; }
-Result<std::string> environ_(Kernel&, const Task& task) {
+Result<std::string> comm(const TaskView& view) { return view.task.comm + "\n"; }
+Result<std::string> environ_(const TaskView& view) {
+  const Task& task = view.task;
   return task.mm == nullptr ? std::string() : user_bytes(task, task.mm->layout().env_start, task.mm->layout().env_end);
 }
-Result<std::string> maps(Kernel& kernel, const Task& task) {
-  return task.mm == nullptr ? std::string() : format_maps(*task.mm, kernel.profile());
+Result<std::string> limits(const TaskView& view) { return format_limits(view); }
+Result<std::string> mounts(const TaskView& view) { return format_mounts(view.kernel); }
+Result<std::string> oom_score(const TaskView& view) { return format_oom_score(view); }
+Result<std::string> oom_score_adj(const TaskView& view) {
+  return std::to_string(view.task.group->oom_score_adj) + "\n";
 }
-Result<std::string> mounts(Kernel& kernel, const Task&) { return format_mounts(kernel); }
-Result<std::string> stat(Kernel& kernel, const Task& task) { return format_stat(kernel, task); }
-Result<std::string> statm(Kernel&, const Task& task) {
-  return task.mm == nullptr ? std::string("0 0 0 0 0 0 0\n") : format_statm(*task.mm);
+Result<std::string> smaps_rollup(const TaskView& view) {
+  if (view.task.mm == nullptr) {
+    return fail(Errno::kESRCH);
+  }
+  return format_smaps_rollup(*view.task.mm, view.kernel.profile());
 }
-Result<std::string> status(Kernel& kernel, const Task& task) { return format_status(kernel, task); }
+Result<std::string> stat(const TaskView& view) { return format_stat(view); }
+Result<std::string> statm(const TaskView& view) {
+  return view.task.mm == nullptr ? std::string("0 0 0 0 0 0 0\n") : format_statm(*view.task.mm);
+}
+Result<std::string> status(const TaskView& view) { return format_status(view); }
 
-constexpr std::array<TaskFile, 9> kTaskFiles = {{
-    {"auxv", 0400, 1, ReadSize::kWhole, auxv},
-    {"cmdline", 0444, 2, ReadSize::kWhole, cmdline},
-    {"comm", 0644, 3, ReadSize::kWhole, comm},
-    {"environ", 0400, 4, ReadSize::kWhole, environ_},
-    {"maps", 0444, 5, ReadSize::kPageOfLines, maps},
-    {"mounts", 0444, 6, ReadSize::kPageOfLines, mounts},
-    {"stat", 0444, 7, ReadSize::kWhole, stat},
-    {"statm", 0444, 8, ReadSize::kWhole, statm},
-    {"status", 0444, 9, ReadSize::kWhole, status},
-}};
+// Only threads of the same process may. Linux: comm_write.
+Status store_comm(const TaskView& view, std::string_view text) {
+  constexpr size_t kMost = 15;
+  const Task* const asks = view.kernel.current();
+  if (asks == nullptr || asks->tgid != view.task.tgid) {
+    return fail(Errno::kEINVAL);
+  }
+  text = text.substr(0, kMost);
+  view.task.comm = text.substr(0, text.find('\0'));
+  return {};
+}
+
+void append_maps(std::string& text, vm::AddressSpace& mm, const vm::VmArea& area, const vm::KernelProfile& profile) {
+  append_map_line(text, mm, area, profile);
+}
+
+template <AreaFile::Append kAppend>
+Result<std::shared_ptr<OpenFile>> open_areas(const TaskView& view, TaskOpen how) {
+  return make_file<AreaFile>(view.kernel.memory(), how.flags, std::move(how.path), view.kernel, how.stat, view.task.tid,
+                             view.task.mm, kAppend);
+}
+
+Result<std::shared_ptr<OpenFile>> open_pagemap(const TaskView& view, TaskOpen how) {
+  const bool shows = how.caller.cred == nullptr || how.caller.cred->euid == 0;
+  return make_file<PagemapFile>(view.kernel.memory(), how.flags, std::move(how.path), how.stat, view.task.mm,
+                                shows ? ShowPfn::kYes : ShowPfn::kNo);
+}
+
+using Guard = TaskFile::Guard;
+constexpr auto kTaskFiles = std::to_array<TaskFile>({
+    {.name = "auxv", .mode = 0400, .index = 1, .guard = Guard::kTrace, .generate = auxv},
+    {.name = "children", .mode = 0444, .index = 10, .place = TaskFile::Place::kThreadOnly, .generate = children},
+    {.name = "cmdline", .mode = 0444, .index = 2, .generate = cmdline},
+    {.name = "comm", .mode = 0644, .index = 3, .generate = comm, .store = store_comm},
+    {.name = "environ", .mode = 0400, .index = 4, .guard = Guard::kTrace, .generate = environ_},
+    {.name = "limits", .mode = 0444, .index = 11, .generate = limits},
+    {.name = "maps", .mode = 0444, .index = 5, .guard = Guard::kTrace, .open = open_areas<append_maps>},
+    {.name = "mounts", .mode = 0444, .index = 6, .read_size = ReadSize::kPageOfLines, .generate = mounts},
+    {.name = "oom_score", .mode = 0444, .index = 12, .generate = oom_score},
+    {.name = "oom_score_adj", .mode = 0644, .index = 13, .generate = oom_score_adj, .store = store_oom_score_adj},
+    {.name = "pagemap", .mode = 0400, .index = 14, .guard = Guard::kTrace, .open = open_pagemap},
+    {.name = "smaps", .mode = 0444, .index = 15, .guard = Guard::kTrace, .open = open_areas<append_smap>},
+    {.name = "smaps_rollup", .mode = 0444, .index = 16, .guard = Guard::kTrace, .generate = smaps_rollup},
+    {.name = "stat", .mode = 0444, .index = 7, .generate = stat},
+    {.name = "statm", .mode = 0444, .index = 8, .generate = statm},
+    {.name = "status", .mode = 0444, .index = 9, .generate = status},
+});
 
 }  // namespace
 
 std::span<const TaskFile> task_files() { return kTaskFiles; }
-
-std::string format_statm(const vm::AddressSpace& mm) {
-  const vm::MemoryUse& use = mm.use();
-  const vm::ProgramLayout& layout = mm.layout();
-  const uint64_t text = (page_align_up(layout.end_code.value()) - layout.start_code.page().value()) >> kPageShift;
-  return fmt::format("{} {} {} {} 0 {} 0\n", use.total_vm, use.rss(), use.file_rss + use.shmem_rss, text,
-                     use.data_vm + use.stack_vm);
-}
-
-std::string format_status(Kernel& /*kernel*/, const Task& task) {
-  std::string text = fmt::format(
-      "Name:\t{}\nUmask:\t{:04o}\nState:\t{} ({})\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n"
-      "Uid:\t{}\t{}\t{}\t{}\nGid:\t{}\t{}\t{}\t{}\nFDSize:\t{}\nGroups:\t",
-      task.comm, task.fs != nullptr ? task.fs->umask : 0, state_letter(task), state_name(task), task.tgid, task.tid,
-      task.group->parent_id(), task.cred.uid, task.cred.euid, task.cred.suid, task.cred.fsuid, task.cred.gid,
-      task.cred.egid, task.cred.sgid, task.cred.fsgid,
-      task.files != nullptr ? (task.files->entries().size() + 63) / 64 * 64 : 0);
-  for (const uint32_t group : task.cred.groups) {
-    text += fmt::format("{} ", group);
-  }
-  text += '\n';
-  if (task.mm != nullptr) {
-    const vm::MemoryUse& use = task.mm->use();
-    const vm::ProgramLayout& layout = task.mm->layout();
-    const uint64_t exe = page_align_up(layout.end_code.value()) - layout.start_code.page().value();
-    text += fmt::format(
-        "VmPeak:\t{:8} kB\nVmSize:\t{:8} kB\nVmLck:\t{:8} kB\nVmPin:\t{:8} kB\nVmHWM:\t{:8} kB\nVmRSS:\t{:8} kB\n"
-        "RssAnon:\t{:8} kB\nRssFile:\t{:8} kB\nRssShmem:\t{:8} kB\nVmData:\t{:8} kB\nVmStk:\t{:8} kB\n"
-        "VmExe:\t{:8} kB\nVmLib:\t{:8} kB\nVmPTE:\t{:8} kB\nVmSwap:\t{:8} kB\n",
-        use.total_vm * kPageKb, use.total_vm * kPageKb, use.locked_vm * kPageKb, 0,
-        std::max(use.hiwater_rss, use.rss()) * kPageKb, use.rss() * kPageKb, use.anon_rss * kPageKb,
-        use.file_rss * kPageKb, use.shmem_rss * kPageKb, use.data_vm * kPageKb, use.stack_vm * kPageKb, exe / 1024,
-        uint64_t{use.exec_vm} * kPageKb - std::min(uint64_t{use.exec_vm} * kPageKb, exe / 1024),
-        task.mm->tables().table_frames() * kPageKb, 0);
-  }
-  text += fmt::format(
-      "Threads:\t{}\nSigQ:\t{}/{}\nSigPnd:\t{:016x}\nShdPnd:\t{:016x}\nSigBlk:\t{:016x}\nSigIgn:\t{:016x}\n"
-      "SigCgt:\t{:016x}\nNoNewPrivs:\t{}\nSeccomp:\t0\nCpus_allowed:\t1\nCpus_allowed_list:\t0\n",
-      task.group->live_threads, task.pending.queue.size(), task.group->limits[Rlimit::kSigPending].current,
-      task.pending.set.bits(), task.group->pending.set.bits(), task.blocked.bits(), handlers_with(task, true).bits(),
-      handlers_with(task, false).bits(), task.group->no_new_privs ? 1 : 0);
-  return text;
-}
-
-std::string format_stat(Kernel& kernel, const Task& task) {
-  const vm::AddressSpace* const mm = task.mm.get();
-  const vm::ProgramLayout layout = mm != nullptr ? mm->layout() : vm::ProgramLayout{};
-  const uint64_t ticks = kernel.resource_use(*task.group).cpu_ns * kTicksPerSecond / kNsPerSecond;
-  const auto word = [](SignalSet set) { return set.bits() & 0x7fffffff; };
-  return fmt::format(
-      "{} ({}) {} {} {} {} 0 -1 0 {} 0 {} 0 {} 0 0 0 20 {} {} 0 {} {} {} {} {} {} {} 0 0 {} {} {} {} 0 0 0 17 0 0 0 0 "
-      "0 0 "
-      "{} {} {} {} {} {} {} {}\n",
-      task.tid, task.comm, state_letter(task), task.group->parent_id(), task.group->pgid, task.group->sid,
-      task.faults.minor, task.faults.major, ticks, task.nice, task.group->live_threads,
-      task.start_ns * kTicksPerSecond / kNsPerSecond, mm != nullptr ? uint64_t{mm->use().total_vm} << kPageShift : 0,
-      mm != nullptr ? mm->use().rss() : 0, task.group->limits[Rlimit::kRss].current, layout.start_code.value(),
-      layout.end_code.value(), layout.start_stack.value(), word(task.pending.set), word(task.blocked),
-      word(handlers_with(task, true)), word(handlers_with(task, false)), layout.start_data.value(),
-      layout.end_data.value(), layout.start_brk.value(), layout.arg_start.value(), layout.arg_end.value(),
-      layout.env_start.value(), layout.env_end.value(), task.alive() ? 0 : task.exit_status);
-}
 
 }  // namespace fl::guest

@@ -4,6 +4,7 @@
 
 #include "emu/report/statistics.hpp"
 #include "guest/task.hpp"
+#include "guest/task/wait_status.hpp"
 #include "tests/unit/emu/lone_task.hpp"
 
 namespace fl::emu {
@@ -100,7 +101,7 @@ TEST_CASE("stats: threads are added to their process and the wait status becomes
   CHECK(process.minflt == 7);
   CHECK(process.majflt == 1);
   CHECK(process.exit_status == 139);
-  CHECK(shell_status(3 << 8) == 3);
+  CHECK(guest::shell_status(3 << 8) == 3);
 }
 
 }  // namespace fl::emu

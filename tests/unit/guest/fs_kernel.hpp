@@ -73,18 +73,7 @@ class FsKernel : public FsMachine {
   }
   ~FsKernel() { kernel.reset(); }
 
-  void enter(uint32_t number, std::array<uint32_t, 6> args = {}) {
-    Registers& regs = task->regs;
-    regs.eax = number;
-    regs.ebx = args[0];
-    regs.ecx = args[1];
-    regs.edx = args[2];
-    regs.esi = args[3];
-    regs.edi = args[4];
-    regs.ebp = args[5];
-    regs.eip = kCode + kInt80Offset + 2;
-    kernel->on_trap(*task, Trap{.kind = Trap::Kind::kSystemCall, .addr = {}});
-  }
+  void enter(uint32_t number, std::array<uint32_t, 6> args = {}) { trap_call(*kernel, *task, number, args); }
   // The answer: a value, or -errno.
   int32_t call(uint32_t number, std::array<uint32_t, 6> args = {}) {
     enter(number, args);

@@ -241,7 +241,8 @@ TEST_CASE("fs proc: directories list what can be opened") {
   FsKernel machine;
   const std::string self = "/proc/" + std::to_string(machine.task->tgid);
   for (const std::string& directory :
-       {std::string("/proc"), self, std::string("/proc/sys/kernel"), std::string("/dev"), self + "/fd"}) {
+       {std::string("/proc"), self, std::string("/proc/sys/kernel"), std::string("/dev"), self + "/fd",
+        self + "/fdinfo", self + "/task", self + "/task/" + std::to_string(machine.task->tid)}) {
     const int32_t fd = machine.open_file(directory, OpenFlag::kDirectory);
     REQUIRE(fd >= 0);
     const uint32_t buffer = machine.fresh(2);

@@ -13,6 +13,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "guest/fs/vfs.hpp"
 #include "mmu/mmu.hpp"
@@ -91,6 +92,20 @@ class FsMachine {
     const auto file = open(path);
     REQUIRE(file.has_value());
     return read_all(**file);
+  }
+  std::vector<std::string> names_in(std::string_view path) {
+    class Sink final : public DirectorySink {
+     public:
+      bool add(const DirectoryEntry& entry) override {
+        names.emplace_back(entry.name);
+        return true;
+      }
+      std::vector<std::string> names;
+    } sink;
+    const auto directory = open(path, OpenFlag::kDirectory);
+    REQUIRE(directory.has_value());
+    REQUIRE((*directory)->list(sink));
+    return sink.names;
   }
   static Result<uint32_t> write(OpenFile& file, std::string text) {
     KernelBuffer buffer{std::as_writable_bytes(std::span(text))};

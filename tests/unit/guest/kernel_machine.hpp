@@ -69,6 +69,21 @@ class FakeWork final : public WorkCounter {
   uint64_t blocks = 0;
 };
 
+// The task makes a system call: `int $0x80` at the program's place for it. The answer is in eax once schedule() gives
+// the task back.
+inline void trap_call(Kernel& kernel, Task& task, uint32_t number, const std::array<uint32_t, 6>& args) {
+  Registers& regs = task.regs;
+  regs.eax = number;
+  regs.ebx = args[0];
+  regs.ecx = args[1];
+  regs.edx = args[2];
+  regs.esi = args[3];
+  regs.edi = args[4];
+  regs.ebp = args[5];
+  regs.eip = kCode + kInt80Offset + 2;
+  kernel.on_trap(task, Trap{.kind = Trap::Kind::kSystemCall, .addr = {}});
+}
+
 class KernelMachine {
  public:
   explicit KernelMachine(const vm::KernelProfile& profile = vm::KernelProfile::i386_6_1())
@@ -107,18 +122,7 @@ class KernelMachine {
   Registers& regs() { return task_->regs; }
   vm::UserAccess user() { return task_->user(); }
 
-  // `int $0x80` at the program's place for it. The answer is in eax once schedule() gives the task back.
-  void enter(uint32_t number, std::array<uint32_t, 6> args = {}) {
-    regs().eax = number;
-    regs().ebx = args[0];
-    regs().ecx = args[1];
-    regs().edx = args[2];
-    regs().esi = args[3];
-    regs().edi = args[4];
-    regs().ebp = args[5];
-    regs().eip = kCode + kInt80Offset + 2;
-    kernel_->on_trap(*task_, Trap{.kind = Trap::Kind::kSystemCall, .addr = {}});
-  }
+  void enter(uint32_t number, std::array<uint32_t, 6> args = {}) { trap_call(*kernel_, *task_, number, args); }
   int32_t call(uint32_t number, std::array<uint32_t, 6> args = {}) {
     enter(number, args);
     REQUIRE(kernel_->schedule() == task_);

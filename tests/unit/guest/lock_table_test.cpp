@@ -140,16 +140,16 @@ TEST_CASE("locks: an owner's locks on a file go with any of its descriptors, an 
 
   one->release_locks_at_end(table);
   two->release_locks_at_end(table);
-  REQUIRE(table.flock(key, *one, LockType::kWrite));
-  CHECK(table.flock(key, *two, LockType::kRead).error() == Errno::kEAGAIN);
-  REQUIRE(table.flock(key, *one, LockType::kRead));
-  REQUIRE(table.flock(key, *two, LockType::kRead));
-  CHECK(table.flock(key, *two, LockType::kWrite).error() == Errno::kEAGAIN);
-  CHECK(table.flock(key, *one, LockType::kWrite).has_value());  // two has lost its own by trying
+  REQUIRE(table.flock(key, *one, LockType::kWrite, 1));
+  CHECK(table.flock(key, *two, LockType::kRead, 1).error() == Errno::kEAGAIN);
+  REQUIRE(table.flock(key, *one, LockType::kRead, 1));
+  REQUIRE(table.flock(key, *two, LockType::kRead, 1));
+  CHECK(table.flock(key, *two, LockType::kWrite, 1).error() == Errno::kEAGAIN);
+  CHECK(table.flock(key, *one, LockType::kWrite, 1).has_value());  // two has lost its own by trying
   one.reset();
-  CHECK(table.flock(key, *two, LockType::kWrite).error() == Errno::kEAGAIN);
+  CHECK(table.flock(key, *two, LockType::kWrite, 1).error() == Errno::kEAGAIN);
   files->close_all();
-  CHECK(table.flock(key, *two, LockType::kWrite).has_value());
+  CHECK(table.flock(key, *two, LockType::kWrite, 1).has_value());
 }
 
 TEST_CASE("locks: without memory ENOLCK, and nothing changes") {

@@ -4,31 +4,12 @@
 #include "tests/unit/guest/fs_machine.hpp"
 
 namespace fl::guest::test {
-namespace {
-
-std::vector<std::string> names_in(FsMachine& machine, const std::string& path) {
-  class Sink final : public DirectorySink {
-   public:
-    bool add(const DirectoryEntry& entry) override {
-      names.emplace_back(entry.name);
-      return true;
-    }
-    std::vector<std::string> names;
-  } sink;
-  const auto directory = machine.open(path, OpenFlag::kDirectory);
-  REQUIRE(directory.has_value());
-  REQUIRE((*directory)->list(sink));
-  return sink.names;
-}
-
-}  // namespace
-
 TEST_CASE("sys: a machine with one node lists it, its processor and its memory") {
   FsMachine machine;
   const std::string folder = "/sys/devices/system/node/";
-  CHECK(names_in(machine, "/sys") == std::vector<std::string>{".", "..", "devices"});
-  CHECK(names_in(machine, folder) == std::vector<std::string>{".", "..", "has_cpu", "has_high_memory", "has_memory",
-                                                              "has_normal_memory", "node0", "online", "possible"});
+  CHECK(machine.names_in("/sys") == std::vector<std::string>{".", "..", "devices"});
+  CHECK(machine.names_in(folder) == std::vector<std::string>{".", "..", "has_cpu", "has_high_memory", "has_memory",
+                                                             "has_normal_memory", "node0", "online", "possible"});
   CHECK(machine.read_path(folder + "online") == "0\n");
   CHECK(machine.read_path(folder + "has_cpu") == "0\n");
   CHECK(machine.read_path(folder + "node0/distance") == "10\n");

@@ -20,16 +20,7 @@ class Tasks : public KernelMachine {
  public:
   // Whoever's turn it is makes a call; who comes next.
   Task* enter_as(Task& who, uint32_t number, std::array<uint32_t, 6> args = {}) {
-    Registers& regs = who.regs;
-    regs.eax = number;
-    regs.ebx = args[0];
-    regs.ecx = args[1];
-    regs.edx = args[2];
-    regs.esi = args[3];
-    regs.edi = args[4];
-    regs.ebp = args[5];
-    regs.eip = kCode + kInt80Offset + 2;
-    kernel().on_trap(who, Trap{.kind = Trap::Kind::kSystemCall, .addr = {}});
+    trap_call(kernel(), who, number, args);
     return kernel().schedule();
   }
   // The parent has called; the child that was made has its turn when the parent gives way.

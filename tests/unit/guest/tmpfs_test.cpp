@@ -28,21 +28,6 @@ void put(FsMachine& machine, std::string_view path, const std::string& text) {
   REQUIRE(FsMachine::write(**file, text) == text.size());
 }
 
-std::vector<std::string> names_in(FsMachine& machine, std::string_view path) {
-  class Sink final : public DirectorySink {
-   public:
-    bool add(const DirectoryEntry& entry) override {
-      names.emplace_back(entry.name);
-      return true;
-    }
-    std::vector<std::string> names;
-  } sink;
-  const auto directory = machine.open(path);
-  REQUIRE(directory);
-  REQUIRE((*directory)->list(sink));
-  return sink.names;
-}
-
 FileStat stat_of(FsMachine& machine, std::string_view path) {
   const auto stat = machine.vfs->stat(machine.at, path, Follow::kNo);
   REQUIRE(stat);
@@ -103,7 +88,7 @@ TEST_CASE("tmpfs: a directory is listed newest first, and listing survives chang
   for (const char* name : {"a", "b", "c", "d"}) {
     put(machine, "/tmp/" + std::string(name), name);
   }
-  CHECK(names_in(machine, "/tmp") == std::vector<std::string>{".", "..", "d", "c", "b", "a"});
+  CHECK(machine.names_in("/tmp") == std::vector<std::string>{".", "..", "d", "c", "b", "a"});
   // One entry at a time, each removed as soon as it is seen: as rm -r does it.
   class One final : public DirectorySink {
    public:
@@ -131,7 +116,7 @@ TEST_CASE("tmpfs: a directory is listed newest first, and listing survives chang
     }
   }
   CHECK(seen == std::vector<std::string>{".", "..", "d", "c", "b", "a"});
-  CHECK(names_in(machine, "/tmp").size() == 6);
+  CHECK(machine.names_in("/tmp").size() == 6);
 }
 
 TEST_CASE("tmpfs: rename in all its forms") {
@@ -345,7 +330,7 @@ TEST_CASE("tmpfs: O_TMPFILE makes a file that may be given a name") {
   constexpr uint32_t kTmpFile = OpenFlag::kTmpFileBit | OpenFlag::kDirectory;
   const auto file = machine.open("/tmp", OpenFlag::kReadWrite | kTmpFile).value();
   REQUIRE(FsMachine::write(*file, "text"));
-  CHECK(names_in(machine, "/tmp").size() == 2);
+  CHECK(machine.names_in("/tmp").size() == 2);
   CHECK(file->stat()->nlink == 0);
   REQUIRE(machine.vfs->link_file(*file, machine.at, "/tmp/name"));
   CHECK(all_of(machine, "/tmp/name") == "text");
@@ -427,7 +412,7 @@ TEST_CASE("tmpfs: the host's directories that are asked for are seen through it"
   CHECK(machine.host_text("root/tmp/granted/new") == "stored");
   put(machine, "/tmp/work/beside", "in RAM");
   CHECK_FALSE(stdfs::exists(machine.base / "root/tmp/work/beside"));
-  auto names = names_in(machine, "/tmp");
+  auto names = machine.names_in("/tmp");
   std::sort(names.begin(), names.end());
   CHECK(names == std::vector<std::string>{".", "..", "granted", "program", "work"});
   // Mount points, and what leads to them, stay.
