@@ -9,6 +9,7 @@
 #include "vm/info/memory_reports.hpp"
 #include "vm/info/totals.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::vm {
 namespace {
@@ -82,7 +83,7 @@ std::string format_meminfo(MemorySystem& memory) {
   line(text, "MemAvailable", kb(available_pages(memory, use)));
   line(text, "Buffers", 0);
   line(text, "Cached", kb(use.file));
-  line(text, "SwapCached", 0);
+  line(text, "SwapCached", kb(static_cast<uint64_t>(stat[NodeStat::kNrSwapcached])));
   line(text, "Active", 0);
   line(text, "Inactive", kb(inactive));
   line(text, "Active(anon)", 0);
@@ -95,8 +96,8 @@ std::string format_meminfo(MemorySystem& memory) {
   line(text, "HighFree", kb(totals.high_free));
   line(text, "LowTotal", kb(totals.managed - totals.high_managed));
   line(text, "LowFree", kb(totals.free - totals.high_free));
-  line(text, "SwapTotal", 0);
-  line(text, "SwapFree", 0);
+  line(text, "SwapTotal", kb(memory.swap().total_swap_pages()));
+  line(text, "SwapFree", kb(memory.swap().free_swap_pages()));
   line(text, "Dirty", kb(use.dirty));
   line(text, "Writeback", 0);
   line(text, "AnonPages", kb(use.anon));
