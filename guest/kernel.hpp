@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "guest/cpu/registers.hpp"
+#include "guest/fs/swap_device.hpp"
 #include "guest/ipc/futex.hpp"
 #include "guest/signal/signal_state.hpp"
 #include "guest/syscall/syscall.hpp"
@@ -78,6 +79,8 @@ struct KernelOptions {
   // The processor's features for the auxiliary vector: CPUID 1 edx and AT_HWCAP2.
   uint32_t hwcap = 0, hwcap2 = 0;
   SignalState signal_state;
+  // Swap areas of the command line.
+  std::vector<SwapDevice> swap_devices = {};
 };
 
 // What create_init starts.

@@ -6,6 +6,7 @@
 
 #include "emu/cli/command_parser.hpp"
 #include "emu/cli/size.hpp"
+#include "emu/cli/swap_options.hpp"
 #include "vm/phys/fail_alloc.hpp"
 
 namespace fl::emu {
@@ -56,6 +57,7 @@ class RunParser final : public CommandParser {
  private:
   RunOptions options_;
   RawOptions raw_;
+  SwapParser swap_;
   CLI::Option* fail_alloc_ = nullptr;
 };
 
@@ -63,6 +65,7 @@ void RunParser::declare(CLI::App& run) {
   run.add_option("--ram", raw_.ram, "Size of the simulated memory: bytes, or with K, M, G\n(1M to 4G; default 256M)")
       ->option_text("SIZE");
   run.add_option("--numa", raw_.numa, "Split the memory into N nodes, 1 to 8 (default 1)")->option_text("N");
+  swap_.declare(run);
   run.add_flag("--dmesg", options_.dmesg, "Print what the kernel says while it boots on stderr");
   fail_alloc_ = run.add_option("--fail-alloc", options_.machine.fail_alloc,
                                "Have allocations of pages and kernel objects fail: the N-th\n"
@@ -136,6 +139,7 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
     return host_error("cannot make so many nodes: {}: give 1 to {}", raw_.numa, vm::kMaxNodes);
   }
   options_.machine.nodes = static_cast<uint32_t>(*nodes);
+  FL_HOST_TRY_SET(options_.machine.swap, swap_.interpret());
   if (fail_alloc_->count() > 0 && !vm::FailAlloc().configure(options_.machine.fail_alloc, 0)) {
     return host_error("cannot make allocations fail: {}: give nth=N, every=N or p=X with X from 0 to 1",
                       options_.machine.fail_alloc);

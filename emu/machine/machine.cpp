@@ -11,6 +11,7 @@
 
 #include "emu/cli/size.hpp"
 #include "emu/dump/dump.hpp"
+#include "emu/machine/swap_areas.hpp"
 #include "guest/process/describe.hpp"
 #include "guest/task.hpp"
 #include "guest/time/clocks.hpp"
@@ -122,6 +123,10 @@ HostStatus Machine::boot(const MachineOptions& options) {
   }
   memory_ = std::move(*memory);
   memory_->set_verify_level(options.verify);
+  auto swap_devices = add_swap_areas(*memory_, options.swap);
+  if (!swap_devices) {
+    return tl::unexpected<HostError>(swap_devices.error());
+  }
 
   guest::VfsOptions files;
   files.host = {.root = options.root, .writable = options.writable};
@@ -141,6 +146,7 @@ HostStatus Machine::boot(const MachineOptions& options) {
   kernel.hwcap = options.cpu.hwcap;
   kernel.hwcap2 = options.cpu.hwcap2;
   kernel.signal_state = options.cpu.signal_state;
+  kernel.swap_devices = std::move(*swap_devices);
   kernel_ = std::make_unique<guest::Kernel>(guest::KernelPorts{.memory = *memory_,
                                                                .vfs = *vfs_,
                                                                .fpu = *cpu_,

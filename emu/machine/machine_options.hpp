@@ -20,9 +20,18 @@ namespace fl::emu {
 
 enum class ClockKind : uint8_t { kVirtual, kHost };
 
+// A swap area to boot with: a temporary one of so many bytes, or a file of the host that mkswap(8) has made.
+struct SwapOptions {
+  uint64_t bytes = 0;  // whole pages; 0: a file
+  std::string path;
+  std::optional<int> prio;
+  bool operator==(const SwapOptions&) const = default;
+};
+
 struct MachineOptions {
   uint64_t ram_bytes = uint64_t{256} << 20;
   uint32_t nodes = 1;
+  std::vector<SwapOptions> swap;  // in this order; at most vm::kMaxSwapFiles
   // As FailAlloc::configure reads it; empty: none. In force from the end of boot on.
   std::string fail_alloc;
   const vm::KernelProfile* profile = &vm::KernelProfile::i386_6_1();

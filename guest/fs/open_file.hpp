@@ -22,6 +22,7 @@
 #include "vm/mm/vm_area.hpp"
 
 namespace fl::vm {
+class SwapStore;
 struct KernelProfile;
 }
 
@@ -191,6 +192,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   virtual WriteCount* write_count() { return nullptr; }
   // What mmap maps, one object for each description, which keeps it open. ENODEV: it cannot be mapped; ENOMEM.
   virtual Result<std::shared_ptr<const vm::MappedFile>> mapped_file() { return fail(Errno::kENODEV); }
+  // It is an area that is swapped to. Linux: IS_SWAPFILE.
+  virtual bool is_swapfile() const { return false; }
+  // The file as a swap area. EINVAL: it cannot be one; else what writing it back answers. Linux: read_folio, bmap.
+  virtual Result<std::shared_ptr<vm::SwapStore>> swap_store() { return fail(Errno::kEINVAL); }
   // mmap of this file gives anonymous memory: /dev/zero.
   virtual bool maps_anonymous() const { return false; }
 

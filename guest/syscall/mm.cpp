@@ -37,6 +37,11 @@ Result<uint32_t> map(Task& task, vm::MmapRequest request, uint32_t fd) {
       request.pgoff = 0;
     } else {
       FL_TRY_ASSIGN(request.file, file->mapped_file());
+      // Bit 0: MAP_SHARED and MAP_SHARED_VALIDATE.
+      if ((request.flags & vm::MapFlag::kShared) != 0 && (request.prot & vm::Prot::kWrite) != 0 && file->writable() &&
+          file->is_swapfile()) {
+        return fail(Errno::kETXTBSY);
+      }
     }
   }
   return as_answer(task.mm->mmap(request, task.faults));

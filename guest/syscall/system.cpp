@@ -9,6 +9,7 @@
 #include "guest/task.hpp"
 #include "vm/info/totals.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::guest {
 namespace {
@@ -59,8 +60,9 @@ Result<uint32_t> sys_sysinfo(Kernel& kernel, Task& task, const SyscallArgs& args
   SysInfo info{};
   info.uptime = static_cast<int32_t>(kernel.time().now_ns() / kNsPerSecond);
   const vm::MemoryTotals totals = vm::memory_totals(kernel.memory());
+  const vm::SwapSpace& swap = kernel.memory().swap();
   // The same numbers as meminfo's. Pages, if bytes do not fit.
-  const bool fits = totals.managed <= UINT32_MAX / kPageSize;
+  const bool fits = totals.managed + swap.total_swap_pages() <= UINT32_MAX / kPageSize;
   info.mem_unit = fits ? 1 : kPageSize;
   const uint32_t page = fits ? kPageSize : 1;
   const auto in_units = [page](uint64_t pages) { return static_cast<uint32_t>(pages * page); };
@@ -69,6 +71,8 @@ Result<uint32_t> sys_sysinfo(Kernel& kernel, Task& task, const SyscallArgs& args
   info.total_high = in_units(totals.high_managed);
   info.free_high = in_units(totals.high_free);
   info.shared_ram = in_units(vm::shared_pages(kernel.memory()));
+  info.total_swap = in_units(swap.total_swap_pages());
+  info.free_swap = in_units(swap.free_swap_pages());
   info.processes = static_cast<uint16_t>(
       std::count_if(kernel.tasks().begin(), kernel.tasks().end(), [](const Task& other) { return other.alive(); }));
   FL_TRY(task.user().put(args.ptr(0), info));

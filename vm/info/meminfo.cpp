@@ -9,6 +9,7 @@
 #include "vm/info/memory_reports.hpp"
 #include "vm/info/totals.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::vm {
 namespace {
@@ -84,7 +85,7 @@ std::string format_meminfo(MemorySystem& memory) {
   line(text, "MemAvailable", kb(available_pages(memory)));
   line(text, "Buffers", 0);
   line(text, "Cached", kb(use.file));
-  line(text, "SwapCached", 0);
+  line(text, "SwapCached", kb(static_cast<uint64_t>(stat[NodeStat::kNrSwapcached])));
   line(text, "Active", kb(active_anon + active_file));
   line(text, "Inactive", kb(inactive_anon + inactive_file));
   line(text, "Active(anon)", kb(active_anon));
@@ -97,8 +98,8 @@ std::string format_meminfo(MemorySystem& memory) {
   line(text, "HighFree", kb(totals.high_free));
   line(text, "LowTotal", kb(totals.managed - totals.high_managed));
   line(text, "LowFree", kb(totals.free - totals.high_free));
-  line(text, "SwapTotal", 0);
-  line(text, "SwapFree", 0);
+  line(text, "SwapTotal", kb(memory.swap().total_swap_pages()));
+  line(text, "SwapFree", kb(memory.swap().free_swap_pages()));
   line(text, "Dirty", kb(use.dirty));
   line(text, "Writeback", 0);
   line(text, "AnonPages", kb(use.anon));

@@ -1,5 +1,5 @@
-// /proc/meminfo, vmstat, slabinfo, vmallocinfo and iomem. Linux counterparts: fs/proc/meminfo.c, mm/vmstat.c,
-// mm/slab_common.c, mm/vmalloc.c, kernel/resource.c.
+// /proc/meminfo, vmstat, slabinfo, swaps, vmallocinfo and iomem. Linux counterparts: fs/proc/meminfo.c, mm/vmstat.c,
+// mm/slab_common.c, mm/swapfile.c, mm/vmalloc.c, kernel/resource.c.
 //
 // Lines of what does not exist here (zswap, huge pages, memory failure, CMA) are those of a kernel built without it:
 // missing.
@@ -14,6 +14,7 @@ class MemorySystem;
 std::string format_meminfo(MemorySystem& memory);
 std::string format_vmstat(MemorySystem& memory);
 std::string format_slabinfo(MemorySystem& memory);
+std::string format_swaps(MemorySystem& memory);
 std::string format_vmallocinfo(MemorySystem& memory);
 std::string format_iomem(MemorySystem& memory);
 

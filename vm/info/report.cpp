@@ -9,11 +9,12 @@
 namespace fl::vm {
 namespace {
 
-constexpr std::array<MemoryReport, 8> kReports = {{{"buddyinfo", 0444, format_buddyinfo},
+constexpr std::array<MemoryReport, 9> kReports = {{{"buddyinfo", 0444, format_buddyinfo},
                                                    {"iomem", 0444, format_iomem},
                                                    {"meminfo", 0444, format_meminfo},
                                                    {"pagetypeinfo", 0400, format_pagetypeinfo},
                                                    {"slabinfo", 0400, format_slabinfo},
+                                                   {"swaps", 0444, format_swaps},
                                                    {"vmallocinfo", 0400, format_vmallocinfo},
                                                    {"vmstat", 0444, format_vmstat},
                                                    {"zoneinfo", 0444, format_zoneinfo}}};

@@ -1,8 +1,8 @@
 // The texts in which the memory system tells about itself: /proc/{buddyinfo,meminfo,...}, --dump, SIGUSR1.
 //
 // Each is made from the real structures when it is asked for and changes nothing. Formats: those of an i386 6.1 kernel,
-// byte for byte. Linux counterparts: mm/vmstat.c, mm/show_mem.c, fs/proc/meminfo.c, mm/slab_common.c, mm/vmalloc.c,
-// kernel/resource.c.
+// byte for byte. Linux counterparts: mm/vmstat.c, mm/show_mem.c, fs/proc/meminfo.c, mm/slab_common.c, mm/swapfile.c,
+// mm/vmalloc.c, kernel/resource.c.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::vm {
 
@@ -73,7 +74,9 @@ uint64_t committed_pages(MemorySystem& memory) {
   return pages;
 }
 
-uint64_t commit_limit(MemorySystem& memory) { return memory_totals(memory).managed * 50 / 100; }
+uint64_t commit_limit(MemorySystem& memory) {
+  return memory_totals(memory).managed * 50 / 100 + memory.swap().total_swap_pages();
+}
 
 NodeStats node_stats(const Node& node, const FrameUse& use) {
   NodeStats stat = node.stat;

@@ -32,7 +32,7 @@ uint64_t shared_pages(MemorySystem& memory);
 uint64_t vmalloc_pages(MemorySystem& memory);
 // Pages that mappings have promised. Linux: vm_committed_as, from the areas that are accounted.
 uint64_t committed_pages(MemorySystem& memory);
-// Half of memory. Linux: vm_commit_limit with overcommit_ratio 50 and no swap.
+// Half of memory, and all swap. Linux: vm_commit_limit with overcommit_ratio 50.
 uint64_t commit_limit(MemorySystem& memory);
 
 // A node's counters: those that are kept, and those that are counted from its frames. Linux: node_page_state_pages.

@@ -141,6 +141,12 @@ int64_t SwapSpace::to_be_unused() const {
   return pages;
 }
 
+uint32_t SwapSpace::area_count() const {
+  uint32_t areas = 0;
+  for_each_area([&](const SwapArea&) { ++areas; });
+  return areas;
+}
+
 uint32_t SwapSpace::nr_rotate_swap() const {
   uint32_t areas = 0;
   for_each_area([&](const SwapArea& area) { areas += area.store().rotational() ? 1 : 0; });

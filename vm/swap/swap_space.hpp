@@ -49,7 +49,8 @@ class SwapSpace {
   // Highest priority that can be asked for. Linux: SWAP_FLAG_PRIO_MASK.
   static constexpr int kMaxPriority = 0x7fff;
   // A new area behind those of the same priority; without one it gets the lowest. Its type. EINVAL: no valid header;
-  // EBUSY: the store is an area already; EPERM: there are kMaxSwapFiles; ENOMEM; what reading the header answers.
+  // EBUSY: the store is an area already; EPERM: there are kMaxSwapFiles; ENOMEM; what the store answers when its header
+  // is read.
   Result<uint32_t> swapon(std::shared_ptr<SwapStore> store, std::string_view name, std::optional<int> prio);
   // Takes the area out of use, has its pages brought in and removes it. EINVAL: no such area; EBUSY: slots are in use
   // that nobody brings in; what SwapUser::try_to_unuse answers. After an error the area is as before, but without a
@@ -67,6 +68,7 @@ class SwapSpace {
       }
     }
   }
+  uint32_t area_count() const;
   // Some area rotates: reading ahead goes by slots, not by addresses. Linux: nr_rotate_swap.
   uint32_t nr_rotate_swap() const;
 

@@ -23,7 +23,11 @@ Result<uint32_t> SwapSpace::swapon(std::shared_ptr<SwapStore> store, std::string
   if (find(store->id()) != nullptr) {
     return fail(Errno::kEBUSY);
   }
-  const auto layout = read_swap_header(*store);
+  std::array<std::byte, 4096> header{};
+  if (store->pages() != 0) {
+    FL_TRY(store->read_page(0, header));
+  }
+  const auto layout = parse_swap_header(header, store->pages(), store->kind());
   if (!layout) {
     return fail(Errno::kEINVAL);
   }

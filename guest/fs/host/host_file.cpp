@@ -9,8 +9,10 @@
 #include <limits>
 
 #include "guest/fs/host/host_call.hpp"
+#include "guest/fs/host/host_swap.hpp"
 #include "guest/fs/ioctl.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::guest {
 namespace {
@@ -82,7 +84,12 @@ Result<uint32_t> HostFile::read(IoBuffer& to, uint64_t& at) {
   return done;
 }
 
+bool HostFile::is_swapfile() const { return memory_.swap().find({inode_->key.device, inode_->key.number}) != nullptr; }
+
 Result<uint32_t> HostFile::write(IoBuffer& from, uint64_t& at) {
+  if (is_swapfile()) {
+    return fail(Errno::kETXTBSY);
+  }
   if ((flags() & OpenFlag::kAppend) != 0) {
     inode_->refresh_size();
     at = inode_->store->size();
@@ -129,6 +136,9 @@ Status HostFile::truncate(uint64_t size) {
   if (size > static_cast<uint64_t>(std::numeric_limits<off_t>::max())) {
     return fail(Errno::kEINVAL);
   }
+  if (is_swapfile() && size <= known_size(UINT64_MAX)) {
+    return fail(Errno::kETXTBSY);
+  }
   FL_TRY(host_status(::ftruncate(fd_->get(), static_cast<off_t>(size))));
   changed_ = true;
   inode_->store->set_size(size);
@@ -141,6 +151,9 @@ Status HostFile::truncate(uint64_t size) {
 Status HostFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
   if ((mode & ~uint32_t{FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE}) != 0) {
     return fail(Errno::kEOPNOTSUPP);
+  }
+  if (is_swapfile()) {
+    return fail(Errno::kETXTBSY);
   }
   if (inode_->mapping != nullptr) {
     FL_TRY(inode_->mapping->write_back(offset >> kPageShift, (offset + length) >> kPageShift));
@@ -195,6 +208,14 @@ Result<std::shared_ptr<const vm::MappedFile>> HostFile::mapped_file() {
     name_mapped(mapped_);
   }
   return share_mapped(mapped_);
+}
+
+// The disk has what shared mappings stored before it is read past the page cache. Linux: inode_drain_writes.
+Result<std::shared_ptr<vm::SwapStore>> HostFile::swap_store() {
+  if (inode_->mapping != nullptr) {
+    FL_TRY(inode_->mapping->write_back(0, std::numeric_limits<uint64_t>::max()));
+  }
+  return std::make_shared<HostSwapStore>(fd_, vm::SwapKind::kFile, inode_->key);
 }
 
 }  // namespace fl::guest

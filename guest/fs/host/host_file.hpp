@@ -40,6 +40,8 @@ class HostFile final : public OpenFile {
   WriteCount* write_count() override { return &inode_->writers; }
   Result<uint32_t> ioctl(vm::UserAccess& user, uint32_t request, VirtAddr argument) override;
   Result<std::shared_ptr<const vm::MappedFile>> mapped_file() override;
+  bool is_swapfile() const override;
+  Result<std::shared_ptr<vm::SwapStore>> swap_store() override;
 
  private:
   uint64_t known_size(uint64_t wanted_end);

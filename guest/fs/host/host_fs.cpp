@@ -15,6 +15,7 @@
 #include "guest/fs/host/host_directory.hpp"
 #include "guest/fs/host/host_fifo.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::guest {
 namespace {
@@ -205,15 +206,25 @@ Status HostFs::symlink(const Caller&, const std::string& path, const std::string
   return host_status(::symlinkat(target.c_str(), parent.dir.get(), parent.name.c_str()));
 }
 
+Status HostFs::refuse_swapfile(const FileStat& stat) const {
+  const HostInodeKey key = HostInodeKey::of(stat);
+  return memory_.swap().find({key.device, key.number}) != nullptr ? fail(Errno::kEPERM) : Status{};
+}
+
 Status HostFs::remove(const Caller&, const std::string& path, RemoveKind kind) {
-  FL_TRY(root_->find(path));
+  FL_TRY_ASSIGN(const HostRoot::Node node, root_->find(path));
+  FL_TRY(refuse_swapfile(node.stat));
   FL_TRY_ASSIGN(const HostRoot::Parent parent, root_->writable_parent(path));
   return host_status(
       ::unlinkat(parent.dir.get(), parent.name.c_str(), kind == RemoveKind::kDirectory ? AT_REMOVEDIR : 0));
 }
 
 Status HostFs::rename(const Caller&, const std::string& from, const std::string& to, uint32_t flags) {
-  FL_TRY(root_->find(from));
+  FL_TRY_ASSIGN(const HostRoot::Node node, root_->find(from));
+  FL_TRY(refuse_swapfile(node.stat));
+  if (const auto target = root_->find(to); target) {
+    FL_TRY(refuse_swapfile(target->stat));
+  }
   FL_TRY_ASSIGN(const HostRoot::Parent old_parent, root_->writable_parent(from));
   FL_TRY_ASSIGN(const HostRoot::Parent new_parent, root_->writable_parent(to));
   return host_status(

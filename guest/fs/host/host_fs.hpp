@@ -44,6 +44,8 @@ class HostFs final : public FileSystem {
  private:
   Result<std::shared_ptr<OpenFile>> open_fifo(HostRoot::Node node, const OpenRequest& request, uint32_t status);
   Result<HostRoot::Node> open_existing(const std::string& path, uint32_t flags, bool& read_write);
+  // EPERM for a file that is swapped to. Linux: may_delete.
+  Status refuse_swapfile(const FileStat& stat) const;
   Place place(const std::string& path) const { return root_->writable(path) ? Place::kWritable : Place::kReadOnly; }
 
   vm::MemorySystem& memory_;

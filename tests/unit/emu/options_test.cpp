@@ -93,6 +93,30 @@ TEST_CASE("options: a repeated --env takes one variable each and leaves the prog
         Strings{"PATH=/bin", "A=1", "AB=2", "Z="});
 }
 
+TEST_CASE("options: swap areas keep their order, and have priorities if they are given") {
+  using Areas = std::vector<SwapOptions>;
+  CHECK(parse_run({"run", "./p"}).machine.swap.empty());
+  const RunOptions options = parse_run({"run", "--swap", "64M", "--swapfile=a,b,prio=3", "--swap=40K,prio=0",
+                                        "--swapfile", "c", "--swap", "0x20001000,prio=32767", "./p", "d"});
+  CHECK(options.machine.swap ==
+        Areas{{64u << 20, "", {}}, {0, "a,b", 3}, {40u << 10, "", 0}, {0, "c", {}}, {0x20001000, "", 32767}});
+  CHECK(options.command == Strings{"./p", "d"});
+  CHECK(parse_run({"run", "--swap", "50001", "./p"}).machine.swap == Areas{{49152, "", {}}});
+  CHECK(error_of({"run", "--swap", "39K", "./p"}) == "cannot use the swap size: 39K: give 40K to 32G");
+  CHECK(error_of({"run", "--swap", "33G", "./p"}).find("33G: give 40K to 32G") != std::string::npos);
+  CHECK(error_of({"run", "--swap", "much", "./p"}).find("much: give 40K") != std::string::npos);
+  CHECK(error_of({"run", "--swap", "1M,prio=-1", "./p"}).find("give 0 to 32767") != std::string::npos);
+  CHECK(error_of({"run", "--swapfile", "f,prio=32768", "./p"}).find("give 0 to 32767") != std::string::npos);
+  CHECK(error_of({"run", "--swapfile", ",prio=1", "./p"}).find("give a file") != std::string::npos);
+  CHECK(error_of({"run", "--swap"}).find("--swap") != std::string::npos);
+  Strings many{"run"};
+  for (int i = 0; i < 29; ++i) {
+    many.push_back("--swap=1M");
+  }
+  many.push_back("./p");
+  CHECK(error_of(many).find("29: give at most 28") != std::string::npos);
+}
+
 TEST_CASE("options: what cannot be used is refused with the value and what to do") {
   CHECK(error_of({"run", "--ram", "12Q", "./p"}) == "cannot use the RAM size: 12Q: give 1M to 4G");
   CHECK(error_of({"run", "--ram", "4K", "./p"}).find("4K: give 1M to 4G") != std::string::npos);
@@ -121,8 +145,9 @@ TEST_CASE("options: help names every option and version gives the given text") {
   const auto help = parse({"run", "--help"});
   REQUIRE(help.has_value());
   const std::string text = std::get<Information>(*help).text;
-  for (const char* option : {"--ram", "--kernel", "--env", "--clear-env", "--root", "--rw", "--trace", "--stats",
-                             "--strace", "--log", "--verify", "--clock", "--seed", "--aslr", "--timeout", "--dump"}) {
+  for (const char* option :
+       {"--ram", "--swap ", "--swapfile", "--kernel", "--env", "--clear-env", "--root", "--rw", "--trace", "--stats",
+        "--strace", "--log", "--verify", "--clock", "--seed", "--aslr", "--timeout", "--dump"}) {
     INFO(option);
     CHECK(text.find(option) != std::string::npos);
   }
