@@ -32,6 +32,7 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
   reclaimer_ = std::make_unique<MemoryReclaimer>(cache_, *slab_);
   pages_.set_reclaimer(reclaimer_.get());
   pages_.set_compactor(&compaction_);
+  overcommit_ = std::make_unique<Overcommit>(*this);
 }
 
 MemorySystem::~MemorySystem() = default;

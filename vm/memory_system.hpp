@@ -20,6 +20,7 @@
 #include "vm/fault/fault_record.hpp"
 #include "vm/kernel_space/kernel_mappings.hpp"
 #include "vm/mm/address_space.hpp"
+#include "vm/mm/overcommit.hpp"
 #include "vm/phys/mem_map.hpp"
 #include "vm/phys/mempolicy.hpp"
 #include "vm/phys/page_allocator.hpp"
@@ -73,6 +74,13 @@ class MemorySystem {
   KernelCaches& caches() { return *caches_; }
   PageCache& cache() { return cache_; }
   Compaction& compaction() { return compaction_; }
+  // What programs were promised.
+  Overcommit& overcommit() { return *overcommit_; }
+  // Pages of all swap areas. There is no swap yet, so none; who adds it answers here. Linux: total_swap_pages.
+  uint64_t total_swap_pages() const { return 0; }
+  // Most areas of one address space. Linux: vm.max_map_count.
+  uint32_t max_map_count() const { return max_map_count_; }
+  void set_max_map_count(uint32_t count) { max_map_count_ = count; }
   // Where the kernel finds an object of low memory, and back.
   VirtAddr kernel_address(const void* object) const { return slab_->direct_map().address_of(object); }
   template <typename T>
@@ -124,6 +132,8 @@ class MemorySystem {
   PageCache cache_;
   std::unique_ptr<MemoryReclaimer> reclaimer_;
   Compaction compaction_{*this};
+  std::unique_ptr<Overcommit> overcommit_;
+  uint32_t max_map_count_ = kDefaultMaxMapCount;
   FaultObserver* observer_ = nullptr;
   FaultCounters faults_;
   Spaces spaces_;

@@ -21,6 +21,8 @@ struct VmFault {
   mmu::Pte* pte;
   // cause, around are filled in by the handlers.
   FaultRecord& record;
+  // A reader wants the page for itself: it is copied, but not made writable. Linux: FAULT_FLAG_UNSHARE.
+  bool unshare = false;
 
   bool write() const { return access == mmu::Access::kWrite; }
   MemorySystem& memory() const { return mm.memory(); }
@@ -46,7 +48,7 @@ FaultResult do_special_page(VmFault& fault);
 FaultResult do_read_fault(VmFault& fault);
 FaultResult do_cow_fault(VmFault& fault);
 FaultResult do_shared_fault(VmFault& fault);
-// Present, read-only entry, write access.
+// Present, read-only entry, write access or unshare.
 FaultResult do_wp_page(VmFault& fault);
 
 // What an errno from the page cache or the allocator means for a fault. Linux: vmf_error.

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "vm/memory_system.hpp"
-#include "vm/mm/address_space.hpp"
 
 namespace fl::vm {
 
@@ -54,18 +53,6 @@ uint64_t shared_pages(MemorySystem& memory) {
 }
 
 uint64_t vmalloc_pages(MemorySystem& memory) { return memory.vmalloc().used_pages(); }
-
-uint64_t committed_pages(MemorySystem& memory) {
-  uint64_t pages = 0;
-  for (const AddressSpace& mm : memory.spaces()) {
-    for (const VmArea* area = mm.areas().first(); area != nullptr; area = area->next) {
-      pages += area->has(VmFlag::kAccount) ? area->pages() : 0;
-    }
-  }
-  return pages;
-}
-
-uint64_t commit_limit(MemorySystem& memory) { return memory_totals(memory).managed * 50 / 100; }
 
 NodeStats node_stats(const Node& node, const FrameUse& use) {
   NodeStats stat = node.stat;

@@ -17,6 +17,7 @@ std::vector<std::string> verify(MemorySystem& memory) {
     check_tables(mm, uses, out);
   }
   check_cache(memory, out);
+  check_commitments(memory, out);
   check_pages(memory, uses, out);
   check_slab(memory, out);
   check_rmap(memory, uses, out);
