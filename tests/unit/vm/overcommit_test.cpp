@@ -69,6 +69,7 @@ TEST_CASE("overcommit: in mode 2 what is beyond the limit is refused, and nothin
 
 TEST_CASE("overcommit: mode 0 refuses only more than all RAM, mode 1 nothing") {
   Machine machine;
+  machine.memory().overcommit().set_settings({.mode = OvercommitMode::kGuess});
   const uint32_t all = machine.memory().mem_map().size();
   CHECK(machine.mmap(0, all + 1, kRw, kAnonPrivate).error() == Errno::kENOMEM);
   CHECK(machine.mmap(0, all / 2, kRw, kAnonPrivate).has_value());
