@@ -193,6 +193,7 @@ void Kernel::switch_to(Task& task) {
   }
   if (current_ == nullptr || current_->mm != task.mm) {
     ports_.memory.mmu().set_cr3(task.mm->tables().directory());
+    ports_.memory.overcommit().set_current(task.mm.get());
     ports_.memory.tlb().flush();
   }
   ports_.memory.set_task_policy(task.policy);

@@ -39,6 +39,7 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
   reclaim_ = std::make_unique<PageReclaim>(*this);
   pages_.set_reclaimer(reclaim_.get());
   pages_.set_compactor(&compaction_);
+  overcommit_ = std::make_unique<Overcommit>(*this);
 }
 
 MemorySystem::~MemorySystem() = default;

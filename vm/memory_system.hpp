@@ -20,6 +20,7 @@
 #include "vm/fault/fault_record.hpp"
 #include "vm/kernel_space/kernel_mappings.hpp"
 #include "vm/mm/address_space.hpp"
+#include "vm/mm/overcommit.hpp"
 #include "vm/phys/mem_map.hpp"
 #include "vm/phys/mempolicy.hpp"
 #include "vm/phys/page_allocator.hpp"
@@ -75,6 +76,11 @@ class MemorySystem {
   Compaction& compaction() { return compaction_; }
   // The swap areas; none at boot.
   SwapSpace& swap() { return *swap_; }
+  // What programs were promised.
+  Overcommit& overcommit() { return *overcommit_; }
+  // Most areas of one address space. Linux: vm.max_map_count.
+  uint32_t max_map_count() const { return max_map_count_; }
+  void set_max_map_count(uint32_t count) { max_map_count_ = count; }
   // Where the kernel finds an object of low memory, and back.
   VirtAddr kernel_address(const void* object) const { return slab_->direct_map().address_of(object); }
   template <typename T>
@@ -130,6 +136,8 @@ class MemorySystem {
   SwapClusterReadahead swap_cluster_;
   std::unique_ptr<PageReclaim> reclaim_;
   Compaction compaction_{*this};
+  std::unique_ptr<Overcommit> overcommit_;
+  uint32_t max_map_count_ = kDefaultMaxMapCount;
   FaultObserver* observer_ = nullptr;
   FaultCounters faults_;
   Spaces spaces_;

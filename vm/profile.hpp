@@ -57,6 +57,17 @@ struct KernelProfile {
   // A page-table entry in swap remembers that its page is nobody else's, so that a read brings it back writable. Linux:
   // __HAVE_ARCH_PTE_SWP_EXCLUSIVE (on i386 since 6.3), and do_swap_page since 6.8.
   bool swap_keeps_exclusive;
+  // An anonymous area that was never written is charged no longer when it becomes read-only (since 6.7), and so merges
+  // with one that was mapped read-only. Linux: mprotect_fixup.
+  bool mprotect_gives_back;
+  // mremap checks everything before it unmaps, and moves several areas at once (since 6.17). Linux: remap_move.
+  bool mremap_moves_many;
+  // A memfd may be made with MFD_EXEC or MFD_NOEXEC_SEAL, and sealed with F_SEAL_EXEC (since 6.3).
+  bool memfd_seals_exec;
+  // A memfd that is sealed against writing may still be mapped shared for reading (since 6.7).
+  bool maps_sealed_for_reading;
+  // process_madvise gives a process any advice for itself, without CAP_SYS_NICE (since 6.13).
+  bool process_madvise_own;
   // AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN are in the auxv.
   bool auxv_has_rseq;
 
@@ -75,8 +86,8 @@ struct KernelProfile {
 inline constexpr uint32_t kStackGuardGap = 256u << kPageShift;
 // Lowest address that an unprivileged program may map. Linux: vm.mmap_min_addr.
 inline constexpr uint32_t kMmapMinAddr = 65536;
-// Most VMAs of one address space. Linux: vm.max_map_count.
-inline constexpr uint32_t kMaxMapCount = 65530;
+// Most VMAs of one address space, unless vm.max_map_count says otherwise. Linux: DEFAULT_MAX_MAP_COUNT.
+inline constexpr uint32_t kDefaultMaxMapCount = 65530;
 // Pages that one fault on a file page maps. Linux: fault_around_bytes / PAGE_SIZE.
 inline constexpr uint32_t kFaultAroundPages = 16;
 

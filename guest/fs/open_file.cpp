@@ -1,6 +1,8 @@
 // What a file answers to the operations it does not have. Linux counterparts: the missing entries of file_operations.
 #include "guest/fs/open_file.hpp"
 
+#include <fcntl.h>
+
 #include "guest/fs/lock_table.hpp"
 
 namespace fl::guest {
@@ -18,6 +20,9 @@ Result<uint64_t> OpenFile::seek(int64_t, uint32_t) { return fail(Errno::kESPIPE)
 Status OpenFile::list(DirectorySink&) { return fail(Errno::kENOTDIR); }
 Status OpenFile::truncate(uint64_t) { return fail(Errno::kEINVAL); }
 Status OpenFile::allocate(uint32_t, uint64_t, uint64_t) { return fail(Errno::kENODEV); }
+Status OpenFile::punch_hole(uint64_t offset, uint64_t length) {
+  return allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
 Status OpenFile::sync() { return fail(Errno::kEINVAL); }
 Status OpenFile::chmod(const Caller&, uint32_t) { return fail(Errno::kEROFS); }
 Status OpenFile::chown(const Caller&, uint32_t, uint32_t) { return fail(Errno::kEROFS); }

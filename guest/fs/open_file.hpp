@@ -118,7 +118,7 @@ struct TimeChanges {
   TimeChange access, modification;
 };
 
-class OpenFile : public std::enable_shared_from_this<OpenFile> {
+class OpenFile : public std::enable_shared_from_this<OpenFile>, public vm::FileOperations {
  public:
   // `flags`: access mode and status flags of OpenFlag.
   OpenFile(uint32_t flags, std::shared_ptr<LivePath> path) : flags_(flags), path_(std::move(path)) {}
@@ -155,6 +155,8 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
 
   virtual Status truncate(uint64_t size);
   virtual Status allocate(uint32_t mode, uint64_t offset, uint64_t length);
+  // For madvise(MADV_REMOVE).
+  Status punch_hole(uint64_t offset, uint64_t length) final;
   virtual Status sync();
   virtual Status chmod(const Caller& caller, uint32_t mode);
   // uid_t(-1), gid_t(-1): unchanged.
@@ -203,9 +205,10 @@ class OpenFile : public std::enable_shared_from_this<OpenFile> {
   // `file`, a member of this object, as mapped_file answers it.
   std::shared_ptr<const vm::MappedFile> share_mapped(const vm::MappedFile& file) { return {shared_from_this(), &file}; }
   // The name of a mapping that is made now.
-  void name_mapped(vm::MappedFile& file) const {
+  void name_mapped(vm::MappedFile& file) {
     file.path = path_->text();
     file.path_owner = path_->name.owner();
+    file.operations = this;
   }
 
  private:

@@ -20,12 +20,12 @@ Rlimits default_rlimits() {
 }
 
 vm::MemoryLimits memory_limits(const Rlimits& limits) {
-  const auto bytes = [&](Rlimit::Resource resource) {
-    return static_cast<uint32_t>(std::min<uint64_t>(limits[resource].current, vm::kUnlimited));
-  };
+  const auto narrow = [](uint64_t limit) { return static_cast<uint32_t>(std::min<uint64_t>(limit, vm::kUnlimited)); };
+  const auto bytes = [&](Rlimit::Resource resource) { return narrow(limits[resource].current); };
   return {.stack = bytes(Rlimit::kStack),
           .address_space = bytes(Rlimit::kAs),
           .data = bytes(Rlimit::kData),
+          .data_maximum = narrow(limits[Rlimit::kData].maximum),
           .memlock = bytes(Rlimit::kMemlock)};
 }
 

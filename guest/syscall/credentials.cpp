@@ -21,18 +21,19 @@ uint32_t high_id(uint32_t id) { return (id & 0xffff) == 0xffff ? kUnchanged : id
 struct Ids {
   uint32_t &real, &effective, &saved, &fs;
 };
-// The task counts as the new user's. Linux: set_user.
+bool privileged(const Task& task) { return task.cred.euid == 0; }
+// The task counts as the new user's, with its capabilities. Linux: set_user, commit_creds.
 Result<uint32_t> recharge(Task& task, const Result<uint32_t>& result) {
   if (task.cred.uid != task.charged_uid) {
     --task.kernel.user_use(task.charged_uid).tasks;
     task.charged_uid = task.cred.uid;
     ++task.kernel.user_use(task.charged_uid).tasks;
   }
+  task.mm->set_may_map_low(privileged(task));
   return result;
 }
 Ids user_ids(Task& task) { return {task.cred.uid, task.cred.euid, task.cred.suid, task.cred.fsuid}; }
 Ids group_ids(Task& task) { return {task.cred.gid, task.cred.egid, task.cred.sgid, task.cred.fsgid}; }
-bool privileged(const Task& task) { return task.cred.euid == 0; }
 
 Result<uint32_t> set_id(Task& task, Ids ids, uint32_t id) {
   if (id == kUnchanged) {

@@ -112,8 +112,8 @@ Result<uint32_t> sys_fcntl64(Kernel& kernel, Task& task, const SyscallArgs& args
     case Fcntl::kAddSeals:
     case Fcntl::kGetSeals: {
       auto* const shmem = dynamic_cast<TmpfsFile*>(file);
-      if (shmem == nullptr || (args[2] & ~Seal::kAll) != 0) {
-        return fail(Errno::kEINVAL);
+      if (shmem == nullptr) {
+        return fail(command == Fcntl::kAddSeals && !file->writable() ? Errno::kEPERM : Errno::kEINVAL);
       }
       return command == Fcntl::kGetSeals ? Result<uint32_t>(shmem->seals()) : zero_or(shmem->add_seals(args[2]));
     }

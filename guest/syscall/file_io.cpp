@@ -11,12 +11,6 @@
 namespace fl::guest {
 namespace {
 
-constexpr uint32_t kMaxSegments = 1024;  // UIO_MAXIOV
-
-struct Iovec {
-  uint32_t base, length;
-};
-
 enum class Direction : bool { kRead, kWrite };
 
 using File = std::shared_ptr<OpenFile>;
@@ -70,29 +64,6 @@ Result<uint32_t> simple(Kernel& kernel, Task& task, const SyscallArgs& args, Dir
   vm::UserAccess user = task.user();
   UserBuffer buffer(user, args.ptr(1), std::min(args[2], kMaxTransfer));
   return transfer(kernel, task, file, args[0], direction, buffer, offset);
-}
-
-// The segments of a vector, checked; together at most kMaxTransfer bytes. Linux: import_iovec.
-Result<std::vector<UserSegment>> import_segments(vm::UserAccess& user, VirtAddr vector, uint32_t count) {
-  if (count > kMaxSegments) {
-    return fail(Errno::kEINVAL);
-  }
-  std::vector<Iovec> iov(count);
-  FL_TRY(user.read(std::as_writable_bytes(std::span(iov)), vector));
-  std::vector<UserSegment> segments;
-  segments.reserve(count);
-  uint32_t left = kMaxTransfer;
-  for (const Iovec& each : iov) {
-    if (each.length > static_cast<uint32_t>(std::numeric_limits<int32_t>::max())) {
-      return fail(Errno::kEINVAL);
-    }
-    if (!vm::UserAccess::access_ok(VirtAddr(each.base), each.length)) {
-      return fail(Errno::kEFAULT);
-    }
-    segments.push_back({VirtAddr(each.base), std::min(each.length, left)});
-    left -= segments.back().length;
-  }
-  return segments;
 }
 
 Result<uint32_t> vectored(Kernel& kernel, Task& task, const SyscallArgs& args, Direction direction,

@@ -171,19 +171,22 @@ Result<uint32_t> sys_umask(Kernel&, Task& task, const SyscallArgs& args) {
 
 // Linux: memfd_create.
 Result<uint32_t> sys_memfd_create(Kernel& kernel, Task& task, const SyscallArgs& args) {
-  constexpr uint32_t kCloseOnExec = 1, kAllowSealing = 2;
+  constexpr uint32_t kCloseOnExec = 1, kAllowSealing = 2, kNoExecSeal = 8, kExec = 16;
   constexpr uint32_t kMaxName = 249;  // NAME_MAX without "memfd:"
-  if ((args[1] & ~(kCloseOnExec | kAllowSealing)) != 0) {
+  const uint32_t executable = kernel.profile().memfd_seals_exec ? kNoExecSeal | kExec : 0u;
+  if ((args[1] & ~(kCloseOnExec | kAllowSealing | executable)) != 0 ||
+      (args[1] & (kNoExecSeal | kExec)) == (kNoExecSeal | kExec)) {
     return fail(Errno::kEINVAL);
   }
+  const uint32_t seals = (args[1] & kNoExecSeal) != 0     ? uint32_t{Seal::kExec}
+                         : (args[1] & kAllowSealing) != 0 ? 0u
+                                                          : uint32_t{Seal::kSeal};
   FL_TRY_ASSIGN(const std::string name, task.user().string(args.ptr(0), kMaxName + 1, Errno::kEINVAL));
   Vfs& vfs = kernel.vfs();
   FL_TRY(task.files->lowest_free(descriptor_limit(task), 0));
   FL_TRY_ASSIGN(const auto path, vfs.make_path("/memfd:" + name));
   path->deleted = true;
-  FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file,
-                make_memfd(vfs.unnamed_files(), caller_of(task), path,
-                           (args[1] & kAllowSealing) != 0 ? 0u : uint32_t{Seal::kSeal}));
+  FL_TRY_ASSIGN(std::shared_ptr<OpenFile> file, make_memfd(vfs.unnamed_files(), caller_of(task), path, seals));
   return task.files->install(std::move(file), (args[1] & kCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo,
                              descriptor_limit(task));
 }

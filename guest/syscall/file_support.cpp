@@ -1,6 +1,10 @@
 // See file_support.hpp.
 #include "guest/syscall/file_support.hpp"
 
+#include <algorithm>
+#include <limits>
+#include <span>
+
 #include "guest/fs/path.hpp"
 #include "guest/signal/send.hpp"
 #include "guest/task/wait_queue.hpp"
@@ -95,6 +99,40 @@ Result<uint32_t> finish_transfer(Kernel& kernel, Task& task, const std::shared_p
     default:
       return result;
   }
+}
+
+Result<std::vector<UserSegment>> read_segments(vm::UserAccess& user, VirtAddr vector, uint32_t count) {
+  constexpr uint32_t kMaxSegments = 1024;  // UIO_MAXIOV
+  struct Iovec {
+    uint32_t base, length;
+  };
+  if (count > kMaxSegments) {
+    return fail(Errno::kEINVAL);
+  }
+  std::vector<Iovec> iov(count);
+  FL_TRY(user.read(std::as_writable_bytes(std::span(iov)), vector));
+  std::vector<UserSegment> segments;
+  segments.reserve(count);
+  for (const Iovec& each : iov) {
+    if (each.length > static_cast<uint32_t>(std::numeric_limits<int32_t>::max())) {
+      return fail(Errno::kEINVAL);
+    }
+    segments.push_back({VirtAddr(each.base), each.length});
+  }
+  return segments;
+}
+
+Result<std::vector<UserSegment>> import_segments(vm::UserAccess& user, VirtAddr vector, uint32_t count) {
+  FL_TRY_ASSIGN(std::vector<UserSegment> segments, read_segments(user, vector, count));
+  uint32_t left = kMaxTransfer;
+  for (UserSegment& each : segments) {
+    if (!vm::UserAccess::access_ok(each.base, each.length)) {
+      return fail(Errno::kEFAULT);
+    }
+    each.length = std::min(each.length, left);
+    left -= each.length;
+  }
+  return segments;
 }
 
 }  // namespace fl::guest

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "guest/fs/fd_table.hpp"
 #include "guest/fs/vfs.hpp"
@@ -46,6 +47,11 @@ inline CloseOnExec close_on_exec(uint32_t flags) {
   return (flags & OpenFlag::kCloseOnExec) != 0 ? CloseOnExec::kYes : CloseOnExec::kNo;
 }
 inline Follow follow_unless(bool no_follow) { return no_follow ? Follow::kNo : Follow::kYes; }
+
+// The segments of a vector. EINVAL: too many, or a negative length; EFAULT. Linux: iovec_from_user.
+Result<std::vector<UserSegment>> read_segments(vm::UserAccess& user, VirtAddr vector, uint32_t count);
+// The same of the caller's own memory, together at most kMaxTransfer bytes. Linux: import_iovec.
+Result<std::vector<UserSegment>> import_segments(vm::UserAccess& user, VirtAddr vector, uint32_t count);
 
 // A value for eax from a Status.
 inline Result<uint32_t> zero_or(const Status& status) { return status ? Result<uint32_t>(0u) : fail(status.error()); }

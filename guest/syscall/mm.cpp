@@ -1,9 +1,11 @@
 // Memory calls: what the registers say goes to AddressSpace, which does the work.
 // Linux counterparts: sys_brk, sys_mmap_pgoff, sys_munmap, sys_mprotect, sys_mremap, sys_madvise, sys_mlock, sys_msync,
 // ...
+#include <algorithm>
 #include <array>
 
 #include "guest/fs/fd_table.hpp"
+#include "guest/fs/permission.hpp"
 #include "guest/kernel.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/task.hpp"
@@ -134,18 +136,28 @@ Result<uint32_t> sys_mincore(Kernel&, Task& task, const SyscallArgs& args) {
   if (!vm::UserAccess::access_ok(out, pages)) {
     return fail(Errno::kEFAULT);
   }
+  // Linux: can_do_mincore.
+  const auto may_know = [&task](const vm::MappedFile& mapped) {
+    auto& file = static_cast<OpenFile&>(*mapped.operations);
+    const auto stat = file.stat();
+    return stat && (task.cred.fsuid == 0 || task.cred.fsuid == stat->uid ||
+                    mode_allows(*stat, task.cred, May::kWrite, RootOverride::kYes));
+  };
   vm::UserAccess user = task.user();
   std::array<uint8_t, kPageSize> resident;
   while (pages > 0) {
-    const uint32_t now = pages < kPageSize ? pages : kPageSize;
-    const auto part = std::span(resident).first(now);
-    FL_TRY(task.mm->mincore(addr, now << kPageShift, part));
-    FL_TRY(user.write(out, std::as_bytes(part)));
-    addr += now << kPageShift;
-    out += now;
-    pages -= now;
+    FL_TRY_ASSIGN(const uint32_t done,
+                  task.mm->mincore(addr, std::span(resident).first(std::min(pages, kPageSize)), may_know));
+    FL_TRY(user.write(out, std::as_bytes(std::span(resident).first(done))));
+    addr += done << kPageShift;
+    out += done;
+    pages -= done;
   }
   return 0;
+}
+
+Result<uint32_t> sys_remap_file_pages(Kernel&, Task& task, const SyscallArgs& args) {
+  return as_answer(task.mm->remap_file_pages(args.ptr(0), args[1], args[2], args[3], args[4], task.faults));
 }
 
 }  // namespace fl::guest

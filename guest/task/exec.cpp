@@ -149,6 +149,7 @@ Status Kernel::exec(Task& task, const ExecCall& call) {
   }
   task.mm = std::move(mm);
   ports_.memory.mmu().set_cr3(task.mm->tables().directory());
+  ports_.memory.overcommit().set_current(task.mm.get());
   ports_.memory.tlb().flush();
   delete_posix_timers(*this, *task.group);
   task.handlers->flush();

@@ -70,6 +70,12 @@ TEST_CASE("ipc: eventfd, epoll, signalfd, pidfd, poll and select", "[behaviour]"
 TEST_CASE("ipc: local sockets connect, pass messages, files and credentials, and end", "[behaviour]") {
   check_behaviour({.program = "unix_sockets"});
 }
+TEST_CASE("mm: refused memory calls give Linux's errors, in its order of checks", "[behaviour]") {
+  check_behaviour({.program = "mm_errors", .args = {"FOLDER"}});
+}
+TEST_CASE("mm: process_vm_readv and _writev move bytes, and stop where and how Linux does", "[behaviour]") {
+  check_behaviour({.program = "process_vm"});
+}
 // Known differences of the CPU. When faultline gives the real output the tag makes this fail: then move the lines.
 TEST_CASE("limits: a processor's behaviour that Unicorn lacks is still lacking", "[behaviour][!shouldfail]") {
   const RunSpec spec{.program = guest_program("musl", "cpu_limits")};

@@ -49,16 +49,22 @@ Status read_frames(MemorySystem& memory, BackingStore& store, uint64_t index, st
 
 Result<std::shared_ptr<Mapping>> Mapping::for_file(MemorySystem& memory, std::shared_ptr<BackingStore> store) {
   FL_CHECK(store != nullptr);
-  return make_shared_object(memory.caches().inode, Key(), memory, std::move(store), 0u);
+  return make_shared_object(memory.caches().inode, Key(), memory, std::move(store), 0u, ShmemCharge::kByPage);
 }
 
-Result<std::shared_ptr<Mapping>> Mapping::for_shmem(MemorySystem& memory, uint64_t bytes) {
-  return make_shared_object(memory.caches().shmem_inode, Key(), memory, nullptr, bytes);
+Result<std::shared_ptr<Mapping>> Mapping::for_shmem(MemorySystem& memory, uint64_t bytes, ShmemCharge charge) {
+  if (charge == ShmemCharge::kBySize) {
+    const Overcommit& overcommit = memory.overcommit();
+    FL_TRY(overcommit.enough_memory(overcommit.current(), pages_for(bytes)));
+  }
+  return make_shared_object(memory.caches().shmem_inode, Key(), memory, nullptr, bytes, charge);
 }
 
-Mapping::Mapping(Key, MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes)
-    : memory_(memory), store_(std::move(store)), shmem_size_(shmem_bytes), tree_(memory) {
+Mapping::Mapping(Key, MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes,
+                 ShmemCharge charge)
+    : memory_(memory), store_(std::move(store)), shmem_size_(shmem_bytes), charge_(charge), tree_(memory) {
   memory_.cache().add_mapping(*this);
+  memory_.overcommit().charge(committed_pages());
 }
 
 Mapping::Mapping(MemorySystem& memory, ShmemSpace& space) : memory_(memory), space_(&space), tree_(memory) {
@@ -74,6 +80,7 @@ Mapping::~Mapping() {
     erase(entry->index);
   }
   drop_values(0, UINT64_MAX);
+  memory_.overcommit().uncharge(committed_pages());
   memory_.cache().remove_mapping(*this);
 }
 
@@ -145,6 +152,10 @@ Result<Pfn> Mapping::allocate(uint64_t index, bool* waited) {
   if (space_ != nullptr && space_->used >= space_->limit) {
     return fail(Errno::kENOSPC);
   }
+  const Overcommit& overcommit = memory_.overcommit();
+  if (charge_ == ShmemCharge::kByPage && !overcommit.enough_memory(overcommit.current(), 1)) {
+    return fail(Errno::kENOSPC);
+  }
   FL_TRY_ASSIGN(const Pfn pfn, memory_.pages().alloc_pages(kGfpHighUserMovable | kGfpZero));
   if (const auto inserted = insert(index, pfn); !inserted) {
     memory_.pages().free_pages(pfn);
@@ -159,6 +170,9 @@ Status Mapping::insert(uint64_t index, Pfn pfn) {
   memory_.cache().add(pfn, *this, static_cast<uint32_t>(index));
   if (is_shmem()) {
     memory_.page(pfn).set(PageFlag::kShmem | PageFlag::kSwapBacked);
+    if (charge_ == ShmemCharge::kByPage) {
+      memory_.overcommit().charge(1);
+    }
   }
   if (space_ != nullptr) {
     ++space_->used;
@@ -172,6 +186,9 @@ Status Mapping::insert(uint64_t index, Pfn pfn) {
 
 void Mapping::erase(uint32_t index) {
   memory_.cache().remove(tree_.erase(index));
+  if (is_shmem() && charge_ == ShmemCharge::kByPage) {
+    memory_.overcommit().uncharge(1);
+  }
   if (space_ != nullptr) {
     --space_->used;
   }
@@ -200,6 +217,9 @@ void Mapping::drop_values(uint64_t first, uint64_t last) {
     tree_.erase_value(value->index);
     if (is_shmem()) {
       memory_.swap().free_swap_and_cache(SwapEntry::from_raw(value->value));
+      if (charge_ == ShmemCharge::kByPage) {
+        memory_.overcommit().uncharge(1);
+      }
       if (space_ != nullptr) {
         --space_->used;
       }
@@ -326,10 +346,9 @@ void Mapping::for_each_mapped_range(uint64_t first, uint64_t last, Visit&& visit
   }
 }
 
-void Mapping::drop_range(uint64_t first, uint64_t last) {
-  // Copies of private mappings go too. Linux: unmap_mapping_pages(..., even_cows).
-  for_each_mapped_range(first, last,
-                        [](VmArea& area, VirtAddr from, VirtAddr to) { area.mm->zap_range(area, from, to); });
+void Mapping::drop_range(uint64_t first, uint64_t last, ZapCopies copies) {
+  for_each_mapped_range(
+      first, last, [copies](VmArea& area, VirtAddr from, VirtAddr to) { area.mm->zap_range(area, from, to, copies); });
   drop_values(first, last);
   for (auto entry = tree_.next(first); entry && entry->index <= last; entry = tree_.next(first)) {
     erase(entry->index);
@@ -346,13 +365,11 @@ void Mapping::zero(uint64_t offset, uint32_t length) {
   }
 }
 
-void Mapping::punch_hole(uint64_t first, uint64_t last) {
-  FL_CHECK(is_shmem(), "a hole in a file of a store");
-  drop_range(first, last);
-}
+void Mapping::punch_hole(uint64_t first, uint64_t last) { drop_range(first, last, ZapCopies::kNo); }
 
 void Mapping::truncate(uint64_t bytes) {
-  drop_range(pages_for(bytes), UINT64_MAX);
+  FL_CHECK(charge_ == ShmemCharge::kByPage || bytes == shmem_size_, "its size has been charged");
+  drop_range(pages_for(bytes), UINT64_MAX, ZapCopies::kYes);
   const uint32_t tail = static_cast<uint32_t>(bytes & kPageOffsetMask);
   if (const uint32_t frame = tail == 0 ? kNoPage : find(bytes >> kPageShift); frame != kNoPage) {
     std::memset(KmapLocal(memory_.kmap_slots(), Pfn(frame)).data() + tail, 0, kPageSize - tail);

@@ -30,6 +30,11 @@ struct ShmemSpace {
   uint64_t used = 0;
 };
 
+// What of shared memory is charged to the commit limit: its size from the start, or each page that is made. Linux:
+// shmem_acct_size, shmem_acct_blocks (VM_NORESERVE).
+enum class ShmemCharge : uint8_t { kBySize, kByPage };
+enum class ZapCopies : bool;
+
 class Mapping {
  public:
   // Passed to the constructor, which the cache must be able to call.
@@ -40,8 +45,9 @@ class Mapping {
   // Pages of a file. ENOMEM.
   static Result<std::shared_ptr<Mapping>> for_file(MemorySystem& memory, std::shared_ptr<BackingStore> store);
   // Shared memory of `bytes` bytes. ENOMEM.
-  static Result<std::shared_ptr<Mapping>> for_shmem(MemorySystem& memory, uint64_t bytes);
-  Mapping(Key, MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes);
+  static Result<std::shared_ptr<Mapping>> for_shmem(MemorySystem& memory, uint64_t bytes,
+                                                    ShmemCharge charge = ShmemCharge::kByPage);
+  Mapping(Key, MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes, ShmemCharge charge);
   // Shared memory as part of a larger inode in slab memory (tmpfs). Its pages count in `space`, which outlives it.
   Mapping(MemorySystem& memory, ShmemSpace& space);
   Mapping(const Mapping&) = delete;
@@ -52,6 +58,12 @@ class Mapping {
   bool is_shmem() const { return store_ == nullptr; }
   uint64_t size() const { return is_shmem() ? shmem_size_ : store_->size(); }
   uint64_t pages() const { return pages_for(size()); }
+  // Shared memory only: pages that are charged to the commit limit.
+  uint64_t committed_pages() const {
+    return !is_shmem()                      ? 0
+           : charge_ == ShmemCharge::kBySize ? pages_for(shmem_size_)
+                                             : uint64_t{tree_.size()} + tree_.values();
+  }
   uint32_t cached_pages() const { return tree_.size(); }
   // Pages that must be written back.
   bool is_dirty(uint64_t index) const { return tree_.has_tag(index, PageTag::kDirty); }
@@ -67,7 +79,8 @@ class Mapping {
     return index < pages() && (is_shmem() ? find(index) != kNoPage : !tree_.find_value(index));
   }
   // The frame of page `index`, read in (with up to `ahead` - 1 following absent pages in the same request) or, for
-  // shared memory, made. EFAULT beyond the end; EIO; ENOMEM, EFBIG; ENOSPC. Linux: filemap_fault, shmem_get_folio.
+  // shared memory, made. EFAULT beyond the end; EIO; ENOMEM, EFBIG; ENOSPC (also if no more may be promised). Linux:
+  // filemap_fault, shmem_get_folio.
   // `waited`, if not null, tells whether a device had to be waited for.
   Result<Pfn> get(uint64_t index, uint32_t ahead = 1, bool* waited = nullptr);
   // Shared memory only: as get, also beyond the end. Linux: shmem_get_folio(SGP_FALLOC).
@@ -87,8 +100,9 @@ class Mapping {
   void truncate(uint64_t bytes);
   // Shared memory only: bytes inside one page become zeros, if it is in memory.
   void zero(uint64_t offset, uint32_t length);
-  // Shared memory only: pages [first, last] are unmapped everywhere and dropped; they read as zeros. Linux:
-  // shmem_fallocate(FALLOC_FL_PUNCH_HOLE).
+  // Pages [first, last] are unmapped everywhere, but for private copies, and dropped; those of shared memory read as
+  // zeros. Of a store the caller has made the hole, and written dirty pages back before. Linux:
+  // truncate_pagecache_range.
   void punch_hole(uint64_t first, uint64_t last);
 
   // A shared writable mapping stored into the page: it must be written back. Linux: folio_mark_dirty.
@@ -130,8 +144,8 @@ class Mapping {
   void drop_values(uint64_t first, uint64_t last);
   // What is left of try_to_unuse: all pages that are in this area of swap. Linux: shmem_unuse_inode.
   friend class SwapCache;
-  // Of pages [first, last], those in memory; all mappings of the range, private copies too, are undone before.
-  void drop_range(uint64_t first, uint64_t last);
+  // Of pages [first, last], those in memory; all mappings of the range are undone before.
+  void drop_range(uint64_t first, uint64_t last, ZapCopies copies);
   Status write_page(uint32_t index);
   // Calls visit(area, first address, end address) for every area that maps a page of [first, last].
   template <typename Visit>
@@ -141,6 +155,7 @@ class Mapping {
   std::shared_ptr<BackingStore> store_;
   uint64_t shmem_size_ = 0;
   ShmemSpace* space_ = nullptr;  // null: no limit
+  ShmemCharge charge_ = ShmemCharge::kByPage;
   PageTree tree_;
   Areas areas_;
 };

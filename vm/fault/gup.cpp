@@ -35,6 +35,12 @@ tl::expected<Pfn, FaultResult> get_user_page(AddressSpace& mm, VirtAddr addr, mm
 
 namespace {
 
+// Linux: check_vma_flags without FOLL_FORCE.
+bool gup_allowed(const VmArea& area, mmu::Access access) {
+  return !area.has(VmFlag::kPfnMap) &&
+         area.has(access == mmu::Access::kWrite ? uint32_t{VmFlag::kWrite} : uint32_t{VmFlag::kRead});
+}
+
 Status touch_range(AddressSpace& mm, VirtAddr start, VirtAddr end, mmu::Access access, FaultCounters& task) {
   for (VirtAddr at = start; at < end; at += kPageSize) {
     const auto page = get_user_page(mm, at, access, task);
@@ -81,8 +87,7 @@ Status populate_access(AddressSpace& mm, VirtAddr start, uint32_t length, mmu::A
       return fail(Errno::kENOMEM);
     }
     // Linux: faultin_page_range, check_vma_flags, madvise_populate.
-    if (area->has(VmFlag::kPfnMap) || (access == mmu::Access::kWrite && !area->has(VmFlag::kWrite)) ||
-        !area->accessible()) {
+    if (!gup_allowed(*area, access)) {
       return fail(Errno::kEINVAL);
     }
     const VirtAddr to(static_cast<uint32_t>(std::min<uint64_t>(end, area->end.value())));
@@ -90,6 +95,29 @@ Status populate_access(AddressSpace& mm, VirtAddr start, uint32_t length, mmu::A
     at = to.value();
   }
   return {};
+}
+
+Result<Pfn> pin_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, FaultCounters& task) {
+  VmArea* const area = mmu::is_kernel_address(addr) ? nullptr : mm.areas().lookup(addr);
+  if (area == nullptr || !gup_allowed(*area, access)) {
+    return fail(Errno::kEFAULT);
+  }
+  const auto as_errno = [](FaultResult result) {
+    return fail(result == FaultResult::kOom ? Errno::kENOMEM : Errno::kEFAULT);
+  };
+  if (const auto page = get_user_page(mm, addr, access, task); !page) {
+    return as_errno(page.error());
+  }
+  const mmu::Pte pte = present_entry(mm, addr);
+  if (access != mmu::Access::kWrite && !pte.special()) {
+    const Page& page = mm.memory().page(pte.pfn());
+    if (page.has(PageFlag::kAnon) && !page.has(PageFlag::kAnonExclusive)) {
+      if (const FaultResult result = unshare_page(mm, *area, addr, task); is_error(result)) {
+        return as_errno(result);
+      }
+    }
+  }
+  return present_entry(mm, addr).pfn();
 }
 
 }  // namespace fl::vm

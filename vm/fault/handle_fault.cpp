@@ -76,4 +76,22 @@ FaultResult handle_page_fault(AddressSpace& mm, VirtAddr addr, mmu::Access acces
   return record.result;
 }
 
+FaultResult unshare_page(AddressSpace& mm, VmArea& area, VirtAddr addr, FaultCounters& task) {
+  FaultRecord record;
+  record.addr = addr;
+  record.mode = FaultMode::kGup;
+  record.vma = &area;
+  record.pte_before = entry_of(mm, addr);
+  VmFault fault{.mm = mm,
+                .area = area,
+                .addr = addr.page(),
+                .access = mmu::Access::kRead,
+                .pte = mm.tables().find(addr),
+                .record = record,
+                .unshare = true};
+  record.result = do_wp_page(fault);
+  account(mm, record, task);
+  return record.result;
+}
+
 }  // namespace fl::vm

@@ -23,6 +23,14 @@ Status populate(AddressSpace& mm, VirtAddr start, uint32_t length, FaultCounters
 // MADV_POPULATE_READ and _WRITE. Linux: faultin_page_range.
 Status populate_access(AddressSpace& mm, VirtAddr start, uint32_t length, mmu::Access access, FaultCounters& task);
 
+// A private anonymous page that others have too becomes the area's own, still read-only; counted as a fault of
+// get_user_pages. The entry is present. Linux: handle_mm_fault(FAULT_FLAG_UNSHARE).
+FaultResult unshare_page(AddressSpace& mm, VmArea& area, VirtAddr addr, FaultCounters& task);
+
+// As get_user_page, for somebody who keeps the page while others run: it is the address space's own afterwards. Checks
+// what the area allows, grows no stack. EFAULT, ENOMEM. Linux: pin_user_pages_remote (one page), gup_must_unshare.
+Result<Pfn> pin_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, FaultCounters& task);
+
 // Makes one page present for reading or writing and gives its frame; the frame stays valid until the address space
 // changes. `mm` need not be the running one. Linux: get_user_pages_remote (one page).
 tl::expected<Pfn, FaultResult> get_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, FaultCounters& task);

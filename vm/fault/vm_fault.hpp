@@ -21,6 +21,8 @@ struct VmFault {
   mmu::Pte* pte;
   // cause, around are filled in by the handlers.
   FaultRecord& record;
+  // A reader wants the page for itself: it is copied, but not made writable. Linux: FAULT_FLAG_UNSHARE.
+  bool unshare = false;
 
   bool write() const { return access == mmu::Access::kWrite; }
   MemorySystem& memory() const { return mm.memory(); }

@@ -13,6 +13,9 @@ namespace {
 using mmu::Pte;
 
 FaultResult wp_page_reuse(VmFault& fault, FaultCause cause) {
+  if (fault.unshare) {
+    return fault.done(cause);
+  }
   // The entry gains rights on the same frame: no flush.
   *fault.pte = fault.pte->with(Pte::kWritable | Pte::kDirty | Pte::kAccessed);
   return fault.done(cause);
@@ -38,7 +41,7 @@ FaultResult wp_page_copy(VmFault& fault, FaultCause cause) {
   }
   map_new_anon_page(fault.area, fault.addr, *copy);
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
-  *fault.pte = Pte(*copy, protection | Pte::kDirty | Pte::kWritable);
+  *fault.pte = Pte(*copy, fault.unshare ? protection : protection | Pte::kDirty | Pte::kWritable);
   if (old.accessed()) {
     fault.memory().tlb().flush();
   }

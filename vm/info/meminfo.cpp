@@ -117,8 +117,8 @@ std::string format_meminfo(MemorySystem& memory) {
   line(text, "NFS_Unstable", 0);
   line(text, "Bounce", 0);
   line(text, "WritebackTmp", 0);
-  line(text, "CommitLimit", kb(commit_limit(memory)));
-  line(text, "Committed_AS", kb(committed_pages(memory)));
+  line(text, "CommitLimit", kb(memory.overcommit().limit()));
+  line(text, "Committed_AS", kb(memory.overcommit().committed()));
   line(text, "VmallocTotal", kb(memory.vmalloc().total_pages()));
   line(text, "VmallocUsed", kb(vmalloc_pages(memory)));
   line(text, "VmallocChunk", 0);

@@ -64,20 +64,6 @@ uint64_t shared_pages(MemorySystem& memory) {
 
 uint64_t vmalloc_pages(MemorySystem& memory) { return memory.vmalloc().used_pages(); }
 
-uint64_t committed_pages(MemorySystem& memory) {
-  uint64_t pages = 0;
-  for (const AddressSpace& mm : memory.spaces()) {
-    for (const VmArea* area = mm.areas().first(); area != nullptr; area = area->next) {
-      pages += area->has(VmFlag::kAccount) ? area->pages() : 0;
-    }
-  }
-  return pages;
-}
-
-uint64_t commit_limit(MemorySystem& memory) {
-  return memory_totals(memory).managed * 50 / 100 + memory.swap().total_swap_pages();
-}
-
 NodeStats node_stats(const Node& node, const FrameUse& use) {
   NodeStats stat = node.stat;
   const auto set = [&stat](NodeStat item, uint64_t value) { stat.add(item, static_cast<int64_t>(value) - stat[item]); };

@@ -30,11 +30,6 @@ uint64_t lru_pages(MemorySystem& memory, LruList list);
 uint64_t shared_pages(MemorySystem& memory);
 // Pages of vmalloc areas. Linux: nr_vmalloc_pages.
 uint64_t vmalloc_pages(MemorySystem& memory);
-// Pages that mappings have promised. Linux: vm_committed_as, from the areas that are accounted.
-uint64_t committed_pages(MemorySystem& memory);
-// Half of memory, and all swap. Linux: vm_commit_limit with overcommit_ratio 50.
-uint64_t commit_limit(MemorySystem& memory);
-
 // A node's counters: those that are kept, and those that are counted from its frames. Linux: node_page_state_pages.
 NodeStats node_stats(const Node& node, const FrameUse& use);
 // A zone's, with those that Linux counts twice, for its zone-wise reclaim.

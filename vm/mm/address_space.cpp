@@ -27,6 +27,9 @@ AddressSpace::~AddressSpace() {
   if (memory_.mmu().cr3() == tables_.directory()) {
     memory_.mmu().set_cr3(memory_.kernel_map().directory());
   }
+  if (memory_.overcommit().current() == this) {
+    memory_.overcommit().set_current(nullptr);
+  }
   AreaEditor editor(*this);
   while (VmArea* area = areas_.first()) {
     zap_range(*area, area->start, area->end);
@@ -42,13 +45,19 @@ bool AddressSpace::may_expand(uint32_t vm_flags, uint32_t pages) const {
     return limit == kUnlimited || used + pages <= (limit >> kPageShift);
   };
   const bool is_data = (vm_flags & (VmFlag::kWrite | VmFlag::kShared | VmFlag::kGrowsDown)) == VmFlag::kWrite;
-  return within(use_.total_vm, limits_.address_space) && (!is_data || within(use_.data_vm, limits_.data));
+  // A data limit of nothing bounds brk alone; it is there for valgrind.
+  const uint32_t data_limit = limits_.data == 0 ? limits_.data_maximum : limits_.data;
+  return within(use_.total_vm, limits_.address_space) && (!is_data || within(use_.data_vm, data_limit));
 }
 
-void AddressSpace::zap_range(VmArea& area, VirtAddr start, VirtAddr end) {
+void AddressSpace::zap_range(VmArea& area, VirtAddr start, VirtAddr end, ZapCopies copies) {
   bool flushed = false;
   tables_.for_each(start, end.value(), [&](VirtAddr, mmu::Pte& pte) {
     const mmu::Pte old = pte;
+    const bool copy = old.swap() || (old.present() && !old.special() && memory_.page(old.pfn()).has(PageFlag::kAnon));
+    if (copies == ZapCopies::kNo && copy) {
+      return;
+    }
     pte = mmu::Pte();
     if (old.accessed() && !flushed) {
       // One flush covers the whole range: no guest instruction runs before it is done.
@@ -80,9 +89,11 @@ Status AddressSpace::map_anonymous_fixed(VirtAddr addr, uint32_t length, uint32_
   if (areas_.find_intersection(addr, end) != nullptr) {
     FL_TRY(munmap(addr, static_cast<uint32_t>(bytes)));
   }
-  if (!may_expand(flags, static_cast<uint32_t>(bytes >> kPageShift)) || areas_.size() >= kMaxMapCount) {
+  const auto pages = static_cast<uint32_t>(bytes >> kPageShift);
+  if (!may_expand(flags, pages) || areas_.size() > memory_.max_map_count()) {
     return fail(Errno::kENOMEM);
   }
+  FL_TRY(memory_.overcommit().enough_memory(this, pages));
   FL_TRY(AreaEditor(*this).add_merged({.start = addr, .end = end, .flags = flags, .pgoff = addr.vpn()}));
   return {};
 }
@@ -95,6 +106,7 @@ Status AddressSpace::map_stack(VirtAddr top, uint32_t bytes, uint32_t vm_flags) 
   if (areas_.find_intersection(start, top) != nullptr) {
     return fail(Errno::kENOMEM);
   }
+  FL_TRY(memory_.overcommit().enough_memory(this, (top - start) >> kPageShift));
   FL_TRY(AreaEditor(*this).add({.start = start, .end = top, .flags = flags, .pgoff = start.vpn()}));
   return {};
 }

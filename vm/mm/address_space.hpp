@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <boost/intrusive/list_hook.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -55,6 +56,14 @@ struct MremapFlag {
   enum Bit : uint32_t { kMayMove = 1, kFixed = 2, kDontUnmap = 4 };
 };
 
+// One mremap; sizes in whole pages, as wide as rounding up needs.
+struct MremapRequest {
+  VirtAddr old_addr;
+  uint64_t old_size = 0, new_size = 0;
+  uint32_t flags = 0;  // MremapFlag bits
+  VirtAddr new_addr;
+};
+
 struct MmapRequest {
   VirtAddr addr;  // hint, or the place with kFixed
   uint32_t length = 0;
@@ -92,6 +101,9 @@ enum class LockPages : uint8_t { kNow, kOnFault };
 
 // What mbind does about pages that are on other nodes than the policy names. Linux: MPOL_MF_STRICT.
 enum class MisplacedPages : bool { kLeave, kRefuse };
+
+// Whether private copies of a file's pages go with them. Linux: zap_details::even_cows.
+enum class ZapCopies : bool { kNo, kYes };
 
 class AddressSpace {
  public:
@@ -131,6 +143,7 @@ class AddressSpace {
   void set_mmap_base(VirtAddr base) { mmap_base_ = base; }
   // May map below kMmapMinAddr (CAP_SYS_RAWIO).
   void set_may_map_low(bool may) { may_map_low_ = may; }
+  // Its owner is root, who has all capabilities: CAP_IPC_LOCK and CAP_SYS_ADMIN too.
   bool may_map_low() const { return may_map_low_; }
 
   // Made by fork: its areas lost their locks, or their pages (MADV_WIPEONFORK), and were not merged. For verification.
@@ -145,6 +158,8 @@ class AddressSpace {
   VirtAddr brk(VirtAddr request, FaultCounters& task);
   Result<VirtAddr> mremap(VirtAddr old_addr, uint32_t old_length, uint32_t new_length, uint32_t flags,
                           VirtAddr new_addr, FaultCounters& task);
+  // Advice that one process may give to another. Linux: process_madvise_behavior_valid.
+  static bool may_advise_others(int advice);
   Status madvise(VirtAddr addr, uint32_t length, int advice, FaultCounters& task);
   Status mlock(VirtAddr addr, uint32_t length, FaultCounters& task, LockPages pages = LockPages::kNow);
   // Gives [start, end) a policy; both ends at pages. EFAULT: a hole; EIO: misplaced pages, if those are refused;
@@ -154,8 +169,15 @@ class AddressSpace {
   Status mlockall(uint32_t flags, FaultCounters& task);
   Status munlockall();
   Status msync(VirtAddr addr, uint32_t length, uint32_t flags);
-  // One byte a page into `resident`: bit 0 if the page is in memory. `resident` has pages_for(length) bytes.
-  Status mincore(VirtAddr addr, uint32_t length, std::span<uint8_t> resident);
+  // One byte a page from addr on into `resident`, as far as one area and `resident` go: 1 if the page is in memory. Of
+  // files whose cached pages the caller may not know, all are said to be. How many; ENOMEM: no area there. Linux:
+  // do_mincore.
+  Result<uint32_t> mincore(VirtAddr addr, std::span<uint8_t> resident,
+                           const std::function<bool(const MappedFile&)>& may_know);
+  // Maps other pages of the same file in a shared area, by a mapping of its own. EINVAL. Linux: remap_file_pages as it
+  // is since 4.0.
+  Status remap_file_pages(VirtAddr addr, uint32_t length, uint32_t prot, uint32_t pgoff, uint32_t flags,
+                          FaultCounters& task);
 
   // --- for loaders ---
   // A private anonymous area at a fixed place, in place of what stands there. Linux: vm_brk_flags.
@@ -176,7 +198,7 @@ class AddressSpace {
 
   // Drops the pages of [start, end) inside one area: clears entries, flushes, then releases the frames. Linux:
   // unmap_page_range.
-  void zap_range(VmArea& area, VirtAddr start, VirtAddr end);
+  void zap_range(VmArea& area, VirtAddr start, VirtAddr end, ZapCopies copies = ZapCopies::kYes);
 
   // MemorySystem's list of address spaces. Linux: mm->mmlist.
   using ListHook = boost::intrusive::list_member_hook<>;
@@ -194,8 +216,11 @@ class AddressSpace {
   Result<VirtAddr> choose_address(VirtAddr addr, uint32_t length, uint32_t flags) const;
   // Status of a lock-flag change over a range. Linux: apply_vma_lock_flags.
   Status set_lock_flags(VirtAddr addr, uint64_t length, uint32_t lock_flags);
-  Result<VirtAddr> move_area(VmArea& area, VirtAddr old_addr, uint32_t old_length, VirtAddr new_addr,
-                             uint32_t new_length, uint32_t flags, FaultCounters& task);
+  // mremap's parts. Linux: vma_to_resize (check_prep_vma), mremap_to, remap_move, move_vma.
+  Status check_resize(const VmArea& area, const MremapRequest& call) const;
+  Result<VirtAddr> mremap_to(MremapRequest call, FaultCounters& task);
+  Result<VirtAddr> mremap_many(const MremapRequest& call, FaultCounters& task);
+  Result<VirtAddr> move_area(VmArea& area, const MremapRequest& call, FaultCounters& task);
   Status grow_stack(VmArea& area, VirtAddr va);
 
   MemorySystem& memory_;

@@ -60,6 +60,10 @@ void AreaEditor::account(const VmArea& area, uint32_t pages, int sign) {
   if (area.has(VmFlag::kLocked)) {
     use.locked_vm += delta;
   }
+  if (area.has(VmFlag::kAccount)) {
+    Overcommit& overcommit = mm_.memory_.overcommit();
+    sign > 0 ? overcommit.charge(pages) : overcommit.uncharge(pages);
+  }
 }
 
 Result<VmArea*> AreaEditor::make(const AreaShape& shape, const VmArea* from) {
@@ -142,7 +146,7 @@ void AreaEditor::remove(VmArea* area) {
 
 Result<VmArea*> AreaEditor::split(VmArea* area, VirtAddr at) {
   FL_CHECK(area->start < at && at < area->end && at.page_aligned());
-  if (mm_.areas_.size() >= kMaxMapCount) {
+  if (mm_.areas_.size() >= mm_.memory_.max_map_count()) {
     return fail(Errno::kENOMEM);
   }
   AreaShape shape = *area;

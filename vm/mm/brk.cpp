@@ -39,7 +39,7 @@ VirtAddr AddressSpace::brk(VirtAddr request, FaultCounters& task) {
                            VmFlag::kMayRead | VmFlag::kMayWrite | VmFlag::kMayExec | VmFlag::kAccount | default_flags_;
     const uint32_t bytes = new_end - old_end;
     if (((flags & VmFlag::kLocked) != 0 && !may_lock(bytes)) || !may_expand(flags, bytes >> kPageShift) ||
-        areas_.size() > kMaxMapCount) {
+        areas_.size() > memory_.max_map_count() || !memory_.overcommit().enough_memory(this, bytes >> kPageShift)) {
       return old_brk;
     }
     const AreaShape shape{.start = old_end, .end = new_end, .flags = flags, .pgoff = old_end.vpn()};

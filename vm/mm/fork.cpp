@@ -113,6 +113,12 @@ Result<AddressSpace::Ptr> AddressSpace::fork() {
     if (area->has(VmFlag::kDontCopy)) {
       continue;
     }
+    if (area->has(VmFlag::kAccount)) {
+      if (const Status promised = memory_.overcommit().enough_memory(this, area->pages()); !promised) {
+        failed = promised.error();
+        break;
+      }
+    }
     const bool wiped = area->has(VmFlag::kWipeOnFork);
     const auto added = wiped ? editor.add(shape_for_child(*area)) : editor.add_forked(shape_for_child(*area), *area);
     if (!added) {

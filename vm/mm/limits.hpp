@@ -11,6 +11,7 @@ struct MemoryLimits {
   uint32_t stack = 8u << 20;
   uint32_t address_space = kUnlimited;
   uint32_t data = kUnlimited;
+  uint32_t data_maximum = kUnlimited;  // the hard limit
   uint32_t memlock = 8u << 20;
 };
 

@@ -1,8 +1,8 @@
 // madvise(2). Linux counterpart: mm/madvise.c.
 //
 // DONTNEED drops pages; RANDOM and its like are flags of the area, so they split and merge areas; POPULATE_* faults
-// pages in; FREE, COLD and PAGEOUT tell reclaim what to take first (madvise_reclaim.hpp). Not modelled (EINVAL): REMOVE of host files, HWPOISON, SOFT_OFFLINE,
-// COLLAPSE.
+// pages in; FREE, COLD and PAGEOUT tell reclaim what to take first (madvise_reclaim.hpp). HWPOISON and SOFT_OFFLINE are unknown (EINVAL) to both kernels, which have
+// no CONFIG_MEMORY_FAILURE. Not modelled (EINVAL): COLLAPSE, and GUARD_INSTALL and GUARD_REMOVE of 6.13.
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
 #include "vm/fault/handle_fault.hpp"
@@ -38,6 +38,7 @@ enum Advice : int {
   kPopulateRead = 22,
   kPopulateWrite = 23,
   kDontNeedLocked = 24,
+  kCollapse = 25,
 };
 
 bool known(int advice) {
@@ -60,7 +61,7 @@ Result<uint32_t> advised_flags(const VmArea& area, int advice) {
     case kDoFork:
       return area.has(VmFlag::kPfnMap) ? Result<uint32_t>(fail(Errno::kEINVAL)) : flags & ~uint32_t{VmFlag::kDontCopy};
     case kWipeOnFork:
-      return !area.anonymous() || area.shared() ? Result<uint32_t>(fail(Errno::kEINVAL)) : flags | VmFlag::kWipeOnFork;
+      return area.file != nullptr || area.shared() ? Result<uint32_t>(fail(Errno::kEINVAL)) : flags | VmFlag::kWipeOnFork;
     case kKeepOnFork:
       return flags & ~uint32_t{VmFlag::kWipeOnFork};
     case kDontDump:
@@ -84,6 +85,25 @@ Result<uint32_t> advised_flags(const VmArea& area, int advice) {
   }
 }
 
+// The bytes go from the file too. Linux: madvise_remove.
+Status madvise_remove(const VmArea& area, VirtAddr start, VirtAddr end) {
+  if (area.has(VmFlag::kLocked) || area.file == nullptr) {
+    return fail(Errno::kEINVAL);
+  }
+  if ((area.flags & (VmFlag::kShared | VmFlag::kWrite)) != (VmFlag::kShared | VmFlag::kWrite)) {
+    return fail(Errno::kEACCES);
+  }
+  const std::shared_ptr<const MappedFile> file = area.file;
+  if (file->operations != nullptr) {
+    return file->operations->punch_hole(uint64_t{area.page_index(start)} << kPageShift, end - start);
+  }
+  if (!file->mapping->is_shmem()) {
+    return fail(Errno::kEOPNOTSUPP);
+  }
+  file->mapping->punch_hole(area.page_index(start), area.page_index(end - 1));
+  return {};
+}
+
 Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end, int advice) {
   switch (advice) {
     case kDontNeed:
@@ -94,14 +114,7 @@ Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end,
       mm.zap_range(area, start, end);
       return {};
     case kRemove:
-      if (area.has(VmFlag::kLocked) || area.file == nullptr || !area.file->mapping->is_shmem()) {
-        return fail(Errno::kEINVAL);
-      }
-      if ((area.flags & (VmFlag::kShared | VmFlag::kWrite)) != (VmFlag::kShared | VmFlag::kWrite)) {
-        return fail(Errno::kEACCES);
-      }
-      area.file->mapping->punch_hole(area.page_index(start), area.page_index(end - 1));
-      return {};
+      return madvise_remove(area, start, end);
     case kFree:
       if (!area.anonymous() || area.has(VmFlag::kLocked)) {
         return fail(Errno::kEINVAL);
@@ -145,6 +158,10 @@ Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end,
 }
 
 }  // namespace
+
+bool AddressSpace::may_advise_others(int advice) {
+  return advice == kCold || advice == kPageOut || advice == kWillNeed || advice == kCollapse;
+}
 
 Status AddressSpace::madvise(VirtAddr addr, uint32_t length, int advice, FaultCounters& task) {
   const MmCall call(*this);

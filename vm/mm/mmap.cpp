@@ -14,6 +14,8 @@ namespace {
 
 // Where the bottom-up search starts when the top-down one found nothing. Linux: TASK_UNMAPPED_BASE.
 constexpr VirtAddr kUnmappedBase(0x40000000);
+// Linux: MAP_HUGE_2MB | MAP_HUGE_1GB.
+constexpr uint32_t kHugeSizes = 0x7c000000;
 
 struct AreaRequest {
   uint32_t vm_flags;
@@ -21,15 +23,27 @@ struct AreaRequest {
   std::shared_ptr<const MappedFile> file;
 };
 
+// What the seals of a memfd leave of a shared mapping. Linux: mapping_map_writable, seal_check_write.
+Result<uint32_t> sealed_flags(const MappedFile& file, uint32_t prot, uint32_t vm_flags, const KernelProfile& profile) {
+  const bool sealed = file.sealed || file.sealed_for_new;
+  if (!sealed || (vm_flags & VmFlag::kShared) == 0) {
+    return vm_flags;
+  }
+  if ((prot & Prot::kWrite) != 0 || (file.sealed && !profile.maps_sealed_for_reading)) {
+    return fail(Errno::kEPERM);
+  }
+  return vm_flags & ~uint32_t{VmFlag::kMayWrite};
+}
+
 // What a file allows of MAP_SHARED and MAP_PRIVATE.
-Result<uint32_t> file_flags(const MmapRequest& request, uint32_t vm_flags) {
+Result<uint32_t> file_flags(const MmapRequest& request, uint32_t vm_flags, const KernelProfile& profile) {
   const MappedFile& file = *request.file;
   switch (request.flags & MapFlag::kTypeMask) {
     case MapFlag::kSharedValidate: {
       constexpr uint32_t kKnown = MapFlag::kSharedValidate | MapFlag::kFixed | MapFlag::kAnonymous |
                                   MapFlag::kGrowsDown | MapFlag::kDenyWrite | MapFlag::kExecutable | MapFlag::kLocked |
                                   MapFlag::kNoReserve | MapFlag::kPopulate | MapFlag::kNonBlock | MapFlag::kStack |
-                                  MapFlag::kFixedNoReplace;
+                                  MapFlag::kFixedNoReplace | kHugeSizes;
       if ((request.flags & ~kKnown) != 0) {
         return fail(Errno::kEOPNOTSUPP);
       }
@@ -51,35 +65,39 @@ Result<uint32_t> file_flags(const MmapRequest& request, uint32_t vm_flags) {
       if ((request.flags & MapFlag::kGrowsDown) != 0) {
         return fail(Errno::kEINVAL);
       }
-      return vm_flags;
+      return sealed_flags(file, request.prot, vm_flags, profile);
     default:
       return fail(Errno::kEINVAL);
   }
 }
 
-Result<AreaRequest> area_request(MemorySystem& memory, const MmapRequest& request, VirtAddr addr, uint32_t bytes,
-                                 uint32_t vm_flags) {
+Result<AreaRequest> area_request(const MmapRequest& request, VirtAddr addr, uint32_t vm_flags,
+                                 const KernelProfile& profile) {
   if (request.file != nullptr) {
-    FL_TRY_ASSIGN(const uint32_t flags, file_flags(request, vm_flags));
+    FL_TRY_ASSIGN(const uint32_t flags, file_flags(request, vm_flags, profile));
     return AreaRequest{flags, request.pgoff, request.file};
   }
   switch (request.flags & MapFlag::kTypeMask) {
-    case MapFlag::kShared: {
+    case MapFlag::kShared:
       if ((request.flags & MapFlag::kGrowsDown) != 0) {
         return fail(Errno::kEINVAL);
       }
-      // Each shared anonymous mapping is a nameless tmpfs file. Linux: shmem_zero_setup.
-      FL_TRY_ASSIGN(auto file, make_shared_object(memory.caches().filp));
-      FL_TRY_ASSIGN(file->mapping, Mapping::for_shmem(memory, bytes));
-      file->path = "/dev/zero (deleted)";
-      file->writable = true;
-      return AreaRequest{vm_flags | VmFlag::kShared | VmFlag::kMayShare, 0, std::move(file)};
-    }
+      return AreaRequest{vm_flags | VmFlag::kShared | VmFlag::kMayShare, 0, nullptr};
     case MapFlag::kPrivate:
       return AreaRequest{vm_flags, addr.vpn(), nullptr};
     default:
       return fail(Errno::kEINVAL);
   }
+}
+
+// Each shared anonymous mapping is a nameless tmpfs file. Linux: shmem_zero_setup.
+Result<std::shared_ptr<const MappedFile>> shared_anonymous_file(MemorySystem& memory, uint32_t bytes, bool reserved) {
+  FL_TRY_ASSIGN(auto file, make_shared_object(memory.caches().filp));
+  FL_TRY_ASSIGN(file->mapping,
+                Mapping::for_shmem(memory, bytes, reserved ? ShmemCharge::kBySize : ShmemCharge::kByPage));
+  file->path = "/dev/zero (deleted)";
+  file->writable = true;
+  return file;
 }
 
 }  // namespace
@@ -156,7 +174,7 @@ Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& tas
   if (request.pgoff + pages < request.pgoff) {
     return fail(Errno::kEOVERFLOW);
   }
-  if (areas_.size() > kMaxMapCount) {
+  if (areas_.size() > memory_.max_map_count()) {
     return fail(Errno::kENOMEM);
   }
   FL_TRY_ASSIGN(const VirtAddr addr, choose_address(request.addr, bytes, request.flags));
@@ -175,12 +193,10 @@ Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& tas
   if ((vm_flags & VmFlag::kLocked) != 0 && !may_lock(bytes)) {
     return fail(Errno::kEAGAIN);
   }
-  FL_TRY_ASSIGN(AreaRequest wanted, area_request(memory_, request, addr, bytes, vm_flags));
-  wanted.vm_flags |= (request.flags & MapFlag::kNoReserve) != 0 ? uint32_t{VmFlag::kNoReserve} : 0u;
-  // Private writable memory is charged against the commit limit. Linux: accountable_mapping.
-  if ((wanted.vm_flags & (VmFlag::kNoReserve | VmFlag::kShared | VmFlag::kWrite)) == VmFlag::kWrite) {
-    wanted.vm_flags |= VmFlag::kAccount;
-  }
+  FL_TRY_ASSIGN(AreaRequest wanted, area_request(request, addr, vm_flags, memory_.profile()));
+  const bool no_reserve = (request.flags & MapFlag::kNoReserve) != 0 &&
+                          memory_.overcommit().settings().mode != OvercommitMode::kNever;
+  wanted.vm_flags |= no_reserve ? uint32_t{VmFlag::kNoReserve} : 0u;
 
   // What MAP_FIXED replaces does not count against the limit. Linux: count_vma_pages_range.
   uint32_t replaced = 0;
@@ -192,6 +208,14 @@ Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& tas
   }
   if (replaced != 0) {
     FL_TRY(munmap(addr, bytes));
+  }
+  // Private writable memory is charged against the commit limit. Linux: accountable_mapping.
+  if ((wanted.vm_flags & (VmFlag::kNoReserve | VmFlag::kShared | VmFlag::kWrite)) == VmFlag::kWrite) {
+    FL_TRY(memory_.overcommit().enough_memory(this, pages));
+    wanted.vm_flags |= VmFlag::kAccount;
+  }
+  if (wanted.file == nullptr && (wanted.vm_flags & VmFlag::kShared) != 0) {
+    FL_TRY_ASSIGN(wanted.file, shared_anonymous_file(memory_, bytes, !no_reserve));
   }
 
   FL_TRY(AreaEditor(*this).add_merged(

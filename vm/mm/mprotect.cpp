@@ -105,10 +105,14 @@ Status AddressSpace::mprotect(VirtAddr addr, uint32_t length, uint32_t prot, Fau
         if (!may_expand(flags, pages) && may_expand(area->flags, pages)) {
           return fail(Errno::kENOMEM);
         }
-        // From now on it is charged against the commit limit, and stays so if it becomes read-only again.
+        // From now on it is charged against the commit limit, and stays so if it becomes read-only again (on newer
+        // kernels only once it was written).
         if (!area->has(VmFlag::kAccount | VmFlag::kWrite | VmFlag::kShared | VmFlag::kNoReserve)) {
+          FL_TRY(memory_.overcommit().enough_memory(this, pages));
           flags |= VmFlag::kAccount;
         }
+      } else if (memory_.profile().mprotect_gives_back && area->anonymous() && !area->has_anon_vma()) {
+        flags &= ~uint32_t{VmFlag::kAccount};
       }
       constexpr uint32_t kCopied = VmFlag::kWrite | VmFlag::kShared | VmFlag::kLocked;
       const bool copy_now = (area->flags & kCopied) == VmFlag::kLocked && (flags & VmFlag::kWrite) != 0;

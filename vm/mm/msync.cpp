@@ -1,4 +1,6 @@
 // msync(2) and mincore(2). Linux counterpart: mm/msync.c, mm/mincore.c.
+#include <algorithm>
+
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
 #include "vm/memory_system.hpp"
@@ -50,20 +52,21 @@ Status AddressSpace::msync(VirtAddr addr, uint32_t length, uint32_t flags) {
   return result;
 }
 
-Status AddressSpace::mincore(VirtAddr addr, uint32_t length, std::span<uint8_t> resident) {
-  const uint64_t bytes = page_align_up(length);
-  if (!addr.page_aligned()) {
-    return fail(Errno::kEINVAL);
-  }
-  if (addr.value() + bytes > mmu::kTaskSize) {
+Result<uint32_t> AddressSpace::mincore(VirtAddr addr, std::span<uint8_t> resident,
+                                       const std::function<bool(const MappedFile&)>& may_know) {
+  const VmArea* const area = areas_.lookup(addr);
+  if (area == nullptr) {
     return fail(Errno::kENOMEM);
   }
-  for (uint32_t page = 0; page < bytes >> kPageShift; ++page) {
+  const uint32_t count = std::min(static_cast<uint32_t>(resident.size()), (area->end - addr) >> kPageShift);
+  // The kernel's own pages are everybody's secret. Linux: can_do_mincore.
+  if (area->special != nullptr ||
+      (area->file != nullptr && area->file->operations != nullptr && !may_know(*area->file))) {
+    std::fill_n(resident.begin(), count, uint8_t{1});
+    return count;
+  }
+  for (uint32_t page = 0; page < count; ++page) {
     const VirtAddr va = addr + (page << kPageShift);
-    const VmArea* area = areas_.lookup(va);
-    if (area == nullptr) {
-      return fail(Errno::kENOMEM);
-    }
     const mmu::Pte* pte = tables_.find(va);
     if (pte != nullptr && !pte->none()) {
       resident[page] =
@@ -72,7 +75,7 @@ Status AddressSpace::mincore(VirtAddr addr, uint32_t length, std::span<uint8_t> 
     }
     resident[page] = area->file != nullptr && area->file->mapping->in_memory(area->page_index(va)) ? 1 : 0;
   }
-  return {};
+  return count;
 }
 
 }  // namespace fl::vm

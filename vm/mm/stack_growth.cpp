@@ -2,6 +2,7 @@
 // acct_stack_growth. Any access down to the limit grows the area (rule C4); the CPU's stack pointer does not matter.
 #include "mmu/layout.hpp"
 #include "vm/fault/handle_fault.hpp"
+#include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/area_editor.hpp"
 #include "vm/profile.hpp"
@@ -46,6 +47,7 @@ Status AddressSpace::grow_stack(VmArea& area, VirtAddr va) {
       (area.has(VmFlag::kLocked) && !may_lock(growth))) {
     return fail(Errno::kENOMEM);
   }
+  FL_TRY(memory_.overcommit().enough_memory(this, growth >> kPageShift));
   AreaEditor(*this).resize(&area, va, area.end);
   return {};
 }

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "mmu/base/addr.hpp"
+#include "mmu/base/result.hpp"
 #include "vm/mm/anon_vma.hpp"
 #include "vm/phys/mempolicy.hpp"
 
@@ -53,6 +54,14 @@ struct VmFlag {
 inline constexpr uint32_t kVmLockFlags = VmFlag::kLocked | VmFlag::kLockOnFault;
 inline constexpr uint32_t kVmAccessFlags = VmFlag::kRead | VmFlag::kWrite | VmFlag::kExec;
 
+// What memory calls ask of an open file. Linux: struct file_operations.
+class FileOperations {
+ public:
+  virtual ~FileOperations() = default;
+  // The bytes become a hole; the size stays. EOPNOTSUPP, EPERM (sealed), EIO. Linux: vfs_fallocate.
+  virtual Status punch_hole(uint64_t offset, uint64_t length) = 0;
+};
+
 // An open file as a mapping sees it. One for each open file description, because Linux merges two mappings only if they
 // come from the same one. Linux: struct file.
 struct MappedFile {
@@ -63,6 +72,9 @@ struct MappedFile {
   uint64_t inode = 0;
   bool readable = true;
   bool writable = false;  // opened for writing: MAP_SHARED may be PROT_WRITE
+  bool sealed = false;    // nobody may write the file any more, and no new MAP_SHARED may. Linux: F_SEAL_WRITE
+  bool sealed_for_new = false;           // no new MAP_SHARED may. Linux: F_SEAL_FUTURE_WRITE
+  FileOperations* operations = nullptr;  // the open file; null: nobody can have a descriptor of it
 };
 
 // What an area maps, and where: all that mmap decides. It may be made anywhere; an address space takes a copy.

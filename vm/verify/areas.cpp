@@ -149,4 +149,20 @@ class AreaCheck {
 
 void check_areas(AddressSpace& mm, Violations& out) { AreaCheck(mm, out).run(); }
 
+void check_commitments(MemorySystem& memory, Violations& out) {
+  uint64_t promised = 0;
+  for (const AddressSpace& mm : memory.spaces()) {
+    for (const VmArea* area = mm.areas().first(); area != nullptr; area = area->next) {
+      promised += area->has(VmFlag::kAccount) ? area->pages() : 0;
+    }
+  }
+  for (const Mapping& mapping : memory.cache().mappings()) {
+    promised += mapping.committed_pages();
+  }
+  if (promised != memory.overcommit().committed()) {
+    out.add(Invariant::kCounters, "{} pages are said to be promised, recounted {}", memory.overcommit().committed(),
+            promised);
+  }
+}
+
 }  // namespace fl::vm

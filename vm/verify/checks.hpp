@@ -24,6 +24,8 @@ using FrameUserTable = std::vector<FrameUsers>;
 void check_buddy(MemorySystem& memory, FrameUserTable& uses, Violations& out);
 // 3: the list and tree of areas. 12: counters of areas.
 void check_areas(AddressSpace& mm, Violations& out);
+// What is charged to the commit limit is that of all areas and shared memory.
+void check_commitments(MemorySystem& memory, Violations& out);
 // 4, 8, 12, 13: every entry of the address space. Counts maps and tables.
 void check_tables(AddressSpace& mm, FrameUserTable& uses, Violations& out);
 // 10: page cache and struct page.

@@ -19,6 +19,7 @@ std::vector<std::string> verify(MemorySystem& memory) {
   check_cache(memory, out);
   check_lru(memory, out);
   check_swap(memory, out);
+  check_commitments(memory, out);
   check_pages(memory, uses, out);
   check_slab(memory, out);
   check_rmap(memory, uses, out);

@@ -162,7 +162,15 @@ Status HostFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
       ::fallocate(fd_->get(), static_cast<int>(mode), static_cast<off_t>(offset), static_cast<off_t>(length))));
   changed_ = true;
   inode_->refresh_size();
-  return inode_->mapping != nullptr ? inode_->mapping->reload(offset, length) : Status{};
+  if (inode_->mapping == nullptr) {
+    return {};
+  }
+  // Whole pages of a hole leave the cache, and fault again.
+  const uint64_t first = pages_for(offset), end = (offset + length) >> kPageShift;
+  if ((mode & uint32_t{FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE}) != 0 && first < end) {
+    inode_->mapping->punch_hole(first, end - 1);
+  }
+  return inode_->mapping->reload(offset, length);
 }
 
 Status HostFile::sync() {

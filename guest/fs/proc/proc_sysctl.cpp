@@ -16,7 +16,6 @@ namespace {
 std::string host_name(Kernel& kernel) { return kernel.options().host_name + "\n"; }
 std::string os_release(Kernel& kernel) { return fmt::format("{}\n", kernel.profile().release); }
 std::string os_version(Kernel& kernel) { return fmt::format("{}\n", kernel.profile().version); }
-std::string max_map_count(Kernel&) { return fmt::format("{}\n", vm::kMaxMapCount); }
 std::string mmap_min_addr(Kernel&) { return fmt::format("{}\n", vm::kMmapMinAddr); }
 
 // drop_caches: 1 drops the page cache, 2 unused objects, 4 asks for silence.
@@ -68,27 +67,77 @@ Status set_lowmem_reserve_ratio(Kernel& kernel, std::string_view text) {
   return {};
 }
 
+// --- how much may be mapped ---
+
+std::string max_map_count(Kernel& kernel) { return fmt::format("{}\n", kernel.memory().max_map_count()); }
+Status set_max_map_count(Kernel& kernel, std::string_view text) {
+  uint32_t count = 0;
+  FL_TRY(parse_sysctl(text, std::span(&count, 1), 0, INT32_MAX));
+  kernel.memory().set_max_map_count(count);
+  return {};
+}
+
+template <uint32_t vm::OvercommitSettings::*kField>
+std::string overcommit_number(Kernel& kernel) {
+  return fmt::format("{}\n", kernel.memory().overcommit().settings().*kField);
+}
+template <uint32_t vm::OvercommitSettings::*kField, uint32_t kMost>
+Status set_overcommit_number(Kernel& kernel, std::string_view text) {
+  using Settings = vm::OvercommitSettings;
+  Settings settings = kernel.memory().overcommit().settings();
+  FL_TRY(parse_sysctl(text, std::span(&(settings.*kField), 1), 0, kMost));
+  // Each of the two takes the other's place. Linux: overcommit_ratio_handler, overcommit_kbytes_handler.
+  if (kField == &Settings::ratio) {
+    settings.kbytes = 0;
+  } else if (kField == &Settings::kbytes) {
+    settings.ratio = 0;
+  }
+  kernel.memory().overcommit().set_settings(settings);
+  return {};
+}
+
+std::string overcommit_memory(Kernel& kernel) {
+  return fmt::format("{}\n", static_cast<uint32_t>(kernel.memory().overcommit().settings().mode));
+}
+Status set_overcommit_memory(Kernel& kernel, std::string_view text) {
+  uint32_t mode = 0;
+  FL_TRY(parse_sysctl(text, std::span(&mode, 1), 0, static_cast<uint32_t>(vm::OvercommitMode::kNever)));
+  vm::OvercommitSettings settings = kernel.memory().overcommit().settings();
+  settings.mode = static_cast<vm::OvercommitMode>(mode);
+  kernel.memory().overcommit().set_settings(settings);
+  return {};
+}
+
 // Linux 6.1 compacts whatever is written.
 Status compact_memory(Kernel& kernel, std::string_view) {
   kernel.memory().compaction().compact_all();
   return {};
 }
 
-constexpr std::array<SystemFile, 15> kSysctlFiles = {{
+using Overcommit = vm::OvercommitSettings;
+
+constexpr std::array<SystemFile, 18> kSysctlFiles = {{
     {"sys/kernel/hostname", 0x40, 0444, host_name},
     {"sys/kernel/ngroups_max", 0x41, 0444, [](Kernel&) { return std::string("65536\n"); }},
     {"sys/kernel/osrelease", 0x42, 0444, os_release},
     {"sys/kernel/ostype", 0x43, 0444, [](Kernel&) { return std::string("Linux\n"); }},
     {"sys/kernel/pid_max", 0x44, 0444, [](Kernel&) { return std::string("32768\n"); }},
     {"sys/kernel/version", 0x45, 0444, os_version},
+    {"sys/vm/admin_reserve_kbytes", 0x59, 0644, overcommit_number<&Overcommit::admin_reserve_kbytes>,
+     set_overcommit_number<&Overcommit::admin_reserve_kbytes, UINT32_MAX>},
     {"sys/vm/compact_memory", 0x50, 0200, nullptr, compact_memory},
     {"sys/vm/drop_caches", 0x51, 0200, nullptr, drop_caches},
     {"sys/vm/lowmem_reserve_ratio", 0x52, 0644, lowmem_reserve_ratio, set_lowmem_reserve_ratio},
-    {"sys/vm/max_map_count", 0x53, 0444, max_map_count},
+    {"sys/vm/max_map_count", 0x53, 0644, max_map_count, set_max_map_count},
     {"sys/vm/min_free_kbytes", 0x54, 0644, min_free_kbytes, set_min_free_kbytes},
     {"sys/vm/mmap_min_addr", 0x55, 0444, mmap_min_addr},
-    {"sys/vm/overcommit_memory", 0x56, 0444, [](Kernel&) { return std::string("0\n"); }},
-    {"sys/vm/overcommit_ratio", 0x57, 0444, [](Kernel&) { return std::string("50\n"); }},
+    {"sys/vm/overcommit_kbytes", 0x5a, 0644, overcommit_number<&Overcommit::kbytes>,
+     set_overcommit_number<&Overcommit::kbytes, UINT32_MAX>},
+    {"sys/vm/overcommit_memory", 0x56, 0644, overcommit_memory, set_overcommit_memory},
+    {"sys/vm/overcommit_ratio", 0x57, 0644, overcommit_number<&Overcommit::ratio>,
+     set_overcommit_number<&Overcommit::ratio, INT32_MAX>},
+    {"sys/vm/user_reserve_kbytes", 0x5b, 0644, overcommit_number<&Overcommit::user_reserve_kbytes>,
+     set_overcommit_number<&Overcommit::user_reserve_kbytes, UINT32_MAX>},
     {"sys/vm/watermark_scale_factor", 0x58, 0644, watermark_scale_factor, set_watermark_scale_factor},
 }};
 

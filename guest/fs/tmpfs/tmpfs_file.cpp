@@ -10,12 +10,23 @@
 
 #include "guest/fs/permission.hpp"
 #include "guest/fs/synthetic.hpp"
+#include "vm/memory_system.hpp"
 #include "vm/phys/page.hpp"
 
 namespace fl::guest {
 namespace {
 
 constexpr uint64_t kMaxBytes = uint64_t{std::numeric_limits<uint32_t>::max()} << kPageShift;
+
+constexpr uint32_t kAnyExecute = 0111;
+
+// Somebody may store into the file through a shared mapping. Linux: i_mmap_writable, which until 6.6 counted those for
+// reading too.
+bool mapped_for_writing(vm::Mapping& pages, const vm::KernelProfile& profile) {
+  return std::any_of(pages.areas().begin(), pages.areas().end(), [&](const vm::VmArea& area) {
+    return area.shared() && (!profile.maps_sealed_for_reading || area.has(vm::VmFlag::kMayWrite));
+  });
+}
 
 }  // namespace
 
@@ -132,7 +143,7 @@ Status TmpfsFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
     return fail(Errno::kEOPNOTSUPP);
   }
   if ((mode & kPunchHole) != 0) {
-    return punch_hole(offset, length);
+    return make_hole(offset, length);
   }
   vm::Mapping& pages = inode()->pages;
   const uint64_t end = offset + length;
@@ -167,7 +178,7 @@ Status TmpfsFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
   return {};
 }
 
-Status TmpfsFile::punch_hole(uint64_t offset, uint64_t length) {
+Status TmpfsFile::make_hole(uint64_t offset, uint64_t length) {
   if ((seals() & uint32_t{Seal::kWrite | Seal::kFutureWrite}) != 0) {
     return fail(Errno::kEPERM);
   }
@@ -201,14 +212,30 @@ Result<std::shared_ptr<const vm::MappedFile>> TmpfsFile::mapped_file() {
   }
   // Areas that are there already keep the rights that they were given.
   mapped_.readable = readable();
-  mapped_.writable = writable() && (seals() & uint32_t{Seal::kWrite | Seal::kFutureWrite}) == 0;
+  mapped_.writable = writable();
+  mapped_.sealed = (seals() & Seal::kWrite) != 0;
+  mapped_.sealed_for_new = (seals() & Seal::kFutureWrite) != 0;
   note_read();
   return share_mapped(mapped_);
 }
 
+// Linux: memfd_add_seals.
 Status TmpfsFile::add_seals(uint32_t seals) {
-  if ((inode()->seals & Seal::kSeal) != 0 || !writable()) {
+  const vm::KernelProfile& profile = inode()->super->memory.profile();
+  if (!writable()) {
     return fail(Errno::kEPERM);
+  }
+  if ((seals & ~(profile.memfd_seals_exec ? Seal::kAll : Seal::kAll & ~Seal::kExec)) != 0) {
+    return fail(Errno::kEINVAL);
+  }
+  if ((inode()->seals & Seal::kSeal) != 0) {
+    return fail(Errno::kEPERM);
+  }
+  if ((seals & ~inode()->seals & Seal::kWrite) != 0 && mapped_for_writing(inode()->pages, profile)) {
+    return fail(Errno::kEBUSY);
+  }
+  if ((seals & Seal::kExec) != 0 && (inode()->mode & kAnyExecute) != 0) {
+    seals |= uint32_t{Seal::kShrink | Seal::kGrow | Seal::kWrite | Seal::kFutureWrite};
   }
   inode()->seals |= seals;
   return {};
@@ -253,9 +280,9 @@ Status TmpfsDirectory::list(DirectorySink& sink) {
 
 Result<std::shared_ptr<OpenFile>> make_memfd(const std::shared_ptr<TmpfsSuper>& super, const Caller& caller,
                                              std::shared_ptr<LivePath> path, uint32_t seals) {
-  constexpr uint32_t kMode = FileMode::kRegular | 0777;
+  const uint32_t mode = FileMode::kRegular | ((seals & Seal::kExec) != 0 ? 0666u : 0777u);
   const Credentials& cred = credentials_of(caller);
-  FL_TRY_ASSIGN(auto inode, TmpfsInode::make(super, kMode, cred.fsuid, cred.fsgid));
+  FL_TRY_ASSIGN(auto inode, TmpfsInode::make(super, mode, cred.fsuid, cred.fsgid));
   inode->nlink = 0;
   inode->seals = seals;
   FL_TRY_ASSIGN(WriteClaim claim, WriteClaim::take(inode->writers, WriteClaim::Kind::kWrite));

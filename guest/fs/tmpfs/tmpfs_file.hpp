@@ -57,11 +57,12 @@ class TmpfsFile final : public TmpfsPath {
   Result<std::shared_ptr<const vm::MappedFile>> mapped_file() override;
 
   uint32_t seals() const { return inode()->seals; }
-  // EPERM if sealing is over.
+  // EPERM: not open for writing, or sealing is over; EINVAL: no such seal; EBUSY: kWrite while somebody may write
+  // through a mapping.
   Status add_seals(uint32_t seals);
 
  private:
-  Status punch_hole(uint64_t offset, uint64_t length);
+  Status make_hole(uint64_t offset, uint64_t length);
 
   vm::MappedFile mapped_;
   WriteClaim claim_;

@@ -59,7 +59,7 @@ TEST_CASE("proc settings: root writes them, nobody else does") {
   FsKernel machine;
   CHECK(write_to(machine, kDropCaches, "1\n") == 2);
   CHECK(write_to(machine, kDropCaches, "9\n") == FsKernel::error(Errno::kEINVAL));
-  CHECK(write_to(machine, "/proc/sys/vm/overcommit_memory", "1\n") == FsKernel::error(Errno::kEACCES));
+  CHECK(write_to(machine, "/proc/sys/vm/mmap_min_addr", "1\n") == FsKernel::error(Errno::kEACCES));
   CHECK(write_to(machine, "/proc/meminfo", "1\n") == FsKernel::error(Errno::kEACCES));
   become(machine, 1000);
   CHECK(write_to(machine, kDropCaches, "1\n") == FsKernel::error(Errno::kEACCES));

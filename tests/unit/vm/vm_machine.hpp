@@ -136,6 +136,8 @@ class Machine {
         mmu_(ram_, profile.no_execute),
         memory_(*MemorySystem::boot(ram_, mmu_, tlb, profile)) {
     memory_->set_observer(&log);
+    // These machines are smaller than what is mapped in them.
+    memory_->overcommit().set_settings({.mode = OvercommitMode::kAlways});
     new_space({});
   }
   ~Machine() { mm_.reset(); }

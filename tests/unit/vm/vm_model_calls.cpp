@@ -234,7 +234,7 @@ void ModelDriver::do_madvise() {
     }
     Page& here = page->second;
     if ((advice == 4 && here.locked) || (advice == 8 && (here.locked || here.file != nullptr)) ||
-        (populate && (here.prot == 0 || (advice == 23 && (here.prot & kWrite) == 0)))) {
+        (populate && (here.prot & (advice == 23 ? kWrite : kRead)) == 0)) {
       error = Errno::kEINVAL;
       break;
     }
