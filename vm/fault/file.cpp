@@ -81,8 +81,10 @@ FaultResult do_read_fault(VmFault& fault) {
     return fault_result(pfn.error(), fault.record);
   }
   map_file_page(fault, *fault.pte, *pfn, protection);
-  fault.record.around.mapped = 1;
-  map_window(fault, window, protection);
+  if (fault.area.file->fault_around) {
+    fault.record.around.mapped = 1;
+    map_window(fault, window, protection);
+  }
   return fault.done(existed ? FaultCause::kFileRead : FaultCause::kShmem);
 }
 

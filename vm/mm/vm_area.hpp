@@ -52,6 +52,19 @@ struct VmFlag {
 inline constexpr uint32_t kVmLockFlags = VmFlag::kLocked | VmFlag::kLockOnFault;
 inline constexpr uint32_t kVmAccessFlags = VmFlag::kRead | VmFlag::kWrite | VmFlag::kExec;
 
+// What a file wants to hear of the areas that map it. Calls come in the middle of memory calls: they change no area.
+// Linux: open and close of vm_operations_struct.
+class AreaOperations {
+ public:
+  // One more: made by mmap (Linux: f_op->mmap), copied by fork or mremap, or cut off another.
+  virtual void open() = 0;
+  // One less; it maps nothing any more.
+  virtual void close() = 0;
+
+ protected:
+  ~AreaOperations() = default;
+};
+
 // An open file as a mapping sees it. One for each open file description, because Linux merges two mappings only if they
 // come from the same one. Linux: struct file.
 struct MappedFile {
@@ -62,6 +75,9 @@ struct MappedFile {
   uint64_t inode = 0;
   bool readable = true;
   bool writable = false;  // opened for writing: MAP_SHARED may be PROT_WRITE
+  // A read fault maps present neighbours too (rule D6). Linux: vm_operations_struct::map_pages.
+  bool fault_around = true;
+  AreaOperations* operations = nullptr;  // as long-lived as the file; null: it does not care
 };
 
 // What an area maps, and where: all that mmap decides. It may be made anywhere; an address space takes a copy.
