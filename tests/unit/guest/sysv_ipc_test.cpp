@@ -18,7 +18,7 @@ namespace {
 constexpr uint32_t kIpc = 117, kSemget = 393, kSemctl = 394, kShmget = 395, kShmctl = 396, kShmat = 397, kShmdt = 398,
                    kMsgget = 399, kMsgsnd = 400, kMsgrcv = 401, kMsgctl = 402, kSemtimedop64 = 420;
 constexpr int32_t kEPerm = -1, kE2Big = -7, kEAgain = -11, kENoMem = -12, kEAcces = -13, kEInval = -22, kEFBig = -27,
-                  kENoSpc = -28, kEIdrm = -43;
+                  kENoSpc = -28;
 constexpr uint32_t kRmid = 0, kStat = 2, kInfo = 3, k64 = 0x100, kSetVal = 16, kGetVal = 12;
 constexpr uint32_t kSegment = 0x20000000;  // where the tests attach
 
