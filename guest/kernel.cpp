@@ -30,7 +30,7 @@ Kernel::Kernel(const KernelPorts& ports, KernelOptions options)
     : ports_(ports),
       options_(std::move(options)),
       caches_(ports.memory.slab()),
-      ipc_(std::make_unique<Ipc>(ports.memory)),
+      ipc_(std::make_unique<Ipc>(*this, ports.memory)),
       next_pid_(kFirstPid),
       random_(options_.seed) {
   ports_.vfs.set_kernel(this);
@@ -88,6 +88,7 @@ void Kernel::leave_queues(Task& task) {
   if (task.futex.is_linked()) {
     task.futex.unlink();
   }
+  ipc_->sysv.leave(task);
   task.poll_waiters.clear_and_dispose([this](PollWaiter* waiter) { caches_.poll_waiter.destroy(waiter); });
 }
 

@@ -116,6 +116,8 @@ class Kernel {
 
   // Forgets all tasks, ended or not, and gives back what they and the vDSO hold. Nothing can run afterwards.
   void release_tasks();
+  // Removes System V objects, which outlive their makers. After release_tasks.
+  void empty_ipc();
 
   // The task to run next, with its address space in CR3; null when the machine's work has ended (see
   // outcome()).
@@ -238,7 +240,7 @@ class Kernel {
   void start_program(Task& task, loaders::LoadedProgram program);
   // clone.cpp
   Result<uint32_t> free_tid();
-  Status share_or_copy(Task& child, const Task& parent, uint64_t flags);
+  Status share_or_copy(Task& child, Task& parent, uint64_t flags);
   void add_task(Task& task);
   // The first thing that a new task does. Linux: schedule_tail.
   void begin_task(Task& task);

@@ -1,7 +1,7 @@
 // Task: one thread of a guest program. Linux counterparts: task_struct, thread_struct.
 //
 // Owned by the Kernel, in the cache "task_struct". What clone() may share between tasks is behind a shared_ptr: mm
-// (CLONE_VM), files (CLONE_FILES), fs (CLONE_FS), handlers (CLONE_SIGHAND), group (CLONE_THREAD).
+// (CLONE_VM), files (CLONE_FILES), fs (CLONE_FS), handlers (CLONE_SIGHAND), group (CLONE_THREAD), sem_undo.
 #pragma once
 
 #include <array>
@@ -16,6 +16,7 @@
 
 #include "guest/cpu/registers.hpp"
 #include "guest/ipc/futex_waiter.hpp"
+#include "guest/ipc/sysv_waiters.hpp"
 #include "guest/signal/signal.hpp"
 #include "guest/syscall/syscall.hpp"
 #include "guest/task/restart_block.hpp"
@@ -36,6 +37,7 @@ class FsContext;
 class Kernel;
 class OpenFile;
 struct RunningProgram;
+struct SemUndoList;
 
 // Supplementary groups: shared by the tasks that have the same, and not changed but replaced. Linux: struct group_info.
 class GroupList {
@@ -132,6 +134,7 @@ struct Task {
   std::shared_ptr<FsContext> fs;
   std::shared_ptr<SignalHandlers> handlers;
   std::shared_ptr<ThreadGroup> group;
+  std::shared_ptr<SemUndoList> sem_undo;  // null: nothing was done with SEM_UNDO. Linux: sysvsem.undo_list
   vm::FaultCounters faults;
   vm::MemPolicy policy;  // of set_mempolicy
   Credentials cred;
@@ -145,8 +148,11 @@ struct Task {
   // eax at the call, for restarting it; none outside a call. Linux: orig_ax, -1 outside a call.
   std::optional<uint32_t> orig_eax;
   Wait wait;
-  TaskWaiter waiter{*this};       // for one queue
-  FutexWaiter futex{*this};       // for a futex word
+  TaskWaiter waiter{*this};  // for one queue
+  FutexWaiter futex{*this};  // for a futex word
+  SemWaiter sem_waiter{*this};
+  MsgSender msg_sender{*this};
+  MsgReceiver msg_receiver{*this};
   PollWaiters poll_waiters;       // for many
   SleepTimer sleep_timer{*this};  // of wait.deadline_ns
   RestartBlock restart;

@@ -214,6 +214,7 @@ const guest::Task* Machine::current_task() const {
 
 std::vector<std::string> Machine::find_leaks() {
   kernel_->release_tasks();
+  kernel_->empty_ipc();
   vfs_->drop_caches();
   vfs_->empty_tmpfs();
   return vm::differences_since_boot(at_boot_, vm::take_census(*memory_));

@@ -1,8 +1,10 @@
-// Ipc: what the kernel keeps for files through which tasks meet, and for their timers: the caches of these objects, and
-// the names of sockets that are in no directory. Linux counterparts: posix_timers_cache, epi_cache, unix_socket_table.
+// Ipc: what the kernel keeps for files through which tasks meet, and for their timers: the caches of these objects, the
+// names of sockets that are in no directory; and System V IPC. Linux counterparts: posix_timers_cache, epi_cache,
+// unix_socket_table, init_ipc_ns.
 #pragma once
 
 #include "guest/fs/epoll.hpp"
+#include "guest/ipc/sysv_ipc.hpp"
 #include "guest/net/unix_socket.hpp"
 #include "guest/time/posix_timer.hpp"
 #include "vm/memory_system.hpp"
@@ -11,8 +13,9 @@
 namespace fl::guest {
 
 struct Ipc {
-  explicit Ipc(vm::MemorySystem& memory)
-      : posix_timer(memory.slab(), "posix_timers_cache"),
+  Ipc(Kernel& kernel, vm::MemorySystem& memory)
+      : sysv(kernel),
+        posix_timer(memory.slab(), "posix_timers_cache"),
         epoll_item(memory.slab(), "eventpoll_epi"),
         unix_socket(memory.slab(), "UNIX"),
         unix_name(memory.slab(), "unix_address"),
@@ -34,6 +37,7 @@ struct Ipc {
     freeing_ = false;
   }
 
+  SysvIpc sysv;
   vm::ObjectCache<PosixTimer> posix_timer;
   vm::ObjectCache<EpollItem> epoll_item;
   vm::SharedObjectCache<UnixSocket> unix_socket;

@@ -1,6 +1,7 @@
 // fork, vfork, clone, clone3 and exec: the arguments of the calls that make and change programs. Linux counterparts:
 // the system calls of kernel/fork.c and fs/exec.c.
 #include "guest/fs/vfs.hpp"
+#include "guest/ipc/ipc.hpp"
 #include "guest/kernel.hpp"
 #include "guest/signal/send.hpp"
 #include "guest/syscall/file_support.hpp"
@@ -119,12 +120,15 @@ Result<uint32_t> sys_clone3(Kernel& kernel, Task& task, const SyscallArgs& args)
 }
 
 // Linux: ksys_unshare. What threads share cannot be unshared while there are several.
-Result<uint32_t> sys_unshare(Kernel&, Task& task, const SyscallArgs& args) {
+Result<uint32_t> sys_unshare(Kernel& kernel, Task& task, const SyscallArgs& args) {
   constexpr uint32_t kOwn = CloneFlag::kFs | CloneFlag::kFiles | CloneFlag::kSysVSem;
   constexpr uint32_t kOfThreads = CloneFlag::kThread | CloneFlag::kSigHand | CloneFlag::kVm;
   const uint32_t flags = args[0];
   if ((flags & ~(kOwn | kOfThreads)) != 0 || ((flags & kOfThreads) != 0 && task.group->live_threads > 1)) {
     return fail(Errno::kEINVAL);
+  }
+  if ((flags & CloneFlag::kSysVSem) != 0) {
+    kernel.ipc().sysv.sem.exit_sem(task);
   }
   if ((flags & CloneFlag::kFs) != 0) {
     FL_TRY_ASSIGN(task.fs, task.fs->clone());

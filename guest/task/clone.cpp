@@ -8,6 +8,7 @@
 #include "guest/fs/fd_table.hpp"
 #include "guest/fs/fs_context.hpp"
 #include "guest/fs/pidfd.hpp"
+#include "guest/ipc/ipc.hpp"
 #include "guest/kernel.hpp"
 #include "guest/process/rseq.hpp"
 #include "guest/process/tls.hpp"
@@ -70,7 +71,11 @@ Result<uint32_t> Kernel::free_tid() {
   return fail(Errno::kEAGAIN);
 }
 
-Status Kernel::share_or_copy(Task& child, const Task& parent, uint64_t flags) {
+Status Kernel::share_or_copy(Task& child, Task& parent, uint64_t flags) {
+  // Linux: copy_semundo.
+  if (has(flags, CloneFlag::kSysVSem)) {
+    FL_TRY_ASSIGN(child.sem_undo, ipc_->sysv.sem.undo_list(parent));
+  }
   if (has(flags, CloneFlag::kFiles)) {
     child.files = parent.files;
   } else {

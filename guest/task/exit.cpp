@@ -109,7 +109,11 @@ void Kernel::exit_task(Task& task, uint32_t status) {
   }
   discard_signals(*this, task.pending, kAllSignals);
   task.wait = Wait{};
-  task.mm.reset();
+  {
+    const ActFor acting(*this, task);  // whoever ends it: segments note who detached
+    task.mm.reset();
+  }
+  ipc_->sysv.exit(task);
   task.program.reset();
   task.running.reset();
   task.files.reset();
@@ -263,6 +267,8 @@ void Kernel::release_tasks() {
   init_.reset();
   vdso_.reset();
 }
+
+void Kernel::empty_ipc() { ipc_->sysv.clear(); }
 
 void Kernel::stop_group(ThreadGroup& group, int signal) {
   group.stop_signal = signal;

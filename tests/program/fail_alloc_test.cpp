@@ -51,6 +51,7 @@ const std::vector<Program>& programs() {
       {"musl", "populate", {"DATA"}},
       {"musl", "shmem", {"DATA"}},
       {"musl", "memfd", {"DATA"}},
+      {"musl", "sysv_pages"},
       {"musl", "fileshared", {"DATA"}},
       {"musl", "filepriv", {"DATA"}},
       {"musl", "faround", {"DATA"}},

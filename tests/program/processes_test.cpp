@@ -35,6 +35,11 @@ TEST_CASE("processes: /proc tells of threads, children, limits and descriptors",
   check_processes("proc_files");
 }
 TEST_CASE("processes: smaps and pagemap", "[processes]") { check_processes("proc_memory"); }
+TEST_CASE("sysv: shared memory, its attachments and their count, removal, rights, structures", "[processes][sysv]") {
+  check_processes("sysv_shm");
+}
+TEST_CASE("sysv: semaphores, who is woken, undoing", "[processes][sysv]") { check_processes("sysv_sem"); }
+TEST_CASE("sysv: message queues, their choices and who waits", "[processes][sysv]") { check_processes("sysv_msg"); }
 TEST_CASE("threads: 64 threads, thread-local storage, keys, stacks", "[threads]") { check_processes("threads"); }
 TEST_CASE("threads: mutexes, conditions, barriers, locks, robust ones", "[threads]") {
   check_processes("threads_sync");
@@ -44,7 +49,8 @@ TEST_CASE("threads: signals to threads", "[threads]") { check_processes("threads
 TEST_CASE("threads: how they end; a spinning one starves nobody", "[threads]") { check_processes("threads_exit"); }
 
 TEST_CASE("processes: two runs are the same, fault by fault", "[processes]") {
-  for (const std::string program : {"process_wait", "signals_restart", "threads", "threads_sync", "threads_exit"}) {
+  for (const std::string program :
+       {"process_wait", "signals_restart", "threads", "threads_sync", "threads_exit", "sysv_sem"}) {
     const RunSpec spec{.program = guest_program("glibc", program)};
     if (spec.program.empty()) {
       SKIP(program << " was not built");

@@ -356,10 +356,29 @@ void Mapping::drop_range(uint64_t first, uint64_t last, ZapCopies copies) {
   }
 }
 
+std::optional<uint32_t> Mapping::next_held(uint64_t from) const {
+  const auto page = tree_.next(from);
+  const auto value = tree_.next_value(from);
+  if (page && value) {
+    return std::min(page->index, value->index);
+  }
+  return page ? std::optional(page->index) : value ? std::optional(value->index) : std::nullopt;
+}
+
+// The frame of a page that exists; one in swap is brought in, for its bytes are to change. Linux:
+// shmem_get_partial_folio.
+uint32_t Mapping::find_partial(uint64_t index) {
+  if (const auto swapped = is_shmem() ? tree_.find_value(index) : std::nullopt) {
+    const auto pfn = swap_in(static_cast<uint32_t>(index), SwapEntry::from_raw(*swapped), nullptr);
+    return pfn ? pfn->value() : kNoPage;
+  }
+  return find(index);
+}
+
 void Mapping::zero(uint64_t offset, uint32_t length) {
   const uint32_t in_page = static_cast<uint32_t>(offset & kPageOffsetMask);
   FL_CHECK(is_shmem() && in_page + length <= kPageSize);
-  if (const uint32_t frame = find(offset >> kPageShift); frame != kNoPage) {
+  if (const uint32_t frame = find_partial(offset >> kPageShift); frame != kNoPage) {
     std::memset(KmapLocal(memory_.kmap_slots(), Pfn(frame)).data() + in_page, 0, length);
     memory_.tlb().code_changed(Pfn(frame));
   }
@@ -371,7 +390,7 @@ void Mapping::truncate(uint64_t bytes) {
   FL_CHECK(charge_ == ShmemCharge::kByPage || bytes == shmem_size_, "its size has been charged");
   drop_range(pages_for(bytes), UINT64_MAX, ZapCopies::kYes);
   const uint32_t tail = static_cast<uint32_t>(bytes & kPageOffsetMask);
-  if (const uint32_t frame = tail == 0 ? kNoPage : find(bytes >> kPageShift); frame != kNoPage) {
+  if (const uint32_t frame = tail == 0 ? kNoPage : find_partial(bytes >> kPageShift); frame != kNoPage) {
     std::memset(KmapLocal(memory_.kmap_slots(), Pfn(frame)).data() + tail, 0, kPageSize - tail);
     memory_.tlb().code_changed(Pfn(frame));
   }

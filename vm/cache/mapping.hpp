@@ -85,8 +85,11 @@ class Mapping {
   Result<Pfn> get(uint64_t index, uint32_t ahead = 1, bool* waited = nullptr);
   // Shared memory only: as get, also beyond the end. Linux: shmem_get_folio(SGP_FALLOC).
   Result<Pfn> allocate(uint64_t index, bool* waited = nullptr);
-  // Pages of shared memory that are in swap. Linux: shmem_inode_info's swapped.
+  // Shared memory: pages that are in swap. Linux: shmem_inode_info's swapped.
   uint32_t swapped_pages() const { return is_shmem() ? tree_.values() : 0; }
+  // Shared memory: whether the page exists, in memory or in swap; the first that does at or after `from`.
+  bool holds(uint64_t index) const { return find(index) != kNoPage || tree_.find_value(index).has_value(); }
+  std::optional<uint32_t> next_held(uint64_t from) const;
 
   // Copies file bytes through the cache; stops at the end of the file. Returns the bytes copied.
   // Linux: filemap_read. EIO or ENOMEM only if nothing was copied.
@@ -138,6 +141,7 @@ class Mapping {
   Status insert(uint64_t index, Pfn pfn);
   // Forgets and frees the page; it must be there and unmapped.
   void erase(uint32_t index);
+  uint32_t find_partial(uint64_t index);
   // Brings a page of shared memory back from swap. Linux: shmem_swapin_folio.
   Result<Pfn> swap_in(uint32_t index, SwapEntry entry, bool* waited);
   // Forgets values of pages [first, last]: shadows, or slots of swapped pages, which are freed.

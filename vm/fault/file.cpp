@@ -97,9 +97,11 @@ FaultResult do_read_fault(VmFault& fault) {
     return fault_result(pfn.error(), fault.record);
   }
   map_file_page(fault, *fault.pte, *pfn, protection);
-  fault.record.around.mapped = 1;
-  const PagePin pin(fault.memory().mem_map(), *pfn);
-  map_window(fault, window, protection);
+  if (fault.area.file->fault_around) {
+    fault.record.around.mapped = 1;
+    const PagePin pin(fault.memory().mem_map(), *pfn);
+    map_window(fault, window, protection);
+  }
   return finish(fault, existed ? FaultCause::kFileRead : FaultCause::kShmem, waited);
 }
 

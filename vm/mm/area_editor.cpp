@@ -18,9 +18,13 @@ bool is_data(uint32_t flags) {
   return (flags & (VmFlag::kWrite | VmFlag::kShared | VmFlag::kGrowsDown)) == VmFlag::kWrite;
 }
 
+// An area whose end must be told is not merged away. Linux: is_mergeable_vma; since 6.5 such areas may still exchange
+// pages when only a part of one changes.
+bool is_told(const AreaShape& shape) { return shape.file != nullptr && shape.file->area_operations != nullptr; }
+
 // The shapes could be one. Linux: can_vma_merge_after but for the AnonVmas.
 bool continues(const AreaShape& below, const AreaShape& above) {
-  return below.end == above.start && below.flags == above.flags && below.file == above.file &&
+  return !is_told(below) && below.end == above.start && below.flags == above.flags && below.file == above.file &&
          below.special == nullptr && above.special == nullptr && !below.has(VmFlag::kPfnMap | VmFlag::kDontExpand) &&
          below.policy == above.policy && below.pgoff + below.pages() == above.pgoff;
 }
@@ -83,6 +87,9 @@ void AreaEditor::link(VmArea* area) {
   mm_.areas_.insert(area);
   if (area->file != nullptr) {
     area->file->mapping->areas().push_back(*area);
+    if (area->file->area_operations != nullptr) {
+      area->file->area_operations->open();
+    }
   }
   account(*area, area->pages(), +1);
 }
@@ -134,14 +141,18 @@ Result<VmArea*> AreaEditor::add_merged(const AreaShape& shape) {
 }
 
 void AreaEditor::remove(VmArea* area) {
-  if (area->file != nullptr) {
-    Mapping::Areas& areas = area->file->mapping->areas();
+  const std::shared_ptr<const MappedFile> file = area->file;  // until it was told
+  if (file != nullptr) {
+    Mapping::Areas& areas = file->mapping->areas();
     areas.erase(areas.iterator_to(*area));
   }
   account(*area, area->pages(), -1);
   mm_.areas_.remove(area);
   unlink_anon_vmas(*area);
   mm_.memory_.caches().vm_area.destroy(area);
+  if (file != nullptr && file->area_operations != nullptr) {
+    file->area_operations->close();
+  }
 }
 
 Result<VmArea*> AreaEditor::split(VmArea* area, VirtAddr at) {

@@ -62,6 +62,19 @@ class FileOperations {
   virtual Status punch_hole(uint64_t offset, uint64_t length) = 0;
 };
 
+// What a file wants to hear of the areas that map it. Calls come in the middle of memory calls: they change no area.
+// Linux: open and close of vm_operations_struct.
+class AreaOperations {
+ public:
+  // One more: made by mmap (Linux: f_op->mmap), copied by fork or mremap, or cut off another.
+  virtual void open() = 0;
+  // One less; it maps nothing any more.
+  virtual void close() = 0;
+
+ protected:
+  ~AreaOperations() = default;
+};
+
 // An open file as a mapping sees it. One for each open file description, because Linux merges two mappings only if they
 // come from the same one. Linux: struct file.
 struct MappedFile {
@@ -75,6 +88,9 @@ struct MappedFile {
   bool sealed = false;    // nobody may write the file any more, and no new MAP_SHARED may. Linux: F_SEAL_WRITE
   bool sealed_for_new = false;           // no new MAP_SHARED may. Linux: F_SEAL_FUTURE_WRITE
   FileOperations* operations = nullptr;  // the open file; null: nobody can have a descriptor of it
+  // A read fault maps present neighbours too (rule D6). Linux: vm_operations_struct::map_pages.
+  bool fault_around = true;
+  AreaOperations* area_operations = nullptr;  // as long-lived as the file; null: it does not care
 };
 
 // What an area maps, and where: all that mmap decides. It may be made anywhere; an address space takes a copy.

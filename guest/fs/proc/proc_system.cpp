@@ -66,7 +66,7 @@ constexpr std::array<SystemFile, 6> kMachineFiles = {{
 std::span<const SystemFile> machine_files() { return kMachineFiles; }
 
 const SystemFile* find_system_file(std::string_view path) {
-  for (const auto table : {machine_files(), memory_files(), sysctl_files()}) {
+  for (const auto table : {machine_files(), memory_files(), sysctl_files(), sysv_files()}) {
     for (const SystemFile& file : table) {
       if (file.path == path) {
         return &file;
@@ -78,7 +78,7 @@ const SystemFile* find_system_file(std::string_view path) {
 
 std::vector<std::string> system_entries(std::string_view directory) {
   std::set<std::string> names;
-  for (const auto table : {machine_files(), memory_files(), sysctl_files()}) {
+  for (const auto table : {machine_files(), memory_files(), sysctl_files(), sysv_files()}) {
     for (const SystemFile& file : table) {
       std::string_view rest = file.path;
       if (!directory.empty()) {

@@ -72,10 +72,11 @@ struct SystemFile {
   const vm::MemoryReport* report = nullptr;
 };
 const SystemFile* find_system_file(std::string_view path);
-// The three tables: about the machine, its memory, and settings.
+// The four tables: about the machine, its memory, settings, and System V IPC.
 std::span<const SystemFile> machine_files();
 std::span<const SystemFile> memory_files();
 std::span<const SystemFile> sysctl_files();
+std::span<const SystemFile> sysv_files();
 // The names in a directory of such files, in order; empty if there is no such directory. "": /proc itself.
 std::vector<std::string> system_entries(std::string_view directory);
 

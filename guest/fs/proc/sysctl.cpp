@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kSpace = " \t\n\v\f\r";
 
 // One number from the front of `text`. Linux: strtoul with base 0.
-Result<uint32_t> take_number(std::string_view& text) {
+Result<uint64_t> take_number(std::string_view& text) {
   int base = 10;
   if (text.starts_with("0x") || text.starts_with("0X")) {
     base = 16;
@@ -22,7 +22,7 @@ Result<uint32_t> take_number(std::string_view& text) {
   } else if (text.size() > 1 && text.front() == '0') {
     base = 8;
   }
-  uint32_t value = 0;
+  uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
   if (error != std::errc()) {
     return fail(Errno::kEINVAL);
@@ -30,6 +30,13 @@ Result<uint32_t> take_number(std::string_view& text) {
   text.remove_prefix(static_cast<size_t>(end - text.data()));
   return value;
 }
+
+// The text from the first character of a number on; empty: there is none.
+std::string_view skip_space(std::string_view text) {
+  const size_t begin = text.find_first_not_of(kSpace);
+  return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
+}
+bool at_end(std::string_view text) { return text.empty() || kSpace.find(text.front()) != std::string_view::npos; }
 
 }  // namespace
 
@@ -40,23 +47,27 @@ Status parse_sysctl(std::string_view text, std::span<uint32_t> values, uint32_t 
   // A C string: what follows its end is not looked at.
   text = text.substr(0, text.find('\0'));
   while (read.size() < values.size()) {
-    const size_t begin = text.find_first_not_of(kSpace);
-    if (begin == std::string_view::npos) {
+    text = skip_space(text);
+    if (text.empty()) {
       break;
     }
-    text.remove_prefix(begin);
-    FL_TRY_ASSIGN(const uint32_t value, take_number(text));
-    const bool ends = text.empty() || kSpace.find(text.front()) != std::string_view::npos;
-    if (!ends || value < least || value > most) {
+    FL_TRY_ASSIGN(const uint64_t value, take_number(text));
+    if (!at_end(text) || value < least || value > most) {
       return fail(Errno::kEINVAL);
     }
-    read.push_back(value);
+    read.push_back(static_cast<uint32_t>(value));
   }
   if (read.empty()) {
     return fail(Errno::kEINVAL);
   }
   std::copy(read.begin(), read.end(), values.begin());
   return {};
+}
+
+Result<uint64_t> parse_long_sysctl(std::string_view text, uint64_t most) {
+  text = skip_space(text.substr(0, text.find('\0')));
+  FL_TRY_ASSIGN(const uint64_t value, take_number(text));
+  return at_end(text) && value <= most ? Result<uint64_t>(value) : fail(Errno::kEINVAL);
 }
 
 }  // namespace fl::guest

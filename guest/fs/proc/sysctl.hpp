@@ -18,4 +18,7 @@ std::string format_sysctl(std::span<const uint32_t> values);
 // not in [least, most]; then no value has changed.
 Status parse_sysctl(std::string_view text, std::span<uint32_t> values, uint32_t least, uint32_t most);
 
+// One number of at most `most`, of a kernel's unsigned long. Linux: proc_doulongvec_minmax.
+Result<uint64_t> parse_long_sysctl(std::string_view text, uint64_t most);
+
 }  // namespace fl::guest

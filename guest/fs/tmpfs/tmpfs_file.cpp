@@ -56,7 +56,7 @@ Result<uint32_t> TmpfsFile::read(IoBuffer& to, uint64_t& at) {
     const auto in_page = static_cast<uint32_t>(at & kPageOffsetMask);
     const uint32_t length = std::min(wanted, kPageSize - in_page);
     uint32_t moved = 0;
-    if (pages.find(at >> kPageShift) == vm::kNoPage) {
+    if (!pages.holds(at >> kPageShift)) {
       moved = to.put_zeros(length);
     } else if (const auto piece = to.chunk(length, mmu::Access::kWrite)) {
       const auto got = pages.read(at, piece->bytes());
@@ -122,14 +122,14 @@ Result<uint64_t> TmpfsFile::seek(int64_t offset, uint32_t whence) {
   const auto from = static_cast<uint64_t>(offset);
   uint64_t index = from >> kPageShift;
   if (whence == Whence::kData) {
-    const auto page = pages.tree().next(index);
-    const uint64_t start = page ? uint64_t{page->index} << kPageShift : size;
+    const auto page = pages.next_held(index);
+    const uint64_t start = page ? uint64_t{*page} << kPageShift : size;
     if (start >= size) {
       return fail(Errno::kENXIO);
     }
     return pos = std::max(from, start);
   }
-  while (index < pages_for(size) && pages.find(index) != vm::kNoPage) {
+  while (index < pages_for(size) && pages.holds(index)) {
     ++index;
   }
   return pos = std::min(size, std::max(from, index << kPageShift));
@@ -159,7 +159,7 @@ Status TmpfsFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
   }
   std::vector<uint64_t> made;
   for (uint64_t index = first; index < last; ++index) {
-    if (pages.find(index) != vm::kNoPage) {
+    if (pages.holds(index)) {
       continue;
     }
     if (const auto page = pages.allocate(index); !page) {

@@ -102,7 +102,7 @@ FileStat TmpfsInode::stat() const {
   switch (mode & FileMode::kTypeMask) {
     case FileMode::kRegular:
       stat.size = pages.size();
-      stat.blocks = pages.cached_pages() * kBlocksPerPage;
+      stat.blocks = (pages.cached_pages() + pages.swapped_pages()) * kBlocksPerPage;
       break;
     case FileMode::kSymlink:
       stat.size = target.view().size();
