@@ -13,6 +13,7 @@
 #include "guest/log.hpp"
 #include "guest/process/rseq.hpp"
 #include "guest/signal/send.hpp"
+#include "guest/task/oom_kill.hpp"
 #include "guest/task/wait_status.hpp"
 
 namespace fl::guest {
@@ -24,13 +25,16 @@ constexpr int kHostError = 125;
 
 }  // namespace
 
-int Outcome::exit_status() const { return kind == Kind::kDeadlock ? kHostError : shell_status(wait_status); }
+int Outcome::exit_status() const {
+  return kind == Kind::kDeadlock || kind == Kind::kPanic ? kHostError : shell_status(wait_status);
+}
 
 Kernel::Kernel(const KernelPorts& ports, KernelOptions options)
     : ports_(ports),
       options_(std::move(options)),
       caches_(ports.memory.slab()),
       ipc_(std::make_unique<Ipc>(*this, ports.memory)),
+      oom_kill_(std::make_unique<OomKill>(*this)),
       next_pid_(kFirstPid),
       random_(options_.seed) {
   ports_.vfs.set_kernel(this);
@@ -103,6 +107,11 @@ void TaskWaiter::wake_task(WaitEntry& entry, uint32_t) {
 }
 
 void SleepTimer::expire() { task_.kernel.wake(task_); }
+
+void Kernel::panic(std::string report) {
+  outcome_ = {.kind = Outcome::Kind::kPanic, .wait_status = 0, .report = std::move(report)};
+  panicked_ = reschedule_ = true;
+}
 
 void Kernel::note_unimplemented(const Task& task, uint32_t number) {
   if (++unimplemented_[number] == 1) {
@@ -219,6 +228,9 @@ Task* Kernel::pick_next() {
   while (true) {
     empty_graveyard();
     reschedule_ = false;
+    if (panicked_) {
+      return nullptr;
+    }
     if (stop_requested()) {
       outcome_ = {.kind = Outcome::Kind::kStopped, .wait_status = 0, .report = {}};
       return nullptr;

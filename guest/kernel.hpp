@@ -39,6 +39,7 @@ namespace fl::guest {
 
 class Vfs;
 struct Ipc;
+class OomKill;
 struct ExecCall;
 
 // What the emulator wants to hear of: --strace, counts. Every method is called while the task's memory is as
@@ -94,12 +95,13 @@ struct Outcome {
   enum class Kind : uint8_t {
     kExited,    // all processes ended; see the first one's wait status
     kDeadlock,  // every task sleeps for ever; `report` says who waits for what
+    kPanic,     // nothing can go on; `report` says why
     kStopped,   // KernelPorts::stop was set
   };
   Kind kind = Kind::kExited;
   uint32_t wait_status = 0;
   std::string report;
-  // 128+signal or the exit code; 125 for a deadlock.
+  // 128+signal or the exit code; 125 for a deadlock or a panic.
   int exit_status() const;
 };
 
@@ -195,6 +197,8 @@ class Kernel {
   void stop_group(ThreadGroup& group, int signal);
   // SIGCONT or SIGKILL came. Linux: prepare_signal.
   void continue_group(ThreadGroup& group);
+  // The machine cannot go on: it ends with this report. Linux: panic.
+  void panic(std::string report);
   // Counts a call that is not there and logs its first use.
   void note_unimplemented(const Task& task, uint32_t number);
   const std::map<uint32_t, uint64_t>& unimplemented() const { return unimplemented_; }
@@ -263,6 +267,7 @@ class Kernel {
   TimerQueue timers_;
   FutexTable futexes_;
   std::unique_ptr<Ipc> ipc_;
+  std::unique_ptr<OomKill> oom_kill_;
   Scheduler scheduler_;
   TaskTable tasks_;
   // Tasks that are gone but may still be in use further up the stack; freed before the next one is chosen.
@@ -271,6 +276,7 @@ class Kernel {
   Task* current_ = nullptr;
   uint64_t on_cpu_since_ = 0;  // of current_, as cpu_ns counts
   bool reschedule_ = false;
+  bool panicked_ = false;
   std::shared_ptr<ThreadGroup> init_;  // the first process
   uint32_t next_pid_;
   std::mt19937_64 random_;

@@ -33,7 +33,7 @@ Result<KmapSpan> UserAccess::chunk(VirtAddr at, uint32_t length, mmu::Access acc
       }
       const uint32_t in_page = at.page_offset();
       // What is copied may need memory for itself: the page stays meanwhile.
-      return KmapSpan(mm_.memory().kmap_slots(), PagePin(mm_.memory().mem_map(), entry.pfn()), entry.pfn(), in_page,
+      return KmapSpan(mm_.memory().kmap_slots(), PagePin(mm_.memory(), entry.pfn()), entry.pfn(), in_page,
                       std::min(length, kPageSize - in_page));
     }
     const uint32_t error_code = (entry.hw_present() ? uint32_t{PageFaultError::kProtection} : 0u) |

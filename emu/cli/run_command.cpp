@@ -216,6 +216,7 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
     case guest::Outcome::Kind::kStopped:
       return exit_status(machine.stop().reason());
     case guest::Outcome::Kind::kDeadlock:
+    case guest::Outcome::Kind::kPanic:
       return host_error("{}", outcome.report);
     case guest::Outcome::Kind::kExited:
       break;

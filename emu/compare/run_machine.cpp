@@ -122,7 +122,7 @@ HostResult<OurRun> run_here(const MachineRun& run) {
   machine.attach(collector);
   FL_HOST_TRY(machine.start({.path = run.command[0], .argv = run.command, .env = run.environment}));
   const guest::Outcome outcome = machine.run();
-  if (outcome.kind == guest::Outcome::Kind::kDeadlock) {
+  if (outcome.kind == guest::Outcome::Kind::kDeadlock || outcome.kind == guest::Outcome::Kind::kPanic) {
     return host_error("{}", outcome.report);
   }
   if (outcome.kind == guest::Outcome::Kind::kStopped) {

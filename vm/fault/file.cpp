@@ -99,7 +99,7 @@ FaultResult do_read_fault(VmFault& fault) {
   map_file_page(fault, *fault.pte, *pfn, protection);
   if (fault.area.file->fault_around) {
     fault.record.around.mapped = 1;
-    const PagePin pin(fault.memory().mem_map(), *pfn);
+    const PagePin pin(fault.memory(), *pfn);
     map_window(fault, window, protection);
   }
   return finish(fault, existed ? FaultCause::kFileRead : FaultCause::kShmem, waited);

@@ -33,6 +33,11 @@ FaultResult handle_pte_fault(VmFault& fault) {
 }  // namespace
 
 FaultResult handle_mm_fault(AddressSpace& mm, VmArea& area, VirtAddr addr, mmu::Access access, FaultRecord& record) {
+  // Linux: check_stable_address_space.
+  if (mm.unstable()) {
+    record.cause = FaultCause::kOom;
+    return FaultResult::kBusErr;
+  }
   const auto pte = mm.tables().find_or_create(addr);
   if (!pte) {
     return fault_result(pte.error(), record);

@@ -23,7 +23,7 @@ FaultResult wp_page_reuse(VmFault& fault, FaultCause cause) {
 
 // The frame for a copy. The page that is to be copied stays meanwhile.
 Result<Pfn> alloc_copy(VmFault& fault, Pfn old, Gfp gfp) {
-  const PagePin pin(fault.memory().mem_map(), old);
+  const PagePin pin(fault.memory(), old);
   FL_TRY(anon_vma_prepare(fault.area));
   return fault.alloc_page(kGfpHighUserMovable | gfp);
 }

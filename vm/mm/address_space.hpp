@@ -195,6 +195,9 @@ class AddressSpace {
   // `grew` tells whether it did. Linux: lock_mm_and_find_vma, expand_stack.
   tl::expected<VmArea*, FaultResult> find_area_for_fault(VirtAddr va, bool& grew);
   MemoryUse& use_mutable() { return use_; }
+  // The OOM killer has given its private memory back: it must not be used any more. Linux: MMF_UNSTABLE.
+  bool unstable() const { return unstable_; }
+  void set_unstable() { unstable_ = true; }
 
   // Drops the pages of [start, end) inside one area: clears entries, flushes, then releases the frames. Linux:
   // unmap_page_range.
@@ -233,6 +236,7 @@ class AddressSpace {
   bool read_implies_exec_ = false;
   bool may_map_low_ = false;
   bool came_by_fork_ = false;
+  bool unstable_ = false;
   uint32_t default_flags_ = 0;  // kLocked after mlockall(MCL_FUTURE). Linux: mm->def_flags
   uint32_t call_depth_ = 0;     // calls that change the areas, one inside the other. For verification
 };

@@ -3,32 +3,29 @@
 
 #include <utility>
 
-#include "mmu/base/check.hpp"
-#include "vm/phys/mem_map.hpp"
+#include "mmu/base/addr.hpp"
 
 namespace fl::vm {
 
-// Never the last reference: whoever gives the page up while it is pinned must still have one when the pin ends.
+class MemorySystem;
+
 class PagePin {
  public:
   PagePin() = default;
-  PagePin(const MemMap& map, Pfn pfn) : map_(&map), pfn_(pfn) {
-    ++map[pfn].refcount;
-    ++map.pins();
-  }
-  PagePin(PagePin&& other) noexcept : map_(std::exchange(other.map_, nullptr)), pfn_(other.pfn_) {}
+  PagePin(MemorySystem& memory, Pfn pfn);
+  PagePin(PagePin&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)), pfn_(other.pfn_) {}
   PagePin& operator=(PagePin&&) = delete;
+  // Everybody else may have given the page up meanwhile: then it is freed.
   ~PagePin() {
-    if (map_ != nullptr) {
-      Page& page = (*map_)[pfn_];
-      FL_CHECK(page.refcount > 1, "frame {:#x}: the last reference is a pin", pfn_.value());
-      --page.refcount;
-      --map_->pins();
+    if (memory_ != nullptr) {
+      unpin();
     }
   }
 
  private:
-  const MemMap* map_ = nullptr;  // null: nothing
+  void unpin();
+
+  MemorySystem* memory_ = nullptr;  // null: nothing
   Pfn pfn_;
 };
 

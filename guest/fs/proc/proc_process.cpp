@@ -14,6 +14,7 @@
 #include "guest/fs/proc/mapped_page.hpp"
 #include "guest/fs/proc/proc_text.hpp"
 #include "guest/kernel.hpp"
+#include "guest/task/oom_kill.hpp"
 #include "guest/syscall/file_support.hpp"
 #include "guest/task.hpp"
 #include "vm/info/totals.hpp"
@@ -71,15 +72,6 @@ Result<int32_t> parse_int(std::string_view text) {
   return negative ? -static_cast<int32_t>(value) : static_cast<int32_t>(value);
 }
 
-// Nothing: it is spared. Linux: oom_badness.
-std::optional<int64_t> oom_badness(const Task& task, int64_t total_pages) {
-  if (task.mm == nullptr || task.group->oom_score_adj == -kOomScoreAdjMost) {
-    return std::nullopt;
-  }
-  return int64_t{resident_use(*task.mm).rss()} + task.mm->tables().table_frames() +
-         task.group->oom_score_adj * (total_pages / kOomScoreAdjMost);
-}
-
 }  // namespace
 
 std::string format_limits(const TaskView& view) {
@@ -97,7 +89,7 @@ std::string format_limits(const TaskView& view) {
 // From 0, spared, over 666, a small process that nobody has weighted, to 1333.
 std::string format_oom_score(const TaskView& view) {
   constexpr int64_t kScale = 1000;
-  const auto total = static_cast<int64_t>(vm::memory_totals(view.kernel.memory()).managed);
+  const int64_t total = oom_total_pages(view.kernel.memory());
   const auto badness = oom_badness(view.task, total);
   return fmt::format("{}\n", badness ? (kScale + *badness * kScale / total) * 2 / 3 : 0);
 }

@@ -1,0 +1,46 @@
+// OomKill: when nothing can be reclaimed any more, a process is chosen and killed for its memory. Linux counterpart:
+// mm/oom_kill.c (out_of_memory, oom_badness, oom_kill_process, dump_tasks, oom_reaper).
+//
+// The victim's private memory is given back at once (Linux: by oom_reaper, a moment later), unless the victim is who
+// needs memory just now: then it may use the reserve until it has come to its end. Accesses to memory that was given
+// back fail. Simplified: no cpusets, no process is "origin" of the trouble, vm.panic_on_oom and
+// vm.oom_kill_allocating_task are 0.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "vm/phys/page_allocator.hpp"
+
+namespace fl::vm {
+class MemorySystem;
+}
+
+namespace fl::guest {
+
+class Kernel;
+struct Task;
+struct ThreadGroup;
+
+// Memory and swap together. Linux: oc->totalpages.
+int64_t oom_total_pages(vm::MemorySystem& memory);
+// What killing the task's process would bring, in pages, with its oom_score_adj; nothing: it is spared. Linux:
+// oom_badness.
+std::optional<int64_t> oom_badness(const Task& task, int64_t total_pages);
+
+class OomKill final : public vm::OomKiller {
+ public:
+  // Registers with the page allocator, until it goes.
+  explicit OomKill(Kernel& kernel);
+  ~OomKill() override;
+  Action out_of_memory(vm::Gfp gfp, uint32_t order) override;
+
+ private:
+  Task* select_victim();
+  void report(const Task& victim, vm::Gfp gfp, uint32_t order);
+  void kill(Task& victim);
+
+  Kernel& kernel_;
+};
+
+}  // namespace fl::guest
