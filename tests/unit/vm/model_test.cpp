@@ -12,6 +12,7 @@ struct Run {
   uint32_t frames;
   uint32_t steps;
   const KernelProfile& profile;
+  uint32_t swap_pages = 0;
 };
 
 // "" or what failed.
@@ -19,7 +20,8 @@ std::string run_model(const Run& run, uint32_t* successes = nullptr,
                       const std::function<void(ModelDriver&)>& after_call = nullptr) {
   std::mt19937 random(run.seed);
   // Not a standard distribution: its numbers differ between libraries.
-  ModelDriver driver([&](uint32_t n) { return static_cast<uint32_t>(random() % n); }, run.frames, run.profile);
+  ModelDriver driver([&](uint32_t n) { return static_cast<uint32_t>(random() % n); }, run.frames, run.profile,
+                     run.swap_pages);
   driver.after_call = after_call;
   for (uint32_t step = 0; step < run.steps; ++step) {
     try {
@@ -52,6 +54,28 @@ TEST_CASE("model: random calls behave as a naive model says, on machines of 64 t
   }
   // Most steps must have got somewhere, or the test would test refusals.
   CHECK(successes > 10000);
+}
+
+TEST_CASE("model: with swap, too") {
+  uint32_t successes = 0;
+  for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
+    for (const uint32_t frames : {72u, 128u}) {
+      for (uint32_t seed = 1; seed <= 4; ++seed) {
+        REQUIRE(run_model({seed * 1000 + frames, frames, 1000, *profile, seed % 2 == 0 ? 40u : 1000u}, &successes) == "");
+      }
+    }
+  }
+  CHECK(successes > 6000);
+}
+
+TEST_CASE("model: a long random run with swap", "[slow]") {
+  for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
+    for (const uint32_t frames : {64u, 80u, 128u}) {
+      for (uint32_t seed = 1; seed <= 8; ++seed) {
+        REQUIRE(run_model({seed * 7919 + frames, frames, 10000, *profile, seed % 2 == 0 ? 40u : 1000u}) == "");
+      }
+    }
+  }
 }
 
 TEST_CASE("model: a long random run behaves as a naive model says", "[slow]") {

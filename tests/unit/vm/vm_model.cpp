@@ -1,13 +1,21 @@
 // The driver: accesses by CPU and kernel, the model's memory, and the checks after each step.
 #include "tests/unit/vm/vm_model.hpp"
 
+#include "tests/unit/vm/memory_swap_store.hpp"
+#include "vm/swap/swap_space.hpp"
+
 namespace fl::vm::test {
 
 using namespace model;
 
-ModelDriver::ModelDriver(Choose choose, uint32_t frames, const KernelProfile& profile)
+ModelDriver::ModelDriver(Choose choose, uint32_t frames, const KernelProfile& profile, uint32_t swap_pages)
     : choose_(std::move(choose)), machine_(frames, profile) {
   machine_.new_space(MemoryLimits{.stack = bytes_of(kStackLimit)});
+  if (swap_pages != 0) {
+    auto store = std::make_shared<MemorySwapStore>(swap_pages);
+    store->rotates = choose_(2) == 0;
+    FL_CHECK(machine_.memory().swap().swapon(std::move(store), "/swap", std::nullopt));
+  }
   machine_.memory().slab().shrink_all();
   free_at_start_ = machine_.pages().free_frames();
   AddressSpace& mm = machine_.mm();

@@ -41,7 +41,8 @@ struct ModelFailure : std::runtime_error {
 
 class ModelDriver {
  public:
-  ModelDriver(Choose choose, uint32_t frames, const KernelProfile& profile);
+  // With a swap area of so many pages, or none.
+  ModelDriver(Choose choose, uint32_t frames, const KernelProfile& profile, uint32_t swap_pages = 0);
   // Makes one random call and checks everything. Throws ModelFailure.
   void step();
   // Ends the address space and looks for leaks.

@@ -216,7 +216,7 @@ void ModelDriver::do_mremap() {
 }
 
 void ModelDriver::do_madvise() {
-  static constexpr std::array<int, 11> kAdvice{0, 1, 3, 4, 4, 4, 8, 10, 11, 22, 23};
+  static constexpr std::array<int, 13> kAdvice{0, 1, 3, 4, 4, 4, 8, 10, 11, 20, 21, 22, 23};
   const int advice = kAdvice[choose_(kAdvice.size())];
   const uint32_t first = kArena - 4 + choose_(kArenaPages + 4);
   const uint32_t length = 1 + choose_(10);
@@ -234,6 +234,7 @@ void ModelDriver::do_madvise() {
     }
     Page& here = page->second;
     if ((advice == 4 && here.locked) || (advice == 8 && (here.locked || here.file != nullptr)) ||
+        ((advice == 20 || advice == 21) && here.locked) ||
         (populate && (here.prot & (advice == 23 ? kWrite : kRead)) == 0)) {
       error = Errno::kEINVAL;
       break;

@@ -1,0 +1,286 @@
+// Reclaim, the swap cache and coming back: what leaves memory, in which order, and what a fault on it finds.
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/unit/vm/memory_swap_store.hpp"
+#include "tests/unit/vm/vm_machine.hpp"
+#include "vm/reclaim/lru.hpp"
+#include "vm/reclaim/page_reclaim.hpp"
+#include "vm/swap/swap_cache.hpp"
+#include "vm/swap/swap_space.hpp"
+
+namespace fl::vm::test {
+namespace {
+
+constexpr int kFree = 8, kCold = 20, kPageOut = 21;
+constexpr uint32_t kBase = 0x10000000;
+
+struct SwapMachine : Machine {
+  explicit SwapMachine(uint32_t frames = 256, uint32_t swap_pages = 1024,
+                       const KernelProfile& profile = KernelProfile::i386_6_1())
+      : Machine(frames, profile), store(std::make_shared<MemorySwapStore>(swap_pages)) {
+    store->rotates = false;
+    FL_CHECK(memory().swap().swapon(store, "/swap", std::nullopt));
+  }
+  ~SwapMachine() { drop_space(); }
+  void page_out(VirtAddr at, uint32_t pages) { REQUIRE(mm().madvise(at, bytes_of(pages), kPageOut, task)); }
+  // Until nothing more goes.
+  void evict_all() {
+    while (memory().reclaim().try_to_free_pages(kGfpHighUserMovable, 0, ZoneType::kMovable) != 0) {
+    }
+  }
+  uint64_t listed(LruList list) { return Lru::size(pages().nodes()[0], list); }
+
+  std::shared_ptr<MemorySwapStore> store;
+};
+
+void fill(Machine& machine, VirtAddr at, uint32_t pages, uint32_t value) {
+  for (uint32_t page = 0; page < pages; ++page) {
+    machine.store(at + bytes_of(page), value + page);
+  }
+}
+void check_filled(Machine& machine, VirtAddr at, uint32_t pages, uint32_t value) {
+  for (uint32_t page = 0; page < pages; ++page) {
+    REQUIRE(machine.load(at + bytes_of(page)) == value + page);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("reclaim: a program larger than memory keeps its data in swap") {
+  SwapMachine machine(192);
+  const VirtAddr at = machine.map_anon(kBase, 600);
+  fill(machine, at, 600, 1000);
+  CHECK(machine.mm().use().swap_entries > 400);
+  CHECK(machine.problems().empty());
+  check_filled(machine, at, 600, 1000);
+  CHECK(machine.task.major > 300);
+  CHECK(machine.problems().empty());
+  // Backwards, writing.
+  for (uint32_t page = 600; page-- > 0;) {
+    machine.store(at + bytes_of(page), page);
+  }
+  check_filled(machine, at, 600, 0);
+  CHECK(machine.problems().empty());
+  REQUIRE(machine.mm().munmap(at, bytes_of(600)));
+  CHECK(machine.memory().swap().free_swap_pages() == machine.memory().swap().total_swap_pages());
+  CHECK(machine.problems().empty());
+}
+
+TEST_CASE("reclaim: pages that MADV_PAGEOUT sent away are in the swap cache until somebody needs their frames") {
+  SwapMachine machine;
+  const VirtAddr at = machine.map_anon(kBase, 20);
+  fill(machine, at, 20, 7);
+  machine.page_out(at, 20);
+  CHECK(machine.mm().use().anon_rss == 0);
+  CHECK(machine.mm().use().swap_entries == 20);
+  CHECK(machine.store->writes == 20);
+  CHECK(machine.problems().empty());
+  const uint64_t major = machine.task.major;
+  machine.reads(at, 20);
+  CHECK(machine.task.major == major);
+  CHECK(machine.log.records.back().cause == FaultCause::kSwapCache);
+  check_filled(machine, at, 20, 7);
+
+  machine.page_out(at, 20);
+  CHECK(machine.store->writes == 20);  // they are clean: their slots have what they hold
+  machine.evict_all();
+  CHECK(machine.memory().swap_cache().pages() == 0);
+  machine.reads(at, 20);
+  CHECK(machine.task.major > major);
+  CHECK(machine.log.records.back().cause != FaultCause::kAnon);
+  check_filled(machine, at, 20, 7);
+  CHECK(machine.problems().empty());
+}
+
+TEST_CASE("reclaim: after a page was read back from swap a write faults in 6.1 i386, and does not in 6.18") {
+  for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
+    SwapMachine machine(256, 1024, *profile);
+    const VirtAddr at = machine.map_anon(kBase, 8);
+    fill(machine, at, 8, 3);
+    machine.page_out(at, 8);
+    CHECK(machine.reads(at, 8) == 8);
+    CHECK(machine.writes(at, 8) == (profile->swap_keeps_exclusive ? 0 : 8));
+    machine.page_out(at, 8);
+    CHECK(machine.writes(at, 8) == 8);
+    CHECK(machine.problems().empty());
+  }
+}
+
+TEST_CASE("reclaim: parent and child share what is in swap until one of them writes") {
+  SwapMachine machine;
+  const VirtAddr at = machine.map_anon(kBase, 10);
+  fill(machine, at, 10, 50);
+  machine.page_out(at, 4);
+  machine.evict_all();
+  AddressSpace::Ptr child = machine.fork();
+  CHECK(child->use().swap_entries >= 4);
+  CHECK(machine.problems().empty());
+  AddressSpace::Ptr parent = machine.switch_to(std::move(child));
+  fill(machine, at, 10, 90);
+  CHECK(machine.problems().empty());
+  child = machine.switch_to(std::move(parent));
+  check_filled(machine, at, 10, 50);
+  machine.page_out(at, 10);
+  machine.evict_all();
+  CHECK(machine.problems().empty());
+  parent = machine.switch_to(std::move(child));
+  check_filled(machine, at, 10, 90);
+  parent.reset();
+  CHECK(machine.problems().empty());
+}
+
+TEST_CASE("reclaim: shared memory goes to swap too, and comes back to all who map it") {
+  SwapMachine machine(128);
+  const VirtAddr at = machine.map(kBase, 300, kRw, kAnonShared);
+  fill(machine, at, 300, 400);
+  CHECK(machine.memory().swap().free_swap_pages() < machine.memory().swap().total_swap_pages());
+  CHECK(machine.problems().empty());
+  AddressSpace::Ptr child = machine.fork();
+  AddressSpace::Ptr parent = machine.switch_to(std::move(child));
+  check_filled(machine, at, 300, 400);
+  fill(machine, at, 300, 800);
+  parent = machine.switch_to(std::move(parent));
+  check_filled(machine, at, 300, 800);
+  CHECK(machine.problems().empty());
+  parent.reset();
+  REQUIRE(machine.mm().munmap(at, bytes_of(300)));
+  CHECK(machine.memory().swap().free_swap_pages() == machine.memory().swap().total_swap_pages());
+}
+
+TEST_CASE("reclaim: a page that MADV_FREE gave up is dropped unless it is written again") {
+  SwapMachine machine;
+  const VirtAddr at = machine.map_anon(kBase, 4);
+  fill(machine, at, 4, 9);
+  REQUIRE(machine.mm().madvise(at, bytes_of(4), kFree, machine.task));
+  CHECK(machine.listed(LruList::kInactiveFile) == 4);
+  machine.store(at, 77);
+  CHECK(machine.load(at + bytes_of(1)) == 10);  // still there, and reading does not keep it
+  REQUIRE(machine.mm().madvise(at, bytes_of(4), kCold, machine.task));
+  machine.evict_all();
+  CHECK(machine.load(at) == 77);
+  CHECK(machine.load(at + bytes_of(1)) == 0);
+  CHECK(machine.load(at + bytes_of(3)) == 0);
+  CHECK(machine.pages().events()[VmEvent::kPglazyfreed] == 3);
+  CHECK(machine.problems().empty());
+}
+
+TEST_CASE("reclaim: locked pages stay, on the unevictable list, until no locked area maps them") {
+  SwapMachine machine;
+  const VirtAddr at = machine.map_anon(kBase, 8);
+  fill(machine, at, 8, 1);
+  REQUIRE(machine.mm().mlock(at, bytes_of(8), machine.task));
+  CHECK(machine.listed(LruList::kUnevictable) == 8);
+  machine.evict_all();
+  CHECK(machine.mm().use().anon_rss == 8);
+  CHECK(machine.problems().empty());
+  REQUIRE(machine.mm().munlock(at, bytes_of(8)));
+  CHECK(machine.listed(LruList::kUnevictable) == 0);
+  machine.evict_all();
+  CHECK(machine.mm().use().anon_rss == 0);
+  CHECK(machine.problems().empty());
+}
+
+TEST_CASE("reclaim: a mapped file page that was evicted is a major fault") {
+  SwapMachine machine;
+  const TestFile file = machine.new_file(16);
+  const VirtAddr at = machine.map(kBase, 16, kRead, MapFlag::kPrivate, file.file);
+  machine.reads(at, 16);
+  CHECK(machine.task.major == 0);
+  machine.evict_all();
+  CHECK(file.mapping().cached_pages() == 0);
+  CHECK(machine.load(at + bytes_of(3)) == 4);
+  CHECK(machine.task.major == 1);
+  CHECK(machine.log.records.back().cause == FaultCause::kFileMajor);
+  CHECK(machine.problems().empty());
+}
+
+TEST_CASE("reclaim: a page that comes back soon after its eviction is active at once") {
+  SwapMachine machine;
+  const TestFile file = machine.new_file(8);
+  const VirtAddr at = machine.map(kBase, 8, kRead, MapFlag::kPrivate, file.file);
+  machine.reads(at, 8);
+  machine.evict_all();
+  machine.reads(at, 1);
+  CHECK(machine.pages().nodes()[0].stat[NodeStat::kWorkingsetRefaultFile] == 1);
+  CHECK(machine.problems().empty());
+}
+
+TEST_CASE("reclaim: kswapd works up to the high watermark") {
+  SwapMachine machine(1024, 4096);
+  const VirtAddr at = machine.map_anon(kBase, 1500);
+  for (uint32_t page = 0; page < 1500; ++page) {
+    machine.store(at + bytes_of(page), page);
+    if (machine.memory().reclaim().kswapd_woken()) {
+      machine.memory().reclaim().run_kswapd();
+      const Zone& zone = machine.pages().nodes()[0].zone(ZoneType::kDma);
+      REQUIRE(zone.free_pages() >= zone.watermark.high);
+    }
+  }
+  CHECK(machine.pages().events()[VmEvent::kPageoutrun] > 0);
+  CHECK(machine.pages().events()[VmEvent::kPgstealDirect] == 0);
+  check_filled(machine, at, 1500, 0);
+  CHECK(machine.problems().empty());
+}
+
+TEST_CASE("reclaim: swapoff brings everything back, or says that it does not fit") {
+  SwapMachine machine(512);
+  const VirtAddr at = machine.map_anon(kBase, 100);
+  const VirtAddr shared = machine.map(kBase + 0x1000000, 50, kRw, kAnonShared);
+  fill(machine, at, 100, 10);
+  fill(machine, shared, 50, 500);
+  machine.page_out(at, 100);
+  machine.page_out(shared, 50);
+  machine.evict_all();
+  REQUIRE(machine.memory().swap().free_swap_pages() < machine.memory().swap().total_swap_pages());
+  AddressSpace::Ptr child = machine.fork();
+  REQUIRE(machine.memory().swap().swapoff(0));
+  CHECK(machine.memory().swap().total_swap_pages() == 0);
+  CHECK(machine.mm().use().swap_entries == 0);
+  CHECK(machine.problems().empty());
+  check_filled(machine, at, 100, 10);
+  check_filled(machine, shared, 50, 500);
+  child.reset();
+
+  SwapMachine small(160);
+  const VirtAddr large = small.map_anon(kBase, 400);
+  fill(small, large, 400, 1);
+  CHECK(small.memory().swap().swapoff(0).error() == Errno::kENOMEM);
+  CHECK(small.problems().empty());
+  check_filled(small, large, 400, 1);
+}
+
+TEST_CASE("reclaim: a slot that cannot be read is SIGBUS for who needs it, one that cannot be written costs nothing") {
+  SwapMachine machine;
+  const VirtAddr at = machine.map_anon(kBase, 10);
+  fill(machine, at, 10, 30);
+  for (uint32_t offset = 1; offset <= 5; ++offset) {
+    machine.store->bad_writes.insert(offset);
+  }
+  machine.page_out(at, 10);
+  machine.evict_all();
+  check_filled(machine, at, 10, 30);
+  CHECK(machine.problems().empty());
+
+  machine.page_out(at, 10);
+  machine.evict_all();
+  for (uint32_t offset = 1; offset < 1024; ++offset) {
+    machine.store->bad_reads.insert(offset);
+  }
+  const auto touched = machine.touch(at + bytes_of(9), mmu::Access::kRead);
+  CHECK(touched.refused == FaultResult::kBusErr);
+  CHECK(machine.problems().empty());
+}
+
+TEST_CASE("reclaim: each policy keeps a program's data") {
+  for (const std::string_view name : policy_names()) {
+    SwapMachine machine(160);
+    machine.memory().reclaim().set_policy(make_policy(name));
+    const VirtAddr at = machine.map_anon(kBase, 300);
+    fill(machine, at, 300, 5);
+    check_filled(machine, at, 300, 5);
+    CHECK(machine.problems().empty());
+  }
+  CHECK(make_policy("best") == nullptr);
+}
+
+}  // namespace fl::vm::test
