@@ -12,7 +12,8 @@ namespace fl::vm {
 MemoryCensus take_census(MemorySystem& memory) {
   memory.slab().shrink_all();
   MemoryCensus census;
-  census["free frames"] = memory.pages().free_frames();
+  // The kernel's page tables stay for ever, as in Linux: the first swapon makes one for vmalloc.
+  census["free frames"] = memory.pages().free_frames() + memory.kernel_space().table_frames();
   census["page tables"] = memory.pages().table_frames();
   census["cached pages"] = memory.cache().cached_pages();
   for (const SlabInfo& cache : memory.slab().slabinfo()) {
