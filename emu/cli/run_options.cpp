@@ -2,12 +2,15 @@
 #include "emu/cli/run_options.hpp"
 
 #include <CLI/CLI.hpp>
+#include <fmt/ranges.h>
+
 #include <cmath>
 
 #include "emu/cli/command_parser.hpp"
 #include "emu/cli/size.hpp"
 #include "emu/cli/swap_options.hpp"
 #include "vm/phys/fail_alloc.hpp"
+#include "vm/reclaim/policy.hpp"
 
 namespace fl::emu {
 namespace {
@@ -66,6 +69,10 @@ void RunParser::declare(CLI::App& run) {
       ->option_text("SIZE");
   run.add_option("--numa", raw_.numa, "Split the memory into N nodes, 1 to 8 (default 1)")->option_text("N");
   swap_.declare(run);
+  run.add_option("--reclaim", options_.machine.reclaim,
+                 "Which pages leave memory first when it is short: lru (default:\n"
+                 "as Linux), clock, or fifo")
+      ->option_text("POLICY");
   run.add_flag("--dmesg", options_.dmesg, "Print what the kernel says while it boots on stderr");
   fail_alloc_ = run.add_option("--fail-alloc", options_.machine.fail_alloc,
                                "Have allocations of pages and kernel objects fail: the N-th\n"
@@ -140,6 +147,10 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
   }
   options_.machine.nodes = static_cast<uint32_t>(*nodes);
   FL_HOST_TRY_SET(options_.machine.swap, swap_.interpret());
+  if (vm::make_policy(options_.machine.reclaim) == nullptr) {
+    return host_error("cannot reclaim by: {}: give {}", options_.machine.reclaim,
+                      fmt::join(vm::policy_names(), ", "));
+  }
   if (fail_alloc_->count() > 0 && !vm::FailAlloc().configure(options_.machine.fail_alloc, 0)) {
     return host_error("cannot make allocations fail: {}: give nth=N, every=N or p=X with X from 0 to 1",
                       options_.machine.fail_alloc);

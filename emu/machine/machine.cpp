@@ -16,6 +16,7 @@
 #include "guest/task.hpp"
 #include "guest/time/clocks.hpp"
 #include "guest/time/coarse_clock.hpp"
+#include "vm/reclaim/page_reclaim.hpp"
 
 namespace fl::emu {
 namespace {
@@ -123,6 +124,7 @@ HostStatus Machine::boot(const MachineOptions& options) {
   }
   memory_ = std::move(*memory);
   memory_->set_verify_level(options.verify);
+  memory_->reclaim().set_policy(vm::make_policy(options.reclaim));
   auto swap_devices = add_swap_areas(*memory_, options.swap);
   if (!swap_devices) {
     return tl::unexpected<HostError>(swap_devices.error());

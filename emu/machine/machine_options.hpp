@@ -32,6 +32,7 @@ struct MachineOptions {
   uint64_t ram_bytes = uint64_t{256} << 20;
   uint32_t nodes = 1;
   std::vector<SwapOptions> swap;  // in this order; at most vm::kMaxSwapFiles
+  std::string reclaim = "lru";    // one of vm::policy_names()
   // As FailAlloc::configure reads it; empty: none. In force from the end of boot on.
   std::string fail_alloc;
   const vm::KernelProfile* profile = &vm::KernelProfile::i386_6_1();

@@ -9,6 +9,7 @@
 #include "guest/kernel.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/mm/limits.hpp"
+#include "vm/reclaim/page_reclaim.hpp"
 
 namespace fl::guest {
 namespace {
@@ -43,6 +44,17 @@ Status set_min_free_kbytes(Kernel& kernel, std::string_view text) {
   vm::WatermarkSettings settings = kernel.memory().pages().watermark_settings();
   FL_TRY(parse_sysctl(text, std::span(&settings.min_free_kbytes, 1), 0, INT32_MAX));
   kernel.memory().pages().set_watermark_settings(settings);
+  return {};
+}
+
+// --- reclaim ---
+
+std::string swappiness(Kernel& kernel) { return fmt::format("{}\n", kernel.memory().reclaim().swappiness()); }
+Status set_swappiness(Kernel& kernel, std::string_view text) {
+  constexpr uint32_t kMost = 200;
+  uint32_t value = 0;
+  FL_TRY(parse_sysctl(text, std::span(&value, 1), 0, kMost));
+  kernel.memory().reclaim().set_swappiness(value);
   return {};
 }
 
@@ -116,7 +128,7 @@ Status compact_memory(Kernel& kernel, std::string_view) {
 
 using Overcommit = vm::OvercommitSettings;
 
-constexpr std::array<SystemFile, 18> kSysctlFiles = {{
+constexpr std::array<SystemFile, 19> kSysctlFiles = {{
     {"sys/kernel/hostname", 0x40, 0444, host_name},
     {"sys/kernel/ngroups_max", 0x41, 0444, [](Kernel&) { return std::string("65536\n"); }},
     {"sys/kernel/osrelease", 0x42, 0444, os_release},
@@ -136,6 +148,7 @@ constexpr std::array<SystemFile, 18> kSysctlFiles = {{
     {"sys/vm/overcommit_memory", 0x56, 0644, overcommit_memory, set_overcommit_memory},
     {"sys/vm/overcommit_ratio", 0x57, 0644, overcommit_number<&Overcommit::ratio>,
      set_overcommit_number<&Overcommit::ratio, INT32_MAX>},
+    {"sys/vm/swappiness", 0x5d, 0644, swappiness, set_swappiness},
     {"sys/vm/user_reserve_kbytes", 0x5b, 0644, overcommit_number<&Overcommit::user_reserve_kbytes>,
      set_overcommit_number<&Overcommit::user_reserve_kbytes, UINT32_MAX>},
     {"sys/vm/watermark_scale_factor", 0x58, 0644, watermark_scale_factor, set_watermark_scale_factor},
