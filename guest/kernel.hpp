@@ -277,6 +277,8 @@ class Kernel {
   uint64_t on_cpu_since_ = 0;  // of current_, as cpu_ns counts
   bool reschedule_ = false;
   bool panicked_ = false;
+  // The instruction that faulted last.
+  uint32_t last_fault_task_ = 0, last_fault_eip_ = 0;
   std::shared_ptr<ThreadGroup> init_;  // the first process
   uint32_t next_pid_;
   std::mt19937_64 random_;

@@ -66,6 +66,11 @@ void Kernel::tick() {
 }
 
 void Kernel::do_page_fault(Task& task, const Trap& trap) {
+  if (last_fault_task_ != task.tid || last_fault_eip_ != task.regs.eip) {
+    ports_.memory.faulted_pages().clear();
+    last_fault_task_ = task.tid;
+    last_fault_eip_ = task.regs.eip;
+  }
   const vm::FaultResult result =
       vm::handle_page_fault(*task.mm, trap.addr, trap.access, trap.error_code, vm::FaultMode::kUser, task.faults);
   if (vm::is_error(result)) [[unlikely]] {

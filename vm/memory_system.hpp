@@ -25,6 +25,7 @@
 #include "vm/phys/mempolicy.hpp"
 #include "vm/phys/page_allocator.hpp"
 #include "vm/profile.hpp"
+#include "vm/reclaim/faulted_pages.hpp"
 #include "vm/reclaim/lru.hpp"
 #include "vm/slab/slab_allocator.hpp"
 #include "vm/swap/swap_in.hpp"
@@ -73,6 +74,8 @@ class MemorySystem {
   PageReclaim& reclaim() { return *reclaim_; }
   SwapCache& swap_cache() { return *swap_cache_; }
   SwapClusterReadahead& swap_cluster() { return swap_cluster_; }
+  // What the running instruction has faulted in; whoever runs the machine clears it when another one faults.
+  FaultedPages& faulted_pages() { return faulted_pages_; }
   Compaction& compaction() { return compaction_; }
   // The swap areas; none at boot.
   SwapSpace& swap() { return *swap_; }
@@ -134,6 +137,7 @@ class MemorySystem {
   std::unique_ptr<SwapSpace> swap_;
   std::unique_ptr<SwapCache> swap_cache_;
   SwapClusterReadahead swap_cluster_;
+  FaultedPages faulted_pages_;
   std::unique_ptr<PageReclaim> reclaim_;
   Compaction compaction_{*this};
   std::unique_ptr<Overcommit> overcommit_;

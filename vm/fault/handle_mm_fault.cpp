@@ -43,7 +43,11 @@ FaultResult handle_mm_fault(AddressSpace& mm, VmArea& area, VirtAddr addr, mmu::
     return fault_result(pte.error(), record);
   }
   VmFault fault{.mm = mm, .area = area, .addr = addr.page(), .access = access, .pte = *pte, .record = record};
-  return handle_pte_fault(fault);
+  const FaultResult result = handle_pte_fault(fault);
+  if (record.mode == FaultMode::kUser) {
+    mm.memory().faulted_pages().note(fault.pte->pfn());
+  }
+  return result;
 }
 
 FaultResult fault_result(Errno error, FaultRecord& record) {

@@ -188,7 +188,7 @@ Verdict evict_held_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan) 
 Verdict evict_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
   Page& page = memory.page(pfn);
   FL_CHECK(!page.has(PageFlag::kLru), "frame {:#x} is still on a list", pfn.value());
-  if (has_other_users(page) || (page.mapcount != 0 && !scan.may_unmap)) {
+  if (has_other_users(page) || memory.faulted_pages().contains(pfn) || (page.mapcount != 0 && !scan.may_unmap)) {
     return Verdict::kKeep;
   }
   ++page.refcount;

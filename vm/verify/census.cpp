@@ -6,6 +6,7 @@
 #include <set>
 
 #include "vm/memory_system.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::vm {
 
@@ -16,6 +17,8 @@ MemoryCensus take_census(MemorySystem& memory) {
   census["free frames"] = memory.pages().free_frames() + memory.kernel_space().table_frames();
   census["page tables"] = memory.pages().table_frames();
   census["cached pages"] = memory.cache().cached_pages();
+  census["swap slots"] =
+      static_cast<int64_t>(memory.swap().total_swap_pages()) - static_cast<int64_t>(memory.swap().free_swap_pages());
   for (const SlabInfo& cache : memory.slab().slabinfo()) {
     census[fmt::format("slab {}", cache.name)] += cache.used_objs;
   }

@@ -11,7 +11,7 @@ namespace fl::vm {
 
 class MemorySystem;
 
-// Counts by name: "free frames", "page tables", "cached pages", "vmalloc areas", and for each slab cache the objects in
+// Counts by name: "free frames", "page tables", "cached pages", "swap slots", "vmalloc areas", and for each slab cache the objects in
 // use ("slab vm_area_struct").
 using MemoryCensus = std::map<std::string, int64_t>;
 

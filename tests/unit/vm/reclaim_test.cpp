@@ -22,9 +22,14 @@ struct SwapMachine : Machine {
     FL_CHECK(memory().swap().swapon(store, "/swap", std::nullopt));
   }
   ~SwapMachine() { drop_space(); }
-  void page_out(VirtAddr at, uint32_t pages) { REQUIRE(mm().madvise(at, bytes_of(pages), kPageOut, task)); }
+  // The instruction that faulted is over.
+  void page_out(VirtAddr at, uint32_t pages) {
+    memory().faulted_pages().clear();
+    REQUIRE(mm().madvise(at, bytes_of(pages), kPageOut, task));
+  }
   // Until nothing more goes.
   void evict_all() {
+    memory().faulted_pages().clear();
     while (memory().reclaim().try_to_free_pages(kGfpHighUserMovable, 0, ZoneType::kMovable) != 0) {
     }
   }
