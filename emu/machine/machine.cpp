@@ -125,7 +125,7 @@ HostStatus Machine::boot(const MachineOptions& options) {
   memory_ = std::move(*memory);
   memory_->set_verify_level(options.verify);
   memory_->reclaim().set_policy(vm::make_policy(options.reclaim));
-  auto swap_devices = add_swap_areas(*memory_, options.swap);
+  auto swap_devices = open_swap_areas(options.swap);
   if (!swap_devices) {
     return tl::unexpected<HostError>(swap_devices.error());
   }
@@ -157,6 +157,7 @@ HostStatus Machine::boot(const MachineOptions& options) {
                                                                .stop = &stop_->flag()},
                                             std::move(kernel));
   at_boot_ = vm::take_census(*memory_);
+  FL_HOST_TRY(swap_on(*memory_, options.swap, kernel_->options().swap_devices));
   if (!options.fail_alloc.empty()) {
     FL_CHECK(memory_->pages().fail_alloc().configure(options.fail_alloc, options.seed), "--fail-alloc was checked");
   }
@@ -219,6 +220,7 @@ std::vector<std::string> Machine::find_leaks() {
   kernel_->empty_ipc();
   vfs_->drop_caches();
   vfs_->empty_tmpfs();
+  swap_off_all(*memory_);
   return vm::differences_since_boot(at_boot_, vm::take_census(*memory_));
 }
 

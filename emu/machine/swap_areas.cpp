@@ -19,28 +19,41 @@ tl::expected<guest::SwapDevice, std::string> open_area(const SwapOptions& area, 
   return guest::SwapDevice{fmt::format("/dev/swap{}", temporary++), std::move(*store)};
 }
 
+std::string describe(const SwapOptions& area) { return area.bytes != 0 ? format_size(area.bytes) : area.path; }
+
 }  // namespace
 
-HostResult<std::vector<guest::SwapDevice>> add_swap_areas(vm::MemorySystem& memory,
-                                                          std::span<const SwapOptions> areas) {
+HostResult<std::vector<guest::SwapDevice>> open_swap_areas(std::span<const SwapOptions> areas) {
   std::vector<guest::SwapDevice> devices;
   size_t temporary = 0;
   for (const SwapOptions& area : areas) {
-    const std::string what = area.bytes != 0 ? format_size(area.bytes) : area.path;
     auto device = open_area(area, temporary);
     if (!device) {
-      return host_error("cannot swap to: {}: {}", what, device.error());
-    }
-    const auto type = memory.swap().swapon(device->store, device->name, area.prio);
-    if (!type) {
-      return host_error("cannot swap to: {}: {}", what,
-                        type.error() == Errno::kENOMEM  ? "what is known of its pages does not fit: give more --ram"
-                        : type.error() == Errno::kEBUSY ? "given twice"
-                                                        : errno_name(type.error()));
+      return host_error("cannot swap to: {}: {}", describe(area), device.error());
     }
     devices.push_back(std::move(*device));
   }
   return devices;
+}
+
+HostStatus swap_on(vm::MemorySystem& memory, std::span<const SwapOptions> areas,
+                   std::span<const guest::SwapDevice> devices) {
+  for (size_t i = 0; i < devices.size(); ++i) {
+    if (const auto type = memory.swap().swapon(devices[i].store, devices[i].name, areas[i].prio); !type) {
+      return host_error("cannot swap to: {}: {}", describe(areas[i]),
+                        type.error() == Errno::kENOMEM ? "what is known of its pages does not fit: give more --ram"
+                                                       : errno_name(type.error()));
+    }
+  }
+  return {};
+}
+
+void swap_off_all(vm::MemorySystem& memory) {
+  for (uint32_t type = 0; type < vm::kMaxSwapFiles; ++type) {
+    if (memory.swap().area(type) != nullptr) {
+      (void)memory.swap().swapoff(type);
+    }
+  }
 }
 
 }  // namespace fl::emu

@@ -1,0 +1,34 @@
+// FaultedPages: what one instruction has faulted in so far. It may need several pages at once (six and more, when code
+// and both operands cross a page); on a machine with few free frames the fault for one could evict the other, for ever.
+// Reclaim spares these. Linux has no counterpart: there an instruction finds its pages again because a reclaimed page
+// takes longer to go than the others take to come.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "mmu/base/addr.hpp"
+
+namespace fl::vm {
+
+class FaultedPages {
+ public:
+  // The instruction is over, or another one faults.
+  void clear() { count_ = 0; }
+  void note(Pfn pfn) {
+    frames_[count_ % kMost] = pfn;
+    ++count_;
+  }
+  bool contains(Pfn pfn) const {
+    return std::find(frames_.begin(), frames_.begin() + std::min(count_, kMost), pfn) !=
+           frames_.begin() + std::min(count_, kMost);
+  }
+
+ private:
+  static constexpr uint32_t kMost = 8;
+  std::array<Pfn, kMost> frames_;
+  uint32_t count_ = 0;
+};
+
+}  // namespace fl::vm
