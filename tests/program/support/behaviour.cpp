@@ -68,7 +68,9 @@ void check_behaviour(const Behaviour& test) {
       native.timeout = std::chrono::seconds(25);
       const RunResult run = run_process(native);
       CHECK(run.exit_status == 0);
-      check_text(run.output, want);
+      if (test.other_cpu.empty() || run.output != stored_output(test.other_cpu)) {
+        check_text(run.output, want);
+      }
     }
     for (const std::string& kernel : test.kernels) {
       DYNAMIC_SECTION(flavour << ", faultline " << kernel) {
