@@ -7,7 +7,7 @@
 namespace fl::vm::test {
 
 TEST_CASE("swap: areas of the highest priority come first, equal ones take turns, the others in order") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   SwapSpace& swap = machine.swap();
   const uint32_t none = machine.add(11);
   const uint32_t low = machine.add(11, 1);
@@ -36,7 +36,7 @@ TEST_CASE("swap: areas of the highest priority come first, equal ones take turns
 }
 
 TEST_CASE("swap: when an area goes, those without a priority behind it move up") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   for (int i = 0; i < 3; ++i) {
     machine.add(11);
   }
@@ -55,7 +55,7 @@ TEST_CASE("swap: when an area goes, those without a priority behind it move up")
 }
 
 TEST_CASE("swap: an area is added once, and 28 at most; what fails leaves nothing behind") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   SwapSpace& swap = machine.swap();
   machine.add(11);
   CHECK(swap.swapon(machine.stores[0], "again", {}).error() == Errno::kEBUSY);
@@ -93,7 +93,7 @@ TEST_CASE("swap: an area is added once, and 28 at most; what fails leaves nothin
 }
 
 TEST_CASE("swap: pages are written and read where their entries say, and counted") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   machine.add(11);
   SwapSpace& swap = machine.swap();
   std::array<std::byte, 4096> page;
@@ -112,7 +112,7 @@ TEST_CASE("swap: pages are written and read where their entries say, and counted
 }
 
 TEST_CASE("swap: a slot that cannot be written or read is not used again once it is free") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   machine.add(6);
   SwapSpace& swap = machine.swap();
   std::array<std::byte, 4096> page{};
@@ -152,7 +152,7 @@ TEST_CASE("swap: a slot that cannot be written or read is not used again once it
 }
 
 TEST_CASE("swap: a store that shrinks gives errors of the slots that went, and nothing else") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   machine.add(11);
   std::array<std::byte, 4096> page{};
   const SwapEntry near = machine.take();
@@ -168,7 +168,7 @@ TEST_CASE("swap: a store that shrinks gives errors of the slots that went, and n
 }
 
 TEST_CASE("swapoff: an area is not removed while a slot is in use") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   SwapSpace& swap = machine.swap();
   machine.add(11, 7);
   machine.add(11);
@@ -198,7 +198,7 @@ TEST_CASE("swapoff: an area is not removed while a slot is in use") {
 }
 
 TEST_CASE("swapoff: while it brings pages in, the totals are Linux's and a lost slot is counted once") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   SwapSpace& swap = machine.swap();
   machine.add(11);
   std::array<std::byte, 4096> page{};

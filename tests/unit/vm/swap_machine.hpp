@@ -12,9 +12,10 @@
 
 namespace fl::vm::test {
 
-class SwapMachine : public Machine {
+class SwapAreaMachine : public Machine {
  public:
-  explicit SwapMachine(uint32_t frames = 1024) : Machine(frames) {}
+  // Nobody uses the areas but the test.
+  explicit SwapAreaMachine(uint32_t frames = 1024) : Machine(frames) { memory().swap().set_user(nullptr); }
   SwapSpace& swap() { return memory().swap(); }
   // A new area of so many pages, the header with them.
   uint32_t add(uint32_t pages, std::optional<int> prio = std::nullopt) {
@@ -30,6 +31,12 @@ class SwapMachine : public Machine {
     }
     swap().swapcache_free(entry);
     return entry;
+  }
+  // What is wrong beside that slots are held by a test, and not by entries (invariant 9).
+  std::vector<std::string> other_problems() {
+    std::vector<std::string> lines = problems();
+    std::erase_if(lines, [](const std::string& line) { return line.starts_with("invariant 9:"); });
+    return lines;
   }
   std::vector<int> priorities() {
     std::vector<int> all;

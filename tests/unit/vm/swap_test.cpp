@@ -31,7 +31,7 @@ TEST_CASE("swap entry: in a page-table entry it is neither empty nor present, an
 }
 
 TEST_CASE("swap: slots go out in order, are counted, and come back with their last holder") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   SwapSpace& swap = machine.swap();
   CHECK(swap.total_swap_pages() == 0);
   CHECK(swap.get_swap_page().error() == Errno::kENOSPC);
@@ -74,7 +74,7 @@ TEST_CASE("swap: slots go out in order, are counted, and come back with their la
 }
 
 TEST_CASE("swap: a slot of shared memory has one holder") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   machine.add(10);
   const SwapEntry entry = machine.take();
   machine.swap().swap_shmem_alloc(entry);
@@ -89,7 +89,7 @@ TEST_CASE("swap: a slot of shared memory has one holder") {
 }
 
 TEST_CASE("swap: after each 256 slots a new cluster is looked for, from the start") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   machine.add(2001);
   for (uint32_t offset = 1; offset <= 256; ++offset) {
     REQUIRE(machine.take().offset == offset);
@@ -109,7 +109,7 @@ TEST_CASE("swap: after each 256 slots a new cluster is looked for, from the star
 }
 
 TEST_CASE("swap: a count larger than a byte holds goes on elsewhere and comes back") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   machine.add(10);
   SwapSpace& swap = machine.swap();
   const uint32_t objects = objects_in_use(machine.memory(), "");
@@ -130,7 +130,7 @@ TEST_CASE("swap: a count larger than a byte holds goes on elsewhere and comes ba
 }
 
 TEST_CASE("swap: without memory for a large count a copy fails and nothing changes") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   machine.add(10);
   SwapSpace& swap = machine.swap();
   const SwapEntry entry = machine.take_held(62);
@@ -152,7 +152,7 @@ TEST_CASE("swap: without memory for a large count a copy fails and nothing chang
 }
 
 TEST_CASE("swap: a slot that only the swap cache holds is asked back, when its last holder goes or swap is full") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   SwapSpace& swap = machine.swap();
   FakeUser user(swap);
   swap.set_user(&user);
@@ -189,7 +189,7 @@ TEST_CASE("swap: a slot that only the swap cache holds is asked back, when its l
 
 TEST_CASE("swap: any sequence of operations agrees with a naive model") {
   for (const uint32_t seed : {1u, 2u, 3u, 4u}) {
-    SwapMachine machine;
+    SwapAreaMachine machine;
     SwapSpace& swap = machine.swap();
     std::mt19937 random(seed);
     struct Slot {
@@ -276,12 +276,12 @@ TEST_CASE("swap: any sequence of operations agrees with a naive model") {
         REQUIRE(static_cast<int64_t>(swap.total_swap_pages()) == total);
       }
     }
-    CHECK(machine.problems().empty());
+    CHECK(machine.other_problems().empty());
   }
 }
 
 TEST_CASE("swap: freeing a slot twice, or using one that is free, is an internal error") {
-  SwapMachine machine;
+  SwapAreaMachine machine;
   machine.add(11);
   SwapSpace& swap = machine.swap();
   const SwapEntry entry = machine.take();
