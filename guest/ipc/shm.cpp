@@ -86,11 +86,10 @@ Result<int32_t> ShmSegments::make(Task& task, int32_t key, uint32_t bytes, uint3
     return fail(task.cred.euid != 0 ? Errno::kEPERM : Errno::kENOMEM);
   }
   vm::MemorySystem& memory = kernel_.memory();
-  // Linux: shmem_acct_size, __vm_enough_memory with OVERCOMMIT_GUESS.
-  if ((flags & ShmFlag::kNoReserve) == 0 && pages > memory.pages().managed_frames()) {
-    return fail(Errno::kENOMEM);
-  }
-  FL_TRY_ASSIGN(auto mapping, vm::Mapping::for_shmem(memory, bytes));
+  const bool promised =
+      (flags & ShmFlag::kNoReserve) == 0 || memory.overcommit().settings().mode == vm::OvercommitMode::kNever;
+  FL_TRY_ASSIGN(auto mapping,
+                vm::Mapping::for_shmem(memory, bytes, promised ? vm::ShmemCharge::kBySize : vm::ShmemCharge::kByPage));
   FL_TRY_ASSIGN(auto segment,
                 kmalloc_object<ShmSegment>(memory.slab(), key, flags & kIpcAccess, bytes, std::move(mapping)));
   segment->creator_pid = task.tgid;
@@ -230,12 +229,14 @@ Status ShmSegments::unlock(Task& task, int32_t id) {
   return {};
 }
 
-uint64_t ShmSegments::resident_pages() {
-  uint64_t pages = 0;
+ShmSegments::Usage ShmSegments::usage() {
+  Usage all;
   for (IpcPerm& perm : ids_.objects()) {
-    pages += as_segment(perm).pages->cached_pages();
+    const vm::Mapping& pages = *as_segment(perm).pages;
+    all.resident += pages.cached_pages();
+    all.swapped += pages.swapped_pages();
   }
-  return pages;
+  return all;
 }
 
 void ShmSegments::opened(ShmSegment& segment) {

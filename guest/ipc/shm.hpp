@@ -2,8 +2,9 @@
 //
 // A segment's pages are a vm::Mapping. Each attachment is an open file of its own (ShmFile) that shares them, is mapped
 // page by page (rule D6), and is told of every area that maps it: the areas are the attach count, so that fork, exit,
-// munmap, mremap and splits need nothing here. A removed segment lives until its last area has gone. Simplified: no
-// swap, so SHM_LOCK only counts; no huge pages (ENOMEM, as from an empty pool); kernel.shm_rmid_forced is 0.
+// munmap, mremap and splits need nothing here. A removed segment lives until its last area has gone. Simplified:
+// SHM_LOCK only counts, reclaim takes a locked segment's pages all the same; no huge pages (ENOMEM, as from an empty
+// pool); kernel.shm_rmid_forced is 0.
 #pragma once
 
 #include <cstdint>
@@ -70,9 +71,12 @@ class ShmSegments {
 
   IpcIds& ids() { return ids_; }
   Limits& limits() { return limits_; }
-  // Of all segments, and how many of them are in memory. Linux: shm_tot, shm_get_stat.
+  // Pages of all segments, and how many of them are in memory and in swap. Linux: shm_tot, shm_get_stat.
   uint64_t total_pages() const { return total_pages_; }
-  uint64_t resident_pages();
+  struct Usage {
+    uint64_t resident = 0, swapped = 0;
+  };
+  Usage usage();
   // At the end of the machine, when nothing is attached.
   void clear();
 

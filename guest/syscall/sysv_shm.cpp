@@ -62,10 +62,11 @@ Result<uint32_t> limits(Kernel& kernel, Task& task, VirtAddr buffer, IpcVersion 
 
 Result<uint32_t> info(Kernel& kernel, Task& task, VirtAddr buffer) {
   ShmSegments& shm = kernel.ipc().sysv.shm;
+  const ShmSegments::Usage usage = shm.usage();
   const ShmInfo out{.used = shm.ids().in_use(),
                     .total = static_cast<uint32_t>(shm.total_pages()),
-                    .resident = static_cast<uint32_t>(shm.resident_pages()),
-                    .swapped = 0,
+                    .resident = static_cast<uint32_t>(usage.resident),
+                    .swapped = static_cast<uint32_t>(usage.swapped),
                     .swap_attempts = 0,
                     .swap_successes = 0};
   FL_TRY(task.user().put(buffer, out));

@@ -154,6 +154,29 @@ TEST_CASE("shm: limits can be set and hold") {
   CHECK(text_of(machine, "sys/kernel/shmmax") == "8192\n");
 }
 
+TEST_CASE("shm: a segment is promised as a whole, without a reserve page by page") {
+  KernelMachine machine;
+  vm::Overcommit& overcommit = machine.kernel().memory().overcommit();
+  const uint64_t before = overcommit.committed();
+  const int32_t whole = segment(machine, 8 * kPageSize);
+  CHECK(overcommit.committed() == before + 8);
+  CHECK(shmctl(machine, whole, kRmid) == 0);
+  CHECK(overcommit.committed() == before);
+  const int32_t single = segment(machine, 8 * kPageSize, 010600);  // SHM_NORESERVE
+  CHECK(overcommit.committed() == before);
+  REQUIRE(attach(machine, single) == static_cast<int32_t>(kSegment));
+  machine.poke_user(kSegment, uint32_t{1});
+  CHECK(overcommit.committed() == before + 1);
+  REQUIRE(machine.call(kShmdt, {kSegment}) == 0);
+  CHECK(shmctl(machine, single, kRmid) == 0);
+  CHECK(overcommit.committed() == before);
+  REQUIRE(set_text(machine, "sys/vm/overcommit_memory", "2"));
+  CHECK(segment(machine, 0x40000000, 010600) == kENoMem);
+  const int32_t strict = segment(machine, 8 * kPageSize, 010600);
+  CHECK(strict >= 0);
+  CHECK(overcommit.committed() == before + 8);
+}
+
 TEST_CASE("shm: each kernel has its largest segment") {
   KernelMachine old, compat(vm::KernelProfile::compat_6_18());
   CHECK(text_of(old, "sys/kernel/shmmax") == "4278190079\n");
@@ -343,6 +366,13 @@ TEST_CASE("sysv: without memory a call answers ENOMEM and leaves nothing") {
 TEST_CASE("sysv: what a machine leaves is taken away at its end") {
   KernelMachine machine;
   vm::MemorySystem& memory = machine.kernel().memory();
+  // What the program's own memory takes: its data, and the tables of the place to attach at.
+  machine.poke_user(kData, uint32_t{1});
+  const int32_t first = segment(machine);
+  REQUIRE(attach(machine, first) == static_cast<int32_t>(kSegment));
+  machine.poke_user(kSegment, uint32_t{1});
+  REQUIRE(machine.call(kShmdt, {kSegment}) == 0);
+  REQUIRE(shmctl(machine, first, kRmid) == 0);
   const auto before = vm::take_census(memory);
   const int32_t shm = segment(machine);
   REQUIRE(attach(machine, shm) == static_cast<int32_t>(kSegment));
