@@ -105,7 +105,8 @@ Status AddressSpace::check_resize(const VmArea& area, const MremapRequest& call)
   if ((call.flags & MremapFlag::kDontUnmap) != 0 && area.has(VmFlag::kDontExpand | VmFlag::kPfnMap)) {
     return fail(Errno::kEINVAL);
   }
-  if (call.old_size > area.end - call.old_addr) {
+  // What shrinking cuts off may cross borders and holes.
+  if (std::min(call.old_size, call.new_size) > area.end - call.old_addr) {
     return fail(Errno::kEFAULT);
   }
   if (call.new_size == call.old_size) {

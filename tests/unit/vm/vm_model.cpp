@@ -170,6 +170,10 @@ void ModelDriver::do_touch() {
   if (touched.refused == FaultResult::kOom && refusal != "maperr" && exhausted()) {
     return;
   }
+  if (touched.refused == FaultResult::kMapErr && grew() && exhausted()) {
+    partial_ = true;  // no memory to grow the stack is no stack. Linux: expand_downwards
+    return;
+  }
   const auto name = [](std::optional<FaultResult> result) -> std::string {
     return !result                           ? ""
            : *result == FaultResult::kMapErr ? "maperr"
@@ -210,7 +214,8 @@ void ModelDriver::do_kernel_touch() {
   const bool refused = !check_access(vpn, write ? mmu::Access::kWrite : mmu::Access::kRead).empty();
   const auto span =
       machine_.user().chunk(at(vpn) + kWordOffsets[which], 4, write ? mmu::Access::kWrite : mmu::Access::kRead);
-  if (!span && !refused && exhausted()) {
+  if (!span && (!refused || grew()) && exhausted()) {
+    partial_ = grew();
     return;
   }
   expect(span, refused ? Errno::kEFAULT : Errno{}, "the kernel's access");

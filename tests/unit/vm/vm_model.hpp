@@ -78,6 +78,14 @@ class ModelDriver {
     Words copy{};
   };
   using Pages = std::map<uint32_t, Page>;
+  // What mremap takes of one area: its pages, and where the area ends.
+  struct Piece {
+    uint32_t from = 0;
+    uint32_t length = 0;
+    uint32_t area_start = 0;
+    uint32_t area_end = 0;
+    std::shared_ptr<Mapping> mapping = nullptr;
+  };
 
   [[noreturn]] void mismatch(const std::string& what) const { throw ModelFailure(last_ + ": " + what); }
   template <typename T>
@@ -98,11 +106,17 @@ class ModelDriver {
   void sync_copies(uint32_t first, uint32_t pages);
   std::string check_access(uint32_t vpn, mmu::Access access);
   bool grow_stack(uint32_t vpn);
+  // This step's access grew the stack, as far as the model goes.
+  bool grew() const { return pages_.size() != before_.size(); }
 
   void do_mmap();
   void do_munmap();
   void do_mprotect();
   void do_mremap();
+  void do_move_many(uint32_t first, uint32_t length, uint32_t target, uint32_t flags);
+  void move_pages(const Piece& piece, uint32_t to, uint32_t new_length, bool dont_unmap);
+  bool has_moved(const Piece& piece, uint32_t to);
+  static Page fresh(const Page& like, uint32_t offset);
   void do_madvise();
   void do_brk();
   void do_lock();

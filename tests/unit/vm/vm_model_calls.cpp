@@ -121,15 +121,33 @@ void ModelDriver::do_mremap() {
   if (dont_unmap && old_length != new_length) {
     return expect(call(), Errno::kEINVAL, "mremap");
   }
+  // Since 6.17 everything is checked before anything is unmapped.
+  const bool checked_first = machine_.memory().profile().mremap_moves_many;
+  const bool overlaps =
+      (fixed || dont_unmap) && old_first + old_length > target && target + new_length > old_first;
+  if (checked_first && overlaps) {
+    return expect(call(), Errno::kEINVAL, "mremap");
+  }
+  if (checked_first && fixed && old_length == new_length) {
+    return do_move_many(old_first, new_length, target, flags);
+  }
   const VmArea* area = machine_.mm().areas().lookup(at(old_first));
   if (area == nullptr) {
     return expect(call(), Errno::kEFAULT, "mremap");
   }
-  if ((fixed || dont_unmap) && old_first + old_length > target && target + new_length > old_first) {
+  if (overlaps) {
     return expect(call(), Errno::kEINVAL, "mremap");
   }
   uint32_t area_end = area->end.vpn();
   uint32_t area_start = area->start.vpn();
+  if (checked_first && fixed) {
+    if (old_length == 0 && !pages_.at(old_first).shared) {
+      return expect(call(), Errno::kEINVAL, "mremap");
+    }
+    if (old_first + std::min(old_length, new_length) > area_end) {
+      return expect(call(), Errno::kEFAULT, "mremap");
+    }
+  }
   if (fixed) {
     erase(target, new_length);
     if (!pages_.contains(old_first)) {
@@ -157,12 +175,6 @@ void ModelDriver::do_mremap() {
   if (old_first + old_length > area_end) {
     return expect(call(), Errno::kEFAULT, "mremap");
   }
-  const auto fresh = [&](uint32_t offset) {
-    Page page = like;
-    page.index = like.index + offset;
-    page.copied = false;
-    return page;
-  };
   if (!fixed && !dont_unmap && old_first + old_length == area_end && all_free(area_end, new_length - old_length)) {
     const auto grown = call();
     expect(grown, Errno{}, "mremap");
@@ -170,7 +182,7 @@ void ModelDriver::do_mremap() {
       return;
     }
     for (uint32_t i = old_length; i < new_length; ++i) {
-      pages_[old_first + i] = fresh(i);
+      pages_[old_first + i] = fresh(like, i);
     }
     sync_copies(old_first, new_length);
     return *grown == at(old_first) ? void() : mismatch("grew elsewhere");
@@ -192,27 +204,112 @@ void ModelDriver::do_mremap() {
   if (*moved != at(moved_to)) {
     mismatch(fmt::format("moved to {:x}, expected {:x}", moved->vpn(), moved_to));
   }
+  move_pages({.from = old_first, .length = old_length, .area_start = area_start, .area_end = area_end}, moved_to,
+             new_length, dont_unmap);
+}
+
+ModelDriver::Page ModelDriver::fresh(const Page& like, uint32_t offset) {
+  Page page = like;
+  page.index = like.index + offset;
+  page.copied = false;
+  return page;
+}
+
+// The pages of a piece of one area went to `to`, where there are `new_length` now.
+void ModelDriver::move_pages(const Piece& piece, uint32_t to, uint32_t new_length, bool dont_unmap) {
+  const Page like = pages_.at(piece.from);
   Pages arrived;
   for (uint32_t i = 0; i < new_length; ++i) {
-    arrived[moved_to + i] = i < old_length ? pages_.at(old_first + i) : fresh(i);
+    arrived[to + i] = i < piece.length ? pages_.at(piece.from + i) : fresh(like, i);
   }
+  const VmArea* const left = machine_.mm().areas().lookup(at(piece.from));
   // Without memory to split its area, the old range stays mapped, empty. Linux: move_vma.
-  const bool kept = !dont_unmap && old_length != 0 && exhausted() &&
-                    (moved_to + new_length <= old_first || old_first + old_length <= moved_to) &&
-                    machine_.mm().areas().lookup(at(old_first)) != nullptr;
+  const bool kept = !dont_unmap && piece.length != 0 && exhausted() &&
+                    (to + new_length <= piece.from || piece.from + piece.length <= to) && left != nullptr;
   if (dont_unmap || kept) {
-    for (uint32_t i = 0; i < old_length; ++i) {
-      Page& left = pages_.at(old_first + i);
-      left.copied = false;
-      left.locked = left.locked && !(dont_unmap && area_start == old_first && area_end == old_first + old_length);
+    for (uint32_t i = 0; i < piece.length; ++i) {
+      pages_.at(piece.from + i).copied = false;
     }
   } else {
-    erase(old_first, old_length);
+    erase(piece.from, piece.length);
   }
   for (auto& [vpn, page] : arrived) {
     pages_[vpn] = page;
   }
-  sync_copies(moved_to, new_length);
+  if (dont_unmap) {
+    // The whole old area is no longer locked, nor are the moved pages if they became part of it.
+    const bool one_area = left != nullptr && left->contains(at(to));
+    for (auto it = pages_.lower_bound(piece.area_start); it != pages_.end() && it->first < piece.area_end; ++it) {
+      it->second.locked = it->second.locked && arrived.contains(it->first);
+    }
+    for (uint32_t i = 0; one_area && i < new_length; ++i) {
+      pages_.at(to + i).locked = false;
+    }
+  }
+  sync_copies(to, new_length);
+}
+
+// Whether a piece is at its new place. Asked when a call ended without memory half-way.
+bool ModelDriver::has_moved(const Piece& piece, uint32_t to) {
+  for (uint32_t i = 0; i < piece.length; ++i) {
+    const Page& page = before_.at(piece.from + i);
+    const VmArea* const area = machine_.mm().areas().lookup(at(to + i));
+    const mmu::Pte left = machine_.pte(at(piece.from + i));
+    const mmu::Pte here = machine_.pte(at(to + i));
+    const auto copy = [&](mmu::Pte pte) {
+      return pte.swap() ||
+             (pte.present() && !pte.special() && machine_.memory().page(pte.pfn()).has(PageFlag::kAnon));
+    };
+    if (area == nullptr || (area->flags & kVmAccessFlags) != page.prot ||
+        area->has(VmFlag::kMayShare) != page.shared || (area->file != nullptr) != (page.file != nullptr)) {
+      return false;
+    }
+    if (page.file != nullptr && (area->page_index(at(to + i)) != page.index ||
+                                 area->file->mapping != piece.mapping)) {
+      return false;
+    }
+    // Nothing is left behind, and what had no copy has none now.
+    if (left.present() || left.swap() || (!page.shared && !page.copied && copy(here))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// Each area of the range moves for itself, as if it were called for alone. Linux: remap_move.
+void ModelDriver::do_move_many(uint32_t first, uint32_t length, uint32_t target, uint32_t flags) {
+  const bool dont_unmap = (flags & MremapFlag::kDontUnmap) != 0;
+  std::vector<Piece> pieces;
+  for (const VmArea* area = machine_.mm().areas().find(at(first)); area != nullptr && area->start < at(first + length);
+       area = area->next) {
+    const uint32_t from = std::max(first, area->start.vpn());
+    const uint32_t to = target + (from - first);
+    Piece piece{.from = from, .length = std::min(first + length, area->end.vpn()) - from};
+    piece.mapping = area->file != nullptr ? area->file->mapping : nullptr;
+    // What stands at the new place goes first, perhaps a part of the same area.
+    piece.area_start = to < from ? std::max(area->start.vpn(), to + piece.length) : area->start.vpn();
+    piece.area_end = to > from ? std::min(area->end.vpn(), to) : area->end.vpn();
+    pieces.push_back(piece);
+  }
+  const auto moved =
+      machine_.mm().mremap(at(first), bytes_of(length), bytes_of(length), flags, at(target), machine_.task);
+  if (pieces.empty() || pieces.front().from != first) {
+    return expect(moved, Errno::kEFAULT, "mremap");
+  }
+  expect(moved, Errno{}, "mremap");
+  if (moved && *moved != at(target)) {
+    mismatch(fmt::format("moved to {:x}, expected {:x}", moved->vpn(), target));
+  }
+  for (const Piece& piece : pieces) {
+    const uint32_t to = target + (piece.from - first);
+    if (!moved && !has_moved(piece, to)) {
+      before_ = pages_;  // as far as it came
+      erase(to, piece.length);
+      return;
+    }
+    erase(to, piece.length);
+    move_pages(piece, to, piece.length, dont_unmap);
+  }
 }
 
 void ModelDriver::do_madvise() {
