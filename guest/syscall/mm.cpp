@@ -34,6 +34,9 @@ Result<uint32_t> map(Task& task, vm::MmapRequest request, uint32_t fd) {
     if (file == nullptr || file->path_only()) {
       return fail(Errno::kEBADF);
     }
+    if ((request.flags & vm::MapFlag::kHugeTlb) != 0) {
+      return fail(Errno::kEINVAL);  // no file is on hugetlbfs
+    }
     if (file->maps_anonymous()) {
       request.flags |= vm::MapFlag::kAnonymous;
       request.pgoff = 0;

@@ -34,6 +34,9 @@ static void mmap_errors(int fd, int read_only) {
   say("mmap validate file: %s", map(0, PAGE, 3, kValidate, fd));
   say("mmap validate sync: %s", map(0, PAGE, 3, kValidate | kSync, fd));
   say("mmap validate unknown: %s", map(0, PAGE, 3, kValidate | 0x200000, fd));
+  say("mmap validate no replace: %s", map(base, PAGE, 3, kValidate | kNoReplace, fd));
+  say("mmap validate 32 bit: %s", map(0, PAGE, 3, kValidate | 0x40, fd));
+  say("mmap huge file: %s", map(0, PAGE, 3, MAP_SHARED | MAP_HUGETLB, fd));
   say("mmap shared unknown: %s", map(0, PAGE, 3, MAP_SHARED | 0x200000, fd));
   say("mmap shared write, read-only file: %s", map(0, PAGE, 3, MAP_SHARED, read_only));
   say("mmap private write, read-only file: %s", map(0, PAGE, 3, MAP_PRIVATE, read_only));
@@ -62,9 +65,13 @@ static void mremap_errors(void) {
   say("mremap from a hole: %s", remap(q, PAGE, 2 * PAGE, MREMAP_MAYMOVE, 0));
   say("mremap more than the area: %s", remap(p, 16 * PAGE, 17 * PAGE, MREMAP_MAYMOVE, 0));
   say("mremap same size, more than the area: %s", remap(p, 16 * PAGE, 16 * PAGE, 0, 0));
+  say("mremap fixed from a hole: %s", remap(q, PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q + 4 * PAGE));
+  say("mremap fixed, more than the area: %s", remap(p, 16 * PAGE, 17 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q));
   say("mremap duplicate of private: %s", remap(p, 0, PAGE, MREMAP_MAYMOVE, 0));
   raw(SYS_mmap2, (long)(p + 8 * PAGE), PAGE, 1, MAP_ANONYMOUS | MAP_PRIVATE | MAP_FIXED, -1, 0);
   say("mremap grow into a neighbour: %s", remap(p, 8 * PAGE, 9 * PAGE, 0, 0));
+  say("mremap fixed, shrinking over a border: %s", remap(p + 7 * PAGE, 4 * PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, q));
+  say("mremap back: %s", remap(q, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p + 7 * PAGE));
   say("mremap shrink: %s", remap(p, 8 * PAGE, 4 * PAGE, 0, 0));
   say("mremap grow in place: %s", remap(p, 4 * PAGE, 8 * PAGE, 0, 0));
   say("mremap dontunmap: %s", remap(p, 8 * PAGE, 8 * PAGE, MREMAP_MAYMOVE | kDontUnmap, 0));

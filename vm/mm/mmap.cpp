@@ -16,6 +16,7 @@ namespace {
 constexpr VirtAddr kUnmappedBase(0x40000000);
 // Linux: MAP_HUGE_2MB | MAP_HUGE_1GB.
 constexpr uint32_t kHugeSizes = 0x7c000000;
+constexpr uint32_t k32Bit = 0x40;  // MAP_32BIT; of no meaning to a 32-bit program
 
 struct AreaRequest {
   uint32_t vm_flags;
@@ -43,7 +44,7 @@ Result<uint32_t> file_flags(const MmapRequest& request, uint32_t vm_flags, const
       constexpr uint32_t kKnown = MapFlag::kSharedValidate | MapFlag::kFixed | MapFlag::kAnonymous |
                                   MapFlag::kGrowsDown | MapFlag::kDenyWrite | MapFlag::kExecutable | MapFlag::kLocked |
                                   MapFlag::kNoReserve | MapFlag::kPopulate | MapFlag::kNonBlock | MapFlag::kStack |
-                                  MapFlag::kFixedNoReplace | kHugeSizes;
+                                  k32Bit | kHugeSizes;
       if ((request.flags & ~kKnown) != 0) {
         return fail(Errno::kEOPNOTSUPP);
       }

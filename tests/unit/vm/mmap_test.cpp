@@ -77,6 +77,9 @@ TEST_CASE("mmap: errors come in Linux's order") {
   CHECK(error(machine.mmap(0, 1, kWrite, MapFlag::kShared, write_only)) == Errno::kEACCES);
   CHECK(error(machine.mmap(0, 1, kRead, MapFlag::kPrivate | MapFlag::kGrowsDown, file.file)) == Errno::kEINVAL);
   CHECK(error(machine.mmap(0, 1, kRead, MapFlag::kSharedValidate | MapFlag::kSync, file.file)) == Errno::kEOPNOTSUPP);
+  CHECK(error(machine.mmap(0x10000000, 1, kRead, MapFlag::kSharedValidate | MapFlag::kFixedNoReplace, file.file)) ==
+        Errno::kEOPNOTSUPP);
+  CHECK(error(machine.mmap(0, 1, kRead, MapFlag::kSharedValidate | 0x40, file.file)) == Errno{});
   CHECK(error(machine.mmap(0, 1, kRead, kAnonPrivate | MapFlag::kHugeTlb)) == Errno::kENOMEM);
   CHECK(machine.problems().empty());
 }

@@ -134,6 +134,74 @@ TEST_CASE("mremap: errors come in Linux's order") {
   CHECK(machine.maps() == Maps{"10000-10004 rw-p"});
 }
 
+// What real Linux 6.18 answers, and what is mapped then.
+TEST_CASE("mremap: on 6.18 a move takes all areas of its range along, and a refused one leaves the new place alone") {
+  Machine machine(256, KernelProfile::compat_6_18());
+  const VirtAddr at(0x10000000);
+  const auto move = [&](uint32_t from, uint32_t old_pages, uint32_t new_pages, uint32_t flags, uint32_t to) {
+    return machine.mm().mremap(at + bytes_of(from), bytes_of(old_pages), bytes_of(new_pages), flags, at + bytes_of(to),
+                               machine.task);
+  };
+  SECTION("nothing there: the overlap is seen first") {
+    CHECK(error(move(0, 2, 2, kDontUnmap, 0)) == Errno::kEINVAL);
+    CHECK(error(move(0, 2, 2, kFixedMove, 1)) == Errno::kEINVAL);
+    CHECK(error(move(0, 2, 2, kFixedMove, 8)) == Errno::kEFAULT);
+  }
+  SECTION("with the holes, where what stood there stays") {
+    machine.map_anon(0x10000000, 2);
+    machine.map_anon(0x10003000, 2, kRead);
+    machine.map_anon(0x1000A000, 8, kRw | kExec);
+    machine.store(at, 7);
+    CHECK(move(0, 6, 6, kFixedMove, 10) == at + bytes_of(10));
+    CHECK(machine.maps() == Maps{"1000a-1000c rw-p", "1000c-1000d rwxp", "1000d-1000f r--p", "1000f-10012 rwxp"});
+    CHECK(machine.load(at + bytes_of(10)) == 7);
+  }
+  SECTION("not from a hole") {
+    machine.map_anon(0x10001000, 2);
+    machine.map_anon(0x1000A000, 8, kRead);
+    CHECK(error(move(0, 6, 6, kFixedMove, 10)) == Errno::kEFAULT);
+    CHECK(machine.maps() == Maps{"10001-10003 rw-p", "1000a-10012 r--p"});
+  }
+  SECTION("not while growing") {
+    machine.map_anon(0x10000000, 2);
+    machine.map_anon(0x10002000, 2, kRead);
+    machine.map_anon(0x1000A000, 8, kRead);
+    CHECK(error(move(0, 4, 6, kFixedMove, 10)) == Errno::kEFAULT);
+    CHECK(machine.maps() == Maps{"10000-10002 rw-p", "10002-10004 r--p", "1000a-10012 r--p"});
+  }
+  SECTION("what shrinking cuts off may be several") {
+    machine.map_anon(0x10000000, 2);
+    machine.map_anon(0x10002000, 2, kRead);
+    CHECK(move(0, 6, 1, kFixedMove, 10) == at + bytes_of(10));
+    CHECK(machine.maps() == Maps{"1000a-1000b rw-p"});
+  }
+  SECTION("what is left may not") {
+    machine.map_anon(0x10000000, 2);
+    machine.map_anon(0x10002000, 2, kRead);
+    CHECK(error(move(0, 4, 3, kFixedMove, 10)) == Errno::kEFAULT);
+    CHECK(machine.maps() == Maps{"10000-10002 rw-p", "10002-10004 r--p"});
+  }
+  SECTION("MREMAP_DONTUNMAP, to a place of its own") {
+    machine.map_anon(0x10000000, 2);
+    machine.map_anon(0x10002000, 2, kRead);
+    machine.store(at, 7);
+    CHECK(error(move(0, 4, 4, kDontUnmap, 10)) == Errno::kEFAULT);
+    CHECK(move(0, 4, 4, kDontUnmap | kFixedMove, 10) == at + bytes_of(10));
+    CHECK(machine.maps() == Maps{"10000-10002 rw-p", "10002-10004 r--p", "1000a-1000c rw-p", "1000c-1000e r--p"});
+    CHECK(machine.load(at + bytes_of(10)) == 7);
+    CHECK(machine.load(at) == 0);
+  }
+  SECTION("the area that a part of it left is no longer locked") {
+    machine.map_anon(0x10000000, 4);
+    REQUIRE(machine.mm().mlock(at, bytes_of(4), machine.task));
+    CHECK(move(1, 1, 1, kDontUnmap | kFixedMove, 10) == at + bytes_of(10));
+    CHECK_FALSE(machine.mm().areas().lookup(at)->has(VmFlag::kLocked));
+    CHECK(machine.mm().areas().lookup(at + bytes_of(10))->has(VmFlag::kLocked));
+    CHECK(machine.mm().use().locked_vm == 1);
+  }
+  CHECK(machine.problems().empty());
+}
+
 TEST_CASE("mremap: when no frame is left for a page table nothing has moved and nothing is lost") {
   Remap machine;
   const auto maps = machine.maps();
