@@ -356,6 +356,15 @@ void Mapping::drop_range(uint64_t first, uint64_t last, ZapCopies copies) {
   }
 }
 
+uint32_t Mapping::swapped_pages(uint64_t first, uint64_t last) const {
+  uint32_t pages = 0;
+  for (auto value = is_shmem() ? tree_.next_value(first) : std::nullopt; value && value->index <= last;
+       value = tree_.next_value(uint64_t{value->index} + 1)) {
+    ++pages;
+  }
+  return pages;
+}
+
 std::optional<uint32_t> Mapping::next_held(uint64_t from) const {
   const auto page = tree_.next(from);
   const auto value = tree_.next_value(from);

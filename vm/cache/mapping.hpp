@@ -87,6 +87,7 @@ class Mapping {
   Result<Pfn> allocate(uint64_t index, bool* waited = nullptr);
   // Shared memory: pages that are in swap. Linux: shmem_inode_info's swapped.
   uint32_t swapped_pages() const { return is_shmem() ? tree_.values() : 0; }
+  uint32_t swapped_pages(uint64_t first, uint64_t last) const;
   // Shared memory: whether the page exists, in memory or in swap; the first that does at or after `from`.
   bool holds(uint64_t index) const { return find(index) != kNoPage || tree_.find_value(index).has_value(); }
   std::optional<uint32_t> next_held(uint64_t from) const;

@@ -47,6 +47,7 @@ std::optional<MappedPage> mapped_page(vm::AddressSpace& mm, const vm::VmArea& ar
   return MappedPage{.anonymous = page.has(PageFlag::kAnon),
                     .shmem = page.has(PageFlag::kShmem),
                     .dirty = page.has(PageFlag::kDirty),
+                    .given_up = page.has(PageFlag::kAnon) && !page.has(PageFlag::kSwapBacked),
                     .mapcount = static_cast<uint32_t>(page.mapcount)};
 }
 

@@ -1,7 +1,7 @@
 // /proc/PID/pagemap. Linux: Documentation/admin-guide/mm/pagemap.rst.
 //
 // The words are made while they are stored, a piece of the table at a time. Not modelled: soft-dirty bits (bit 55: i386
-// has none), swap (bit 62), userfaultfd (bit 57), PAGEMAP_SCAN.
+// has none), userfaultfd (bit 57), PAGEMAP_SCAN.
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -11,6 +11,7 @@
 #include "guest/fs/synthetic.hpp"
 #include "mmu/layout.hpp"
 #include "mmu/page_tables.hpp"
+#include "vm/swap/swap_entry.hpp"
 
 namespace fl::guest {
 namespace {
@@ -18,15 +19,18 @@ namespace {
 struct PagemapBit {
   static constexpr uint64_t kExclusive = uint64_t{1} << 56;  // Linux: PM_MMAP_EXCLUSIVE
   static constexpr uint64_t kFile = uint64_t{1} << 61;       // Linux: PM_FILE
+  static constexpr uint64_t kSwap = uint64_t{1} << 62;       // Linux: PM_SWAP
   static constexpr uint64_t kPresent = uint64_t{1} << 63;    // Linux: PM_PRESENT
 };
 
 constexpr uint32_t kWordBytes = sizeof(uint64_t);
+constexpr uint32_t kSwapTypeBits = 5;  // Linux: MAX_SWAPFILES_SHIFT
 
 // Linux: pte_to_pagemap_entry.
 uint64_t word_of(vm::AddressSpace& mm, const vm::VmArea& area, VirtAddr va, mmu::Pte pte, ShowPfn show_pfn) {
-  if (!pte.present()) {
-    return 0;
+  if (pte.swap()) {
+    const vm::SwapEntry entry = vm::pte_to_swp_entry(pte);
+    return PagemapBit::kSwap | (show_pfn == ShowPfn::kYes ? entry.type | uint64_t{entry.offset} << kSwapTypeBits : 0);
   }
   uint64_t word = PagemapBit::kPresent | (show_pfn == ShowPfn::kYes ? uint64_t{pte.pfn().value()} : 0);
   if (const auto page = mapped_page(mm, area, va, pte)) {

@@ -1,7 +1,7 @@
 // /proc/PID/smaps and smaps_rollup. Linux counterparts: smap_gather_stats, smaps_account, __show_smap, show_smap
 // (fs/proc/task_mmu.c).
 //
-// What is not modelled has the value of a kernel that does not do it: huge pages, KSM, swap, MADV_FREE.
+// What is not modelled has the value of a kernel that does not do it: huge pages, KSM.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,6 +11,9 @@
 #include "guest/fs/proc/mapped_page.hpp"
 #include "guest/fs/proc/proc_text.hpp"
 #include "mmu/page_tables.hpp"
+#include "vm/cache/mapping.hpp"
+#include "vm/memory_system.hpp"
+#include "vm/swap/swap_space.hpp"
 
 namespace fl::guest {
 namespace {
@@ -23,6 +26,7 @@ struct MemSizeStats {
   uint64_t resident = 0, referenced = 0, anonymous = 0;
   uint64_t shared_clean = 0, shared_dirty = 0, private_clean = 0, private_dirty = 0;
   uint64_t pss = 0, pss_anon = 0, pss_file = 0, pss_shmem = 0, pss_dirty = 0, pss_locked = 0;
+  uint64_t lazyfree = 0, swap = 0, swap_pss = 0;
 };
 
 // Linux: smaps_account.
@@ -33,6 +37,7 @@ void account(MemSizeStats& stats, const MappedPage& page, mmu::Pte pte, bool loc
   stats.resident += kPageSize;
   stats.referenced += pte.accessed() ? kPageSize : 0;
   stats.anonymous += page.anonymous ? kPageSize : 0;
+  stats.lazyfree += page.given_up && !dirty ? kPageSize : 0;
   stats.pss += pss;
   (page.anonymous ? stats.pss_anon : page.shmem ? stats.pss_shmem : stats.pss_file) += pss;
   stats.pss_locked += locked ? pss : 0;
@@ -44,6 +49,13 @@ void account(MemSizeStats& stats, const MappedPage& page, mmu::Pte pte, bool loc
   }
 }
 
+// Linux: smaps_pte_entry.
+void account_swapped(MemSizeStats& stats, vm::SwapSpace& swap, mmu::Pte pte) {
+  const uint32_t holders = swap.swap_count(vm::pte_to_swp_entry(pte));
+  stats.swap += kPageSize;
+  stats.swap_pss += (uint64_t{kPageSize} << kPssShift) / std::max(holders, 1u);
+}
+
 void gather(MemSizeStats& stats, vm::AddressSpace& mm, const vm::VmArea& area) {
   if (area.has(vm::VmFlag::kPfnMap)) {
     return;
@@ -53,8 +65,16 @@ void gather(MemSizeStats& stats, vm::AddressSpace& mm, const vm::VmArea& area) {
       if (const auto page = mapped_page(mm, area, va, pte)) {
         account(stats, *page, pte, area.has(vm::VmFlag::kLocked));
       }
+    } else {
+      account_swapped(stats, mm.memory().swap(), pte);
     }
   });
+  // Shared memory in swap is in no entry. Linux: shmem_swap_usage.
+  if (area.file != nullptr) {
+    stats.swap +=
+        uint64_t{area.file->mapping->swapped_pages(area.page_index(area.start), area.page_index(area.end - 1))}
+        << kPageShift;
+  }
 }
 
 enum class Rollup : bool { kNo, kYes };
@@ -92,10 +112,13 @@ void append_stats(std::string& text, const MemSizeStats& stats, Rollup rollup, v
   if (kind == vm::ProcText::k6_18) {
     lines.bytes("KSM", 0);
   }
-  for (const std::string_view name : {"LazyFree", "AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb",
-                                      "Private_Hugetlb", "Swap", "SwapPss"}) {
+  lines.bytes("LazyFree", stats.lazyfree);
+  for (const std::string_view name :
+       {"AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb"}) {
     lines.bytes(name, 0);
   }
+  lines.bytes("Swap", stats.swap);
+  lines.pss("SwapPss", stats.swap_pss);
   lines.pss("Locked", stats.pss_locked);
 }
 
