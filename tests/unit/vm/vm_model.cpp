@@ -82,12 +82,17 @@ ModelDriver::Words ModelDriver::content(const Page& page) const {
   return page.file != nullptr && !beyond_end(page) ? page.file->words[page.index] : Words{};
 }
 
+// In memory or swap.
+bool ModelDriver::has_copy(uint32_t vpn) {
+  const mmu::Pte pte = machine_.pte(at(vpn));
+  return pte.swap() ||
+         (pte.present() && !pte.special() && machine_.memory().page(pte.pfn()).has(PageFlag::kAnon));
+}
+
 // Populating stops where memory ends, so which private file pages now have copies is asked of the page tables.
 void ModelDriver::sync_copies(uint32_t first, uint32_t pages) {
   for (auto it = pages_.lower_bound(first); it != pages_.end() && it->first < first + pages; ++it) {
-    const mmu::Pte pte = machine_.pte(at(it->first));
-    if (!it->second.shared && !it->second.copied && pte.present() && !pte.special() &&
-        machine_.memory().page(pte.pfn()).has(PageFlag::kAnon)) {
+    if (!it->second.shared && !it->second.copied && has_copy(it->first)) {
       it->second.copy = content(it->second);
       it->second.copied = true;
     }

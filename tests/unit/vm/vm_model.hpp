@@ -103,6 +103,7 @@ class ModelDriver {
   void erase(uint32_t first, uint32_t pages);
   Words content(const Page& page) const;
   bool beyond_end(const Page& page) const { return page.file != nullptr && page.index >= page.file->words.size(); }
+  bool has_copy(uint32_t vpn);
   void sync_copies(uint32_t first, uint32_t pages);
   std::string check_access(uint32_t vpn, mmu::Access access);
   bool grow_stack(uint32_t vpn);

@@ -255,11 +255,6 @@ bool ModelDriver::has_moved(const Piece& piece, uint32_t to) {
     const Page& page = before_.at(piece.from + i);
     const VmArea* const area = machine_.mm().areas().lookup(at(to + i));
     const mmu::Pte left = machine_.pte(at(piece.from + i));
-    const mmu::Pte here = machine_.pte(at(to + i));
-    const auto copy = [&](mmu::Pte pte) {
-      return pte.swap() ||
-             (pte.present() && !pte.special() && machine_.memory().page(pte.pfn()).has(PageFlag::kAnon));
-    };
     if (area == nullptr || (area->flags & kVmAccessFlags) != page.prot ||
         area->has(VmFlag::kMayShare) != page.shared || (area->file != nullptr) != (page.file != nullptr)) {
       return false;
@@ -269,7 +264,7 @@ bool ModelDriver::has_moved(const Piece& piece, uint32_t to) {
       return false;
     }
     // Nothing is left behind, and what had no copy has none now.
-    if (left.present() || left.swap() || (!page.shared && !page.copied && copy(here))) {
+    if (left.present() || left.swap() || (!page.shared && !page.copied && has_copy(to + i))) {
       return false;
     }
   }
@@ -286,9 +281,9 @@ void ModelDriver::do_move_many(uint32_t first, uint32_t length, uint32_t target,
     const uint32_t to = target + (from - first);
     Piece piece{.from = from, .length = std::min(first + length, area->end.vpn()) - from};
     piece.mapping = area->file != nullptr ? area->file->mapping : nullptr;
-    // What stands at the new place goes first, perhaps a part of the same area.
+    // What stands at the new place goes first, perhaps a part of the same area; so it went for earlier pieces.
     piece.area_start = to < from ? std::max(area->start.vpn(), to + piece.length) : area->start.vpn();
-    piece.area_end = to > from ? std::min(area->end.vpn(), to) : area->end.vpn();
+    piece.area_end = to > from ? std::min(area->end.vpn(), target) : area->end.vpn();
     pieces.push_back(piece);
   }
   const auto moved =
