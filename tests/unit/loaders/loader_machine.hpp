@@ -101,6 +101,8 @@ class LoaderMachine {
         memory_(*vm::MemorySystem::boot(ram_, mmu_, tlb_, profile)),
         files(*memory_) {
     memory_->set_observer(&log);
+    // Smaller than what programs may ask for.
+    memory_->overcommit().set_settings({.mode = vm::OvercommitMode::kAlways});
     new_space({});
     vdso_ = *VdsoImage::create(*memory_);
   }
