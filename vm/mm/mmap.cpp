@@ -195,8 +195,8 @@ Result<VirtAddr> AddressSpace::mmap(const MmapRequest& asked, FaultCounters& tas
     return fail(Errno::kEAGAIN);
   }
   FL_TRY_ASSIGN(AreaRequest wanted, area_request(request, addr, vm_flags, memory_.profile()));
-  const bool no_reserve = (request.flags & MapFlag::kNoReserve) != 0 &&
-                          memory_.overcommit().settings().mode != OvercommitMode::kNever;
+  const bool no_reserve =
+      (request.flags & MapFlag::kNoReserve) != 0 && memory_.overcommit().settings().mode != OvercommitMode::kNever;
   wanted.vm_flags |= no_reserve ? uint32_t{VmFlag::kNoReserve} : 0u;
 
   // What MAP_FIXED replaces does not count against the limit. Linux: count_vma_pages_range.

@@ -85,8 +85,7 @@ ModelDriver::Words ModelDriver::content(const Page& page) const {
 // In memory or swap.
 bool ModelDriver::has_copy(uint32_t vpn) {
   const mmu::Pte pte = machine_.pte(at(vpn));
-  return pte.swap() ||
-         (pte.present() && !pte.special() && machine_.memory().page(pte.pfn()).has(PageFlag::kAnon));
+  return pte.swap() || (pte.present() && !pte.special() && machine_.memory().page(pte.pfn()).has(PageFlag::kAnon));
 }
 
 // Populating stops where memory ends, so which private file pages now have copies is asked of the page tables.

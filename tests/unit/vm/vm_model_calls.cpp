@@ -123,8 +123,7 @@ void ModelDriver::do_mremap() {
   }
   // Since 6.17 everything is checked before anything is unmapped.
   const bool checked_first = machine_.memory().profile().mremap_moves_many;
-  const bool overlaps =
-      (fixed || dont_unmap) && old_first + old_length > target && target + new_length > old_first;
+  const bool overlaps = (fixed || dont_unmap) && old_first + old_length > target && target + new_length > old_first;
   if (checked_first && overlaps) {
     return expect(call(), Errno::kEINVAL, "mremap");
   }
@@ -255,12 +254,11 @@ bool ModelDriver::has_moved(const Piece& piece, uint32_t to) {
     const Page& page = before_.at(piece.from + i);
     const VmArea* const area = machine_.mm().areas().lookup(at(to + i));
     const mmu::Pte left = machine_.pte(at(piece.from + i));
-    if (area == nullptr || (area->flags & kVmAccessFlags) != page.prot ||
-        area->has(VmFlag::kMayShare) != page.shared || (area->file != nullptr) != (page.file != nullptr)) {
+    if (area == nullptr || (area->flags & kVmAccessFlags) != page.prot || area->has(VmFlag::kMayShare) != page.shared ||
+        (area->file != nullptr) != (page.file != nullptr)) {
       return false;
     }
-    if (page.file != nullptr && (area->page_index(at(to + i)) != page.index ||
-                                 area->file->mapping != piece.mapping)) {
+    if (page.file != nullptr && (area->page_index(at(to + i)) != page.index || area->file->mapping != piece.mapping)) {
       return false;
     }
     // Nothing is left behind, and what had no copy has none now.
