@@ -12,9 +12,9 @@
 namespace fl::emu {
 namespace {
 
-constexpr std::array<std::string_view, 15> kLoggers{"mmu",          "vm.fault", "vm.mm",   "vm.phys",  "vm.cache",
-                                                    "vm.oom",       "vm.verify", "loaders", "guest",    "guest.fs",
-                                                    "guest.syscall", "guest.signal", "cpu", "machine",  "emu"};
+constexpr std::array<std::string_view, 15> kLoggers{"mmu",           "vm.fault",     "vm.mm",   "vm.phys", "vm.cache",
+                                                    "vm.oom",        "vm.verify",    "loaders", "guest",   "guest.fs",
+                                                    "guest.syscall", "guest.signal", "cpu",     "machine", "emu"};
 constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info", "warn", "error", "off"};
 
 std::string join(std::span<const std::string_view> names) {

@@ -1,8 +1,8 @@
 // The options of `faultline run`, declared with CLI11.
 #include "emu/cli/run_options.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include <cmath>
 
@@ -148,8 +148,7 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
   options_.machine.nodes = static_cast<uint32_t>(*nodes);
   FL_HOST_TRY_SET(options_.machine.swap, swap_.interpret());
   if (vm::make_policy(options_.machine.reclaim) == nullptr) {
-    return host_error("cannot reclaim by: {}: give {}", options_.machine.reclaim,
-                      fmt::join(vm::policy_names(), ", "));
+    return host_error("cannot reclaim by: {}: give {}", options_.machine.reclaim, fmt::join(vm::policy_names(), ", "));
   }
   if (fail_alloc_->count() > 0 && !vm::FailAlloc().configure(options_.machine.fail_alloc, 0)) {
     return host_error("cannot make allocations fail: {}: give nth=N, every=N or p=X with X from 0 to 1",

@@ -24,7 +24,7 @@
 namespace fl::vm {
 class SwapStore;
 struct KernelProfile;
-}
+}  // namespace fl::vm
 
 namespace fl::guest {
 

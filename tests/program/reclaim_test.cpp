@@ -24,8 +24,8 @@ void check_case(const Case& test, std::chrono::milliseconds timeout = std::chron
   spec.timeout = timeout;
   spec.cwd = scratch();
   FaultlineOptions options{.writable_scratch = true};
-  options.extra = {"--ram", test.ram,    "--swap", test.swap, "--reclaim", test.reclaim,
-                   "--verify", "1", "--dump", "leaks"};
+  options.extra = {"--ram",      test.ram,   "--swap", test.swap, "--reclaim",
+                   test.reclaim, "--verify", "1",      "--dump",  "leaks"};
   const FaultlineResult result = run_faultline(spec, options);
   INFO("faultline's stderr: " << result.run.error);
   CHECK(result.run.exit_status == 0);

@@ -60,7 +60,7 @@ class Mapping {
   uint64_t pages() const { return pages_for(size()); }
   // Shared memory only: pages that are charged to the commit limit.
   uint64_t committed_pages() const {
-    return !is_shmem()                      ? 0
+    return !is_shmem()                       ? 0
            : charge_ == ShmemCharge::kBySize ? pages_for(shmem_size_)
                                              : uint64_t{tree_.size()} + tree_.values();
   }
@@ -119,8 +119,8 @@ class Mapping {
   void evict(uint32_t index, uint32_t shadow);
   // Writes a dirty page back.
   Status write_out(uint32_t index) { return write_page(index); }
-  // Shared memory only: the page leaves the file for the swap cache, dirty; its slot takes its place. False: there is no
-  // slot, and nothing has changed. Linux: shmem_writepage.
+  // Shared memory only: the page leaves the file for the swap cache, dirty; its slot takes its place. False: there is
+  // no slot, and nothing has changed. Linux: shmem_writepage.
   bool move_to_swap(uint32_t index);
   // Takes an unmapped page without dirt and without other users out of the cache. False: it is not such a page. Linux:
   // mapping_evict_folio.

@@ -63,8 +63,8 @@ std::optional<uint32_t> PageTree::find_value(uint64_t index) const {
 // The slot of an index that is in use.
 uint32_t* PageTree::slot_pointer(uint32_t index) {
   PageTreeNode* const leaf = height_ != 0 ? leaf_of(index) : nullptr;
-  uint32_t* const slot = height_ == 0 ? (index == 0 ? &root_ : nullptr)
-                                      : (leaf != nullptr ? &leaf->slots[slot_of(index, 1)] : nullptr);
+  uint32_t* const slot =
+      height_ == 0 ? (index == 0 ? &root_ : nullptr) : (leaf != nullptr ? &leaf->slots[slot_of(index, 1)] : nullptr);
   FL_CHECK(slot != nullptr && *slot != 0, "page {:#x} is not in the tree", index);
   return slot;
 }

@@ -149,8 +149,8 @@ std::string format_vmstat(MemorySystem& memory) {
   const MemoryTotals totals = memory_totals(memory);
   const uint64_t low_free = totals.free - totals.high_free;
   const uint64_t reserve = std::min<uint64_t>(low_free, memory.pages().total_reserve_pages());
-  const uint64_t dirtyable = low_free - reserve + lru_pages(memory, LruList::kActiveFile) +
-                             lru_pages(memory, LruList::kInactiveFile) + 1;
+  const uint64_t dirtyable =
+      low_free - reserve + lru_pages(memory, LruList::kActiveFile) + lru_pages(memory, LruList::kInactiveFile) + 1;
   constexpr uint64_t kDirtyRatio = 20 * kPageSize / 100, kBackgroundRatio = 10 * kPageSize / 100;
 
   std::string text;

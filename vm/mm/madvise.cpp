@@ -1,8 +1,9 @@
 // madvise(2). Linux counterpart: mm/madvise.c.
 //
 // DONTNEED drops pages; RANDOM and its like are flags of the area, so they split and merge areas; POPULATE_* faults
-// pages in; FREE, COLD and PAGEOUT tell reclaim what to take first (madvise_reclaim.hpp). HWPOISON and SOFT_OFFLINE are unknown (EINVAL) to both kernels, which have
-// no CONFIG_MEMORY_FAILURE. Not modelled (EINVAL): COLLAPSE, and GUARD_INSTALL and GUARD_REMOVE of 6.13.
+// pages in; FREE, COLD and PAGEOUT tell reclaim what to take first (madvise_reclaim.hpp). HWPOISON and SOFT_OFFLINE are
+// unknown (EINVAL) to both kernels, which have no CONFIG_MEMORY_FAILURE. Not modelled (EINVAL): COLLAPSE, and
+// GUARD_INSTALL and GUARD_REMOVE of 6.13.
 #include "mmu/layout.hpp"
 #include "vm/cache/mapping.hpp"
 #include "vm/fault/handle_fault.hpp"
@@ -61,7 +62,8 @@ Result<uint32_t> advised_flags(const VmArea& area, int advice) {
     case kDoFork:
       return area.has(VmFlag::kPfnMap) ? Result<uint32_t>(fail(Errno::kEINVAL)) : flags & ~uint32_t{VmFlag::kDontCopy};
     case kWipeOnFork:
-      return area.file != nullptr || area.shared() ? Result<uint32_t>(fail(Errno::kEINVAL)) : flags | VmFlag::kWipeOnFork;
+      return area.file != nullptr || area.shared() ? Result<uint32_t>(fail(Errno::kEINVAL))
+                                                   : flags | VmFlag::kWipeOnFork;
     case kKeepOnFork:
       return flags & ~uint32_t{VmFlag::kWipeOnFork};
     case kDontDump:

@@ -69,8 +69,7 @@ Result<uint32_t> AddressSpace::mincore(VirtAddr addr, std::span<uint8_t> residen
     const VirtAddr va = addr + (page << kPageShift);
     const mmu::Pte* pte = tables_.find(va);
     if (pte != nullptr && !pte->none()) {
-      resident[page] =
-          pte->present() || memory_.swap_cache().find(pte_to_swp_entry(*pte)) != kNoPage ? 1 : 0;
+      resident[page] = pte->present() || memory_.swap_cache().find(pte_to_swp_entry(*pte)) != kNoPage ? 1 : 0;
       continue;
     }
     resident[page] = area->file != nullptr && area->file->mapping->in_memory(area->page_index(va)) ? 1 : 0;

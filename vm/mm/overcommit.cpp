@@ -36,7 +36,7 @@ Status Overcommit::enough_memory(const AddressSpace* mm, uint64_t pages) const {
   if (settings_.mode == OvercommitMode::kGuess) {
     // An obvious mistake only: more than there is.
     return pages > memory_totals(memory_).managed + memory_.swap().total_swap_pages() ? Status(fail(Errno::kENOMEM))
-                                                                               : Status();
+                                                                                      : Status();
   }
   auto allowed = static_cast<int64_t>(limit());
   if (mm == nullptr || !mm->may_map_low()) {

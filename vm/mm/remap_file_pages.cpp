@@ -28,14 +28,14 @@ Status AddressSpace::remap_file_pages(VirtAddr addr, uint32_t length, uint32_t p
   }
   // VM_READ, VM_WRITE and VM_EXEC have the values of PROT_*.
   const uint32_t locked = area->has(VmFlag::kLocked) ? uint32_t{MapFlag::kLocked} : 0u;
-  const auto mapped = mmap({.addr = start,
-                            .length = bytes,
-                            .prot = area->flags & kVmAccessFlags,
-                            .flags = (flags & MapFlag::kNonBlock) | MapFlag::kShared | MapFlag::kFixed |
-                                     MapFlag::kPopulate | locked,
-                            .file = area->file,
-                            .pgoff = pgoff},
-                           task);
+  const auto mapped =
+      mmap({.addr = start,
+            .length = bytes,
+            .prot = area->flags & kVmAccessFlags,
+            .flags = (flags & MapFlag::kNonBlock) | MapFlag::kShared | MapFlag::kFixed | MapFlag::kPopulate | locked,
+            .file = area->file,
+            .pgoff = pgoff},
+           task);
   return mapped ? Status() : Status(fail(mapped.error()));
 }
 

@@ -84,9 +84,9 @@ struct MappedFile {
   uint64_t device = 0;  // st_dev, st_ino for /proc/PID/maps
   uint64_t inode = 0;
   bool readable = true;
-  bool writable = false;  // opened for writing: MAP_SHARED may be PROT_WRITE
-  bool sealed = false;    // nobody may write the file any more, and no new MAP_SHARED may. Linux: F_SEAL_WRITE
-  bool sealed_for_new = false;           // no new MAP_SHARED may. Linux: F_SEAL_FUTURE_WRITE
+  bool writable = false;        // opened for writing: MAP_SHARED may be PROT_WRITE
+  bool sealed = false;          // nobody may write the file any more, and no new MAP_SHARED may. Linux: F_SEAL_WRITE
+  bool sealed_for_new = false;  // no new MAP_SHARED may. Linux: F_SEAL_FUTURE_WRITE
   FileOperations* operations = nullptr;  // the open file; null: nobody can have a descriptor of it
   // A read fault maps present neighbours too (rule D6). Linux: vm_operations_struct::map_pages.
   bool fault_around = true;

@@ -66,9 +66,8 @@ uint32_t PageAllocator::reclaim_and_retry(const Request& request, uint32_t flags
         may_kill ? oom_killer_->out_of_memory(request.gfp, request.order) : OomKiller::Action::kFail;
     drain_all_pages();
     if (action != OomKiller::Action::kRetry) {
-      return action == OomKiller::Action::kFail
-                 ? uint32_t{kNoPage}
-                 : get_page_from_freelist(request, flags | AllocFlag::kNoWatermarks);
+      return action == OomKiller::Action::kFail ? uint32_t{kNoPage}
+                                                : get_page_from_freelist(request, flags | AllocFlag::kNoWatermarks);
     }
   }
 }

@@ -39,7 +39,8 @@ Decision check_references(MemorySystem& memory, Pfn pfn) {
 
 // References that reclaim expects: page tables and caches. Linux: folio_expected_refs.
 bool has_other_users(const Page& page) {
-  return page.refcount != page.mapcount + (page.has(PageFlag::kCache) ? 1 : 0) + (page.has(PageFlag::kSwapCache) ? 1 : 0);
+  return page.refcount !=
+         page.mapcount + (page.has(PageFlag::kCache) ? 1 : 0) + (page.has(PageFlag::kSwapCache) ? 1 : 0);
 }
 
 // A private page that MADV_FREE gave up, and nobody wrote since.
@@ -105,8 +106,8 @@ bool try_to_unmap(MemorySystem& memory, Pfn pfn) {
   rmap_walk(memory, pfn, [&](VmArea& area, VirtAddr, Pte& pte) {
     const Pte old = pte;
     if (to_swap) {
-      if (!memory.swap().swap_duplicate(entry) && !(memory.swap().add_swap_count_continuation(entry, kGfpAtomic) &&
-                                                    memory.swap().swap_duplicate(entry))) {
+      if (!memory.swap().swap_duplicate(entry) &&
+          !(memory.swap().add_swap_count_continuation(entry, kGfpAtomic) && memory.swap().swap_duplicate(entry))) {
         return false;
       }
       pte = swp_entry_to_pte(entry);

@@ -1,5 +1,5 @@
-// Lruvec: the lists of pages of a node that reclaim looks through, and what it remembers of its work. Linux counterpart:
-// struct lruvec (include/linux/mmzone.h), enum lru_list.
+// Lruvec: the lists of pages of a node that reclaim looks through, and what it remembers of its work. Linux
+// counterpart: struct lruvec (include/linux/mmzone.h), enum lru_list.
 //
 // Part of a Node in simulated RAM, so it owns nothing. How long a list is says the node's counter of the same name
 // (NodeStat, in the same order).

@@ -1,6 +1,6 @@
-// PageReclaim: who starts reclaim, and when it is enough: an allocation that finds no page (direct reclaim), kswapd when
-// a zone falls below its low watermark, madvise, /proc. Linux counterparts: try_to_free_pages, kswapd, balance_pgdat,
-// reclaim_pages, shrink_slab (mm/vmscan.c).
+// PageReclaim: who starts reclaim, and when it is enough: an allocation that finds no page (direct reclaim), kswapd
+// when a zone falls below its low watermark, madvise, /proc. Linux counterparts: try_to_free_pages, kswapd,
+// balance_pgdat, reclaim_pages, shrink_slab (mm/vmscan.c).
 //
 // kswapd is no task here: whoever runs the machine calls run_kswapd() between two pieces of a task's work, so that it
 // comes before the task's next instruction, as a woken kswapd with an idle processor would.

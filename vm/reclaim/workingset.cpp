@@ -12,7 +12,9 @@ constexpr uint32_t kAgeBits = 27;
 constexpr uint32_t kAgeMask = (1u << kAgeBits) - 1;
 constexpr uint32_t kNodeMask = 7;
 
-NodeStat by_kind(NodeStat anon, bool file) { return static_cast<NodeStat>(static_cast<uint32_t>(anon) + (file ? 1 : 0)); }
+NodeStat by_kind(NodeStat anon, bool file) {
+  return static_cast<NodeStat>(static_cast<uint32_t>(anon) + (file ? 1 : 0));
+}
 
 // Pages that compete with the one that came back: those that are kept although it went.
 uint64_t workingset_size(MemorySystem& memory, const Node& node, bool file) {

@@ -35,8 +35,8 @@ class SwapCache final : public SwapUser {
   // A page that is to leave memory gets a slot. False: swap is full, or there is no memory for the tree. Linux:
   // add_to_swap.
   bool add_to_swap(Pfn pfn);
-  // A fresh frame is to receive the entry's page: it enters the cache, which takes a reference. ENOMEM; EEXIST: the page
-  // is there; ENOENT: nobody has the slot. Linux: the loop of __read_swap_cache_async.
+  // A fresh frame is to receive the entry's page: it enters the cache, which takes a reference. ENOMEM; EEXIST: the
+  // page is there; ENOENT: nobody has the slot. Linux: the loop of __read_swap_cache_async.
   Status add(Pfn pfn, SwapEntry entry);
   // The page leaves the cache and keeps its contents; the slot is freed if nobody else holds it. With a shadow when
   // the page is being evicted. Its reference is the caller's. Linux: delete_from_swap_cache, __remove_mapping.

@@ -23,8 +23,8 @@ struct SwappedIn {
 
 // The page of an entry that somebody holds. ENOMEM; EIO: it cannot be read. Nothing is read ahead.
 Result<SwappedIn> read_swap_page(MemorySystem& memory, SwapEntry entry);
-// The same for a fault at addr of the area, which is not null; neighbours follow: on the disk if it rotates, else in the
-// address space.
+// The same for a fault at addr of the area, which is not null; neighbours follow: on the disk if it rotates, else in
+// the address space.
 Result<SwappedIn> swap_in(MemorySystem& memory, SwapEntry entry, VmArea& area, VirtAddr addr);
 
 // What cluster readahead remembers. Linux: swapin_readahead_hits and the static variables of swapin_nr_pages.

@@ -11,8 +11,8 @@ namespace fl::vm {
 
 class MemorySystem;
 
-// Counts by name: "free frames", "page tables", "cached pages", "swap slots", "vmalloc areas", and for each slab cache the objects in
-// use ("slab vm_area_struct").
+// Counts by name: "free frames", "page tables", "cached pages", "swap slots", "vmalloc areas", and for each slab cache
+// the objects in use ("slab vm_area_struct").
 using MemoryCensus = std::map<std::string, int64_t>;
 
 // Counts. Free slabs are given back first: they are nobody's.

@@ -1,5 +1,5 @@
-// Invariant 11: every page that can be evicted or is locked in memory is on exactly one LRU list, the one that its flags
-// name, and the counters of nodes and zones say how many.
+// Invariant 11: every page that can be evicted or is locked in memory is on exactly one LRU list, the one that its
+// flags name, and the counters of nodes and zones say how many.
 #include <array>
 #include <vector>
 
@@ -33,13 +33,15 @@ class LruCheck {
     const PageList& pages = node.lruvec.lists[index_of(list)];
     for (uint32_t frame = pages.head; frame != kNoPage; frame = map_[Pfn(frame)].lru_next) {
       if (frame >= map_.size() || listed_[frame]) {
-        out_.add(Invariant::kLruLists, "list {} runs to frame {:#x}: outside RAM or in a circle", index_of(list), frame);
+        out_.add(Invariant::kLruLists, "list {} runs to frame {:#x}: outside RAM or in a circle", index_of(list),
+                 frame);
         return;
       }
       listed_[frame] = true;
       const Page& page = map_[Pfn(frame)];
       if (page.lru_prev != previous) {
-        out_.add(Invariant::kLruLists, "frame {:#x} points back to {:#x}, not to {:#x}", frame, page.lru_prev, previous);
+        out_.add(Invariant::kLruLists, "frame {:#x} points back to {:#x}, not to {:#x}", frame, page.lru_prev,
+                 previous);
       }
       if (!page.has(PageFlag::kLru) || Lru::list_of(page) != list || page.node() != node.id) {
         out_.add(Invariant::kLruLists, "frame {:#x} is on list {} of node {}, its flags are {:#x}", frame,
@@ -50,8 +52,9 @@ class LruCheck {
       ++zones[page.zone()];
     }
     if (previous != pages.tail || count != node.stat[node_stat_of(list)]) {
-      out_.add(Invariant::kLruLists, "list {} of node {} has {} pages and ends at {:#x}; the counter says {}, the tail {:#x}",
-               index_of(list), node.id, count, previous, node.stat[node_stat_of(list)], pages.tail);
+      out_.add(Invariant::kLruLists,
+               "list {} of node {} has {} pages and ends at {:#x}; the counter says {}, the tail {:#x}", index_of(list),
+               node.id, count, previous, node.stat[node_stat_of(list)], pages.tail);
     }
     for (uint32_t zone = 0; zone < kZoneTypes; ++zone) {
       if (zones[zone] != node.zones[zone].stat[zone_stat_of(list)]) {

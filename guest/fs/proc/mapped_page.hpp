@@ -17,7 +17,7 @@ namespace fl::guest {
 struct MappedPage {
   bool anonymous = false;
   bool shmem = false;
-  bool dirty = false;  // the page; its entry may be besides
+  bool dirty = false;     // the page; its entry may be besides
   bool given_up = false;  // by MADV_FREE: it need not go to swap
   uint32_t mapcount = 0;
 };

@@ -14,9 +14,9 @@
 #include "guest/fs/proc/mapped_page.hpp"
 #include "guest/fs/proc/proc_text.hpp"
 #include "guest/kernel.hpp"
-#include "guest/task/oom_kill.hpp"
 #include "guest/syscall/file_support.hpp"
 #include "guest/task.hpp"
+#include "guest/task/oom_kill.hpp"
 #include "vm/info/totals.hpp"
 
 namespace fl::guest {

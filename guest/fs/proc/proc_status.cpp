@@ -95,8 +95,7 @@ std::string memory_lines(const vm::AddressSpace& mm) {
       use.total_vm * kPageKb, use.total_vm * kPageKb, use.locked_vm * kPageKb, 0,
       std::max(use.hiwater_rss, use.rss()) * kPageKb, use.rss() * kPageKb, use.anon_rss * kPageKb,
       use.file_rss * kPageKb, use.shmem_rss * kPageKb, use.data_vm * kPageKb, use.stack_vm * kPageKb, exe / 1024,
-      exec_kb - std::min(exec_kb, exe / 1024), mm.tables().table_frames() * kPageKb,
-      use.swap_entries * kPageKb);
+      exec_kb - std::min(exec_kb, exe / 1024), mm.tables().table_frames() * kPageKb, use.swap_entries * kPageKb);
 }
 
 // User 0 has all, nobody else has one; see capget.

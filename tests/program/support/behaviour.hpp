@@ -15,9 +15,9 @@ struct Behaviour {
   std::vector<std::string> flavours = {"glibc", "musl"};
   // DATA: a data file's path; NEWFILE: of a file to be made; FOLDER: of a new empty folder.
   std::vector<std::string> args = {};
-  std::string expected = {};  // name of the stored output, if not the program's
+  std::string expected = {};   // name of the stored output, if not the program's
   std::string other_cpu = {};  // name of what the host may give instead, where processors differ
-  bool needs_6_18 = false;    // the host's kernel must be the profile's
+  bool needs_6_18 = false;     // the host's kernel must be the profile's
   std::vector<std::string> kernels = {"6.18-compat"};
   // Invariants are checked after each memory call, and nothing may be left when all have ended.
   bool leaves_nothing = false;

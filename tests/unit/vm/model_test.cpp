@@ -61,7 +61,8 @@ TEST_CASE("model: with swap, too") {
   for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
     for (const uint32_t frames : {72u, 128u}) {
       for (uint32_t seed = 1; seed <= 4; ++seed) {
-        REQUIRE(run_model({seed * 1000 + frames, frames, 1000, *profile, seed % 2 == 0 ? 40u : 1000u}, &successes) == "");
+        REQUIRE(run_model({seed * 1000 + frames, frames, 1000, *profile, seed % 2 == 0 ? 40u : 1000u}, &successes) ==
+                "");
       }
     }
   }
