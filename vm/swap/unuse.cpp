@@ -38,13 +38,16 @@ Status unuse_mm(AddressSpace& mm, uint32_t type) {
     if (!area->has_anon_vma()) {
       continue;
     }
-    Status result;
+    std::optional<Errno> failed;
     mm.tables().for_each(area->start, area->end.value(), [&](VirtAddr va, Pte& pte) {
-      if (result && pte.swap() && pte_to_swp_entry(pte).type == type) {
-        result = unuse_pte(mm, *area, va, pte);
+      if (!failed && pte.swap() && pte_to_swp_entry(pte).type == type) {
+        const Status done = unuse_pte(mm, *area, va, pte);
+        failed = done ? std::nullopt : std::optional(done.error());
       }
     });
-    FL_TRY(result);
+    if (failed) {
+      return fail(*failed);
+    }
   }
   return {};
 }
