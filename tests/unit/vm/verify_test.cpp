@@ -5,6 +5,7 @@
 #include "tests/unit/vm/dies.hpp"
 #include "tests/unit/vm/verify_machine.hpp"
 #include "vm/mm/area_editor.hpp"
+#include "vm/phys/page_pin.hpp"
 
 namespace fl::vm::test {
 namespace {
@@ -228,6 +229,14 @@ TEST_CASE("verify 8: a zero page that is written, writable, counted or freed is 
   SECTION("freed") {
     busy.page(memory.zero_page()).refcount = 0;
     CHECK(has(busy.complaint(8, 6), "was freed or given away"));
+  }
+  SECTION("referenced by nobody") {
+    ++busy.page(memory.zero_page()).refcount;
+    CHECK(has(busy.complaint(6), "refcount 2, but it has 1"));
+  }
+  SECTION("pinned, as a call that reads it does") {
+    const PagePin pin(memory, memory.zero_page());
+    CHECK(verify(memory).empty());
   }
 }
 
