@@ -33,18 +33,18 @@ class LruCheck {
     const PageList& pages = node.lruvec.lists[index_of(list)];
     for (uint32_t frame = pages.head; frame != kNoPage; frame = map_[Pfn(frame)].lru_next) {
       if (frame >= map_.size() || listed_[frame]) {
-        out_.add(Invariant::kLruLists, "list {} runs to frame {:#x}: outside RAM or in a circle", index_of(list),
+        out_.add(Invariant::kLru, "list {} runs to frame {:#x}: outside RAM or in a circle", index_of(list),
                  frame);
         return;
       }
       listed_[frame] = true;
       const Page& page = map_[Pfn(frame)];
       if (page.lru_prev != previous) {
-        out_.add(Invariant::kLruLists, "frame {:#x} points back to {:#x}, not to {:#x}", frame, page.lru_prev,
+        out_.add(Invariant::kLru, "frame {:#x} points back to {:#x}, not to {:#x}", frame, page.lru_prev,
                  previous);
       }
       if (!page.has(PageFlag::kLru) || Lru::list_of(page) != list || page.node() != node.id) {
-        out_.add(Invariant::kLruLists, "frame {:#x} is on list {} of node {}, its flags are {:#x}", frame,
+        out_.add(Invariant::kLru, "frame {:#x} is on list {} of node {}, its flags are {:#x}", frame,
                  index_of(list), node.id, page.flags);
       }
       previous = frame;
@@ -52,13 +52,13 @@ class LruCheck {
       ++zones[page.zone()];
     }
     if (previous != pages.tail || count != node.stat[node_stat_of(list)]) {
-      out_.add(Invariant::kLruLists,
+      out_.add(Invariant::kLru,
                "list {} of node {} has {} pages and ends at {:#x}; the counter says {}, the tail {:#x}", index_of(list),
                node.id, count, previous, node.stat[node_stat_of(list)], pages.tail);
     }
     for (uint32_t zone = 0; zone < kZoneTypes; ++zone) {
       if (zones[zone] != node.zones[zone].stat[zone_stat_of(list)]) {
-        out_.add(Invariant::kLruLists, "list {} has {} pages of zone {}, the counter says {}", index_of(list),
+        out_.add(Invariant::kLru, "list {} has {} pages of zone {}, the counter says {}", index_of(list),
                  zones[zone], node.zones[zone].name(), node.zones[zone].stat[zone_stat_of(list)]);
       }
     }
@@ -67,11 +67,11 @@ class LruCheck {
   void check_page(uint32_t frame, const Page& page) {
     const bool belongs = page.has(PageFlag::kAnon | PageFlag::kCache | PageFlag::kSwapCache);
     if (belongs != listed_[frame]) {
-      out_.add(Invariant::kLruLists, "frame {:#x} {} a list, flags {:#x}", frame, belongs ? "is not on" : "is on",
+      out_.add(Invariant::kLru, "frame {:#x} {} a list, flags {:#x}", frame, belongs ? "is not on" : "is on",
                page.flags);
     }
     if (page.has(PageFlag::kMlocked) && !page.has(PageFlag::kUnevictable)) {
-      out_.add(Invariant::kLruLists, "frame {:#x} is locked and may be evicted, flags {:#x}", frame, page.flags);
+      out_.add(Invariant::kLru, "frame {:#x} is locked and may be evicted, flags {:#x}", frame, page.flags);
     }
   }
 

@@ -21,7 +21,7 @@ enum class Invariant : int {
   kZeroPage = 8,
   kSwap = 9,
   kPageCache = 10,
-  kLruLists = 11,
+  kLru = 11,
   kCounters = 12,
   kTables = 13,
   kSlab = 14,
