@@ -3,6 +3,7 @@
 //
 // The pages of a remote segment are had first, by get_user_pages and so without page-fault events (rule A2), up to a
 // batch of them, whatever the local segments can hold; then the bytes move, and the local side faults in kernel mode.
+#include <optional>
 #include <algorithm>
 #include <cstring>
 #include <limits>
@@ -99,12 +100,16 @@ Result<uint32_t> process_vm_rw(Kernel& kernel, Task& task, const SyscallArgs& ar
   if (!mm) {
     return fail(mm.error() == Errno::kEACCES ? Errno::kEPERM : mm.error());
   }
-  Status done;
-  for (size_t i = 0; i < remote.size() && local.left() > 0 && done; ++i) {
-    done = move_segment(task, **mm, remote[i], local, direction);
+  std::optional<Errno> failed;
+  for (size_t i = 0; i < remote.size() && local.left() > 0 && !failed; ++i) {
+    const Status done = move_segment(task, **mm, remote[i], local, direction);
+    failed = done ? std::nullopt : std::optional(done.error());
   }
   const uint32_t moved = wanted - local.left();
-  return moved != 0 || done ? Result<uint32_t>(moved) : fail(done.error());
+  if (moved == 0 && failed) {
+    return fail(*failed);
+  }
+  return moved;
 }
 
 }  // namespace
