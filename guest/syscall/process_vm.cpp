@@ -3,10 +3,10 @@
 //
 // The pages of a remote segment are had first, by get_user_pages and so without page-fault events (rule A2), up to a
 // batch of them, whatever the local segments can hold; then the bytes move, and the local side faults in kernel mode.
-#include <optional>
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <optional>
 
 #include "guest/fs/pidfd.hpp"
 #include "guest/process/ptrace_access.hpp"

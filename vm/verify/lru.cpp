@@ -33,19 +33,17 @@ class LruCheck {
     const PageList& pages = node.lruvec.lists[index_of(list)];
     for (uint32_t frame = pages.head; frame != kNoPage; frame = map_[Pfn(frame)].lru_next) {
       if (frame >= map_.size() || listed_[frame]) {
-        out_.add(Invariant::kLru, "list {} runs to frame {:#x}: outside RAM or in a circle", index_of(list),
-                 frame);
+        out_.add(Invariant::kLru, "list {} runs to frame {:#x}: outside RAM or in a circle", index_of(list), frame);
         return;
       }
       listed_[frame] = true;
       const Page& page = map_[Pfn(frame)];
       if (page.lru_prev != previous) {
-        out_.add(Invariant::kLru, "frame {:#x} points back to {:#x}, not to {:#x}", frame, page.lru_prev,
-                 previous);
+        out_.add(Invariant::kLru, "frame {:#x} points back to {:#x}, not to {:#x}", frame, page.lru_prev, previous);
       }
       if (!page.has(PageFlag::kLru) || Lru::list_of(page) != list || page.node() != node.id) {
-        out_.add(Invariant::kLru, "frame {:#x} is on list {} of node {}, its flags are {:#x}", frame,
-                 index_of(list), node.id, page.flags);
+        out_.add(Invariant::kLru, "frame {:#x} is on list {} of node {}, its flags are {:#x}", frame, index_of(list),
+                 node.id, page.flags);
       }
       previous = frame;
       ++count;
@@ -58,8 +56,8 @@ class LruCheck {
     }
     for (uint32_t zone = 0; zone < kZoneTypes; ++zone) {
       if (zones[zone] != node.zones[zone].stat[zone_stat_of(list)]) {
-        out_.add(Invariant::kLru, "list {} has {} pages of zone {}, the counter says {}", index_of(list),
-                 zones[zone], node.zones[zone].name(), node.zones[zone].stat[zone_stat_of(list)]);
+        out_.add(Invariant::kLru, "list {} has {} pages of zone {}, the counter says {}", index_of(list), zones[zone],
+                 node.zones[zone].name(), node.zones[zone].stat[zone_stat_of(list)]);
       }
     }
   }
