@@ -163,7 +163,9 @@ TEST_CASE("record file: what is wrong is said") {
   CHECK(error_of(replaced(text, "\"runs\": 5", "\"runs\": \"5\"")).find("type") != std::string::npos);
   CHECK(error_of(replaced(text, "\"gup\": \"faults\"", "\"gup\": \"some\"")).find("gup") != std::string::npos);
   CHECK(error_of(replaced(text, "00000007.01 ", "00000007.0x ")).find("cpuid") != std::string::npos);
-  CHECK_FALSE(parse_record(std::string(2'000'000, '[') + "\"faults\": [\n]\n}\n", "deep").has_value());
+  std::string deep(2'000'000, '[');
+  deep += "\"faults\": [\n]\n}\n";
+  CHECK_FALSE(parse_record(deep, "deep").has_value());
 }
 
 TEST_CASE("record file: a file that is none is refused") {
