@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <iterator>
 #include <limits>
@@ -13,6 +12,7 @@
 
 #include "guest/fs/proc/mapped_page.hpp"
 #include "guest/fs/proc/proc_text.hpp"
+#include "guest/fs/proc/sysctl.hpp"
 #include "guest/kernel.hpp"
 #include "guest/syscall/file_support.hpp"
 #include "guest/task.hpp"
@@ -53,20 +53,12 @@ std::string limit_text(uint64_t value, uint32_t pointer_bytes) {
 
 constexpr int32_t kOomScoreAdjMost = 1000;
 
-// A small number with or without a sign, in octal after 0, in hexadecimal after 0x. Linux: kstrtoint with base 0.
+// A small number with or without a sign. Linux: kstrtoint with base 0.
 Result<int32_t> parse_int(std::string_view text) {
   const bool negative = text.starts_with('-');
   text.remove_prefix(negative || text.starts_with('+') ? 1 : 0);
-  int base = 10;
-  if (text.starts_with("0x") || text.starts_with("0X")) {
-    base = 16;
-    text.remove_prefix(2);
-  } else if (text.size() > 1 && text.front() == '0') {
-    base = 8;
-  }
-  uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size() || value > std::numeric_limits<int32_t>::max()) {
+  FL_TRY_ASSIGN(const uint64_t value, take_number(text));
+  if (!text.empty() || value > std::numeric_limits<int32_t>::max()) {
     return fail(Errno::kEINVAL);
   }
   return negative ? -static_cast<int32_t>(value) : static_cast<int32_t>(value);

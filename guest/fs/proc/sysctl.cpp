@@ -13,7 +13,15 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\n\v\f\r";
 
-// One number from the front of `text`. Linux: strtoul with base 0.
+// The text from the first character of a number on; empty: there is none.
+std::string_view skip_space(std::string_view text) {
+  const size_t begin = text.find_first_not_of(kSpace);
+  return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
+}
+bool at_end(std::string_view text) { return text.empty() || kSpace.find(text.front()) != std::string_view::npos; }
+
+}  // namespace
+
 Result<uint64_t> take_number(std::string_view& text) {
   int base = 10;
   if (text.starts_with("0x") || text.starts_with("0X")) {
@@ -30,15 +38,6 @@ Result<uint64_t> take_number(std::string_view& text) {
   text.remove_prefix(static_cast<size_t>(end - text.data()));
   return value;
 }
-
-// The text from the first character of a number on; empty: there is none.
-std::string_view skip_space(std::string_view text) {
-  const size_t begin = text.find_first_not_of(kSpace);
-  return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
-}
-bool at_end(std::string_view text) { return text.empty() || kSpace.find(text.front()) != std::string_view::npos; }
-
-}  // namespace
 
 std::string format_sysctl(std::span<const uint32_t> values) { return fmt::format("{}\n", fmt::join(values, "\t")); }
 

@@ -10,6 +10,10 @@
 
 namespace fl::guest {
 
+// Takes one number off the front of `text`: decimal, octal after 0, hexadecimal after 0x. EINVAL. Linux: strtoul with
+// base 0.
+Result<uint64_t> take_number(std::string_view& text);
+
 // "1\t2\t3\n".
 std::string format_sysctl(std::span<const uint32_t> values);
 
