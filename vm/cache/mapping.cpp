@@ -178,6 +178,7 @@ Status Mapping::insert(uint64_t index, Pfn pfn) {
     ++space_->used;
   }
   if (shadow) {
+    memory_.cache().count_shadows(-1);
     workingset_refault(memory_, pfn, *shadow);
   }
   memory_.lru().add(pfn);
@@ -197,6 +198,13 @@ void Mapping::erase(uint32_t index) {
 void Mapping::evict(uint32_t index, uint32_t shadow) {
   FL_CHECK(!is_shmem() && !is_dirty(index), "page {:#x} is evicted", index);
   memory_.cache().remove(tree_.erase(index, shadow));
+  memory_.cache().count_shadows(1);
+}
+
+void Mapping::forget_shadows() {
+  if (!is_shmem()) {
+    drop_values(0, UINT64_MAX);
+  }
 }
 
 bool Mapping::invalidate(uint32_t index) {
@@ -215,7 +223,9 @@ bool Mapping::invalidate(uint32_t index) {
 void Mapping::drop_values(uint64_t first, uint64_t last) {
   for (auto value = tree_.next_value(first); value && value->index <= last; value = tree_.next_value(first)) {
     tree_.erase_value(value->index);
-    if (is_shmem()) {
+    if (!is_shmem()) {
+      memory_.cache().count_shadows(-1);
+    } else {
       memory_.swap().free_swap_and_cache(SwapEntry::from_raw(value->value));
       if (charge_ == ShmemCharge::kByPage) {
         memory_.overcommit().uncharge(1);

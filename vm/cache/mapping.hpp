@@ -117,6 +117,8 @@ class Mapping {
   // --- for reclaim; the page is not mapped ---
   // Takes a clean page out of the cache and leaves its shadow (vm/reclaim/workingset.hpp).
   void evict(uint32_t index, uint32_t shadow);
+  // Forgets when its pages were evicted. Not for shared memory.
+  void forget_shadows();
   // Writes a dirty page back.
   Status write_out(uint32_t index) { return write_page(index); }
   // Shared memory only: the page leaves the file for the swap cache, dirty; its slot takes its place. False: there is

@@ -50,6 +50,20 @@ void PageCache::replace(Pfn from, Pfn to) {
   mapping_of(old_page).tree().replace(old_page.index, to);
 }
 
+uint64_t PageCache::most_shadows() const { return uint64_t{8} * memory_.pages().managed_frames(); }
+
+void PageCache::prune_shadows() {
+  if (shadows_ <= most_shadows()) {
+    return;
+  }
+  for (Mapping& mapping : mappings_) {
+    if (shadows_ <= most_shadows() / 2) {
+      break;
+    }
+    mapping.forget_shadows();
+  }
+}
+
 uint32_t PageCache::drop_pagecache() {
   uint32_t dropped = 0;
   for (Mapping& mapping : mappings_) {

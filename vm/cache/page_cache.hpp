@@ -37,6 +37,13 @@ class PageCache {
   // Drops all clean pages that nobody uses; how many. Linux: drop_pagecache_sb.
   uint32_t drop_pagecache();
 
+  // Shadows of evicted pages that the trees of files hold. When there are more than eight for each frame of the
+  // machine, files forget theirs, the oldest mappings first, until half are left. Linux: scan_shadow_nodes.
+  void count_shadows(int64_t change) { shadows_ = static_cast<uint64_t>(static_cast<int64_t>(shadows_) + change); }
+  uint64_t shadows() const { return shadows_; }
+  uint64_t most_shadows() const;
+  void prune_shadows();
+
   uint32_t cached_pages() const { return cached_; }
   // All mappings, in the order they were made. For verification.
   using Mappings = boost::intrusive::list<
@@ -49,6 +56,7 @@ class PageCache {
   MemMap& mem_map_;
   Mappings mappings_;
   uint32_t cached_ = 0;
+  uint64_t shadows_ = 0;
 };
 
 }  // namespace fl::vm

@@ -59,6 +59,7 @@ uint32_t PageReclaim::do_try_to_free_pages(ScanControl scan) {
     scan.force_deactivate = true;
   }
   snapshot_refaults(memory_);
+  memory_.cache().prune_shadows();
   return static_cast<uint32_t>(scan.nr_reclaimed);
 }
 
@@ -89,6 +90,7 @@ void PageReclaim::run_kswapd() {
     }
   }
   snapshot_refaults(memory_);
+  memory_.cache().prune_shadows();
 }
 
 void PageReclaim::balance_node(Node& node, ZoneType highest) {

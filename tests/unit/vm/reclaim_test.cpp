@@ -229,6 +229,23 @@ TEST_CASE("reclaim: a page that comes back sooner than the active ones are many 
   }
 }
 
+TEST_CASE("reclaim: files forget when their pages went before that takes much memory") {
+  Machine machine(96);
+  PageCache& cache = machine.memory().cache();
+  const TestFile file = machine.new_file(3000);
+  std::array<std::byte, 4> word{};
+  uint64_t most = 0;
+  for (uint32_t page = 0; page < 3000; ++page) {
+    REQUIRE(file.mapping().read(bytes_of(page), word));
+    most = std::max(most, cache.shadows());
+    REQUIRE(cache.shadows() == file.mapping().tree().values());
+  }
+  CHECK(most > cache.most_shadows() / 2);
+  // A pass of reclaim may add some before it looks.
+  CHECK(most < cache.most_shadows() + 100);
+  CHECK(machine.problems().empty());
+}
+
 TEST_CASE("reclaim: kswapd works towards the high watermark, so that few have to reclaim themselves") {
   SwapMachine machine(1024, 4096);
   const VirtAddr at = machine.map_anon(kBase, 1500);
