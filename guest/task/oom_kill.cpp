@@ -25,6 +25,16 @@ Task* task_with_mm(ThreadGroup& group) {
   return nullptr;
 }
 
+// Calls visit(task) for each process that still has its memory.
+template <typename Visit>
+void for_each_process_with_mm(TaskTable& tasks, Visit&& visit) {
+  for (Task& leader : tasks) {
+    if (Task* const task = leader.group->leader == &leader ? task_with_mm(*leader.group) : nullptr; task != nullptr) {
+      visit(*task);
+    }
+  }
+}
+
 // Private memory goes; shared memory and what files hold would not be free by that. Linux: __oom_reap_task_mm.
 void reap(vm::AddressSpace& mm) {
   mm.set_unstable();
@@ -59,17 +69,13 @@ Task* OomKill::select_victim() {
   const int64_t total = oom_total_pages(kernel_.memory());
   Task* chosen = nullptr;
   int64_t most = INT64_MIN;
-  for (Task& leader : kernel_.tasks()) {
-    if (leader.group->leader != &leader) {
-      continue;
-    }
-    Task* const task = task_with_mm(*leader.group);
-    const auto points = task != nullptr ? oom_badness(*task, total) : std::nullopt;
+  for_each_process_with_mm(kernel_.tasks(), [&](Task& task) {
+    const auto points = oom_badness(task, total);
     if (points && *points > most) {
       most = *points;
-      chosen = task;
+      chosen = &task;
     }
-  }
+  });
   return chosen;
 }
 
@@ -81,15 +87,12 @@ void OomKill::report(const Task& victim, vm::Gfp gfp, uint32_t order) {
   }
   log->warn("Tasks state (memory values in pages):");
   log->warn("[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name");
-  for (Task& leader : kernel_.tasks()) {
-    const Task* const task = leader.group->leader == &leader ? task_with_mm(*leader.group) : nullptr;
-    if (task != nullptr) {
-      const vm::MemoryUse& use = task->mm->use();
-      log->warn("[{:7}] {:5} {:5} {:8} {:8} {:8} {:8}         {:5} {}", task->tid, task->cred.uid, task->tgid,
-                use.total_vm, use.rss(), uint64_t{task->mm->tables().table_frames()} << kPageShift, use.swap_entries,
-                task->group->oom_score_adj, task->comm);
-    }
-  }
+  for_each_process_with_mm(kernel_.tasks(), [&log](const Task& task) {
+    const vm::MemoryUse& use = task.mm->use();
+    log->warn("[{:7}] {:5} {:5} {:8} {:8} {:8} {:8}         {:5} {}", task.tid, task.cred.uid, task.tgid, use.total_vm,
+              use.rss(), uint64_t{task.mm->tables().table_frames()} << kPageShift, use.swap_entries,
+              task.group->oom_score_adj, task.comm);
+  });
   const vm::MemoryUse& use = victim.mm->use();
   log->warn(
       "Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, shmem-rss:{}kB, UID:{} "
@@ -101,13 +104,12 @@ void OomKill::report(const Task& victim, vm::Gfp gfp, uint32_t order) {
 // All processes that share the memory go: it would not be free otherwise. Linux: __oom_kill_process.
 void OomKill::kill(Task& victim) {
   const std::shared_ptr<vm::AddressSpace> mm = victim.mm;
-  for (Task& leader : kernel_.tasks()) {
-    const Task* const task = leader.group->leader == &leader ? task_with_mm(*leader.group) : nullptr;
-    if (task != nullptr && task->mm == mm) {
+  for_each_process_with_mm(kernel_.tasks(), [&](Task& task) {
+    if (task.mm == mm) {
       static_cast<void>(
-          send_signal(kernel_, *leader.group, SignalInfo{.signal = Signal::kKill, .code = SiCode::kKernel}));
+          send_signal(kernel_, *task.group, SignalInfo{.signal = Signal::kKill, .code = SiCode::kKernel}));
     }
-  }
+  });
   kernel_.memory().pages().events().add(vm::VmEvent::kOomKill, 1);
 }
 
