@@ -40,8 +40,7 @@ uint32_t SwapCache::pages() const {
   return sum;
 }
 
-Status SwapCache::add(Pfn pfn, SwapEntry entry) {
-  FL_TRY(memory_.swap().swapcache_prepare(entry));
+Status SwapCache::enter(Pfn pfn, SwapEntry entry) {
   if (const auto inserted = tree(entry.type).insert(entry.offset, pfn); !inserted) {
     memory_.swap().swapcache_free(entry);
     return fail(inserted.error());
@@ -54,20 +53,17 @@ Status SwapCache::add(Pfn pfn, SwapEntry entry) {
   return {};
 }
 
+Status SwapCache::add(Pfn pfn, SwapEntry entry) {
+  FL_TRY(memory_.swap().swapcache_prepare(entry));
+  return enter(pfn, entry);
+}
+
 bool SwapCache::add_to_swap(Pfn pfn) {
   const auto entry = memory_.swap().get_swap_page();
-  if (!entry) {
+  if (!entry || !enter(pfn, *entry)) {
     return false;
   }
-  if (!tree(entry->type).insert(entry->offset, pfn)) {
-    memory_.swap().swapcache_free(*entry);
-    return false;
-  }
-  Page& page = memory_.page(pfn);
-  page.set(PageFlag::kSwapCache | PageFlag::kDirty);
-  page.private_ = entry->raw();
-  ++page.refcount;
-  memory_.pages().count(page, NodeStat::kNrSwapcached, 1);
+  memory_.page(pfn).set(PageFlag::kDirty);
   return true;
 }
 

@@ -84,7 +84,8 @@ uint32_t look_up(MemorySystem& memory, SwapEntry entry, VmArea* area, VirtAddr a
 }
 
 void read_ahead(MemorySystem& memory, SwapEntry entry) {
-  if (memory.swap_cache().find(entry) != kNoPage) {
+  // Not for a slot that nobody has: the frame would be taken for nothing.
+  if (memory.swap_cache().find(entry) != kNoPage || memory.swap().swap_count(entry) == 0) {
     return;
   }
   if (const auto pfn = read_into_cache(memory, entry, kGfpHighUserMovable | kGfpNoRetry | kGfpNoWarn)) {
@@ -130,7 +131,7 @@ void vma_readahead(MemorySystem& memory, VmArea& area, VirtAddr addr) {
     first = at - std::min(at, window - 1);
   }
   const uint32_t table = addr.value() & ~(mmu::kPgdirSize - 1);
-  uint32_t end = std::min({first + window, area.end.vpn(), (table >> kPageShift) + mmu::kEntriesPerTable});
+  const uint32_t end = std::min({first + window, area.end.vpn(), (table >> kPageShift) + mmu::kEntriesPerTable});
   for (uint32_t page = std::max({first, area.start.vpn(), table >> kPageShift}); page < end; ++page) {
     const mmu::Pte* const pte = area.mm->tables().find(VirtAddr(page << kPageShift));
     if (page != at && pte != nullptr && pte->swap()) {
