@@ -4,6 +4,20 @@
 #include "mmu/base/check.hpp"
 
 namespace fl::vm {
+namespace {
+
+// Changes the flags that say where the page belongs; if it is on a list, it goes to the front of that one.
+void relist(Lru& lru, Page& page, Pfn pfn, uint32_t set, uint32_t clear) {
+  const bool listed = page.has(PageFlag::kLru);
+  lru.remove(pfn);
+  page.set(set);
+  page.clear(clear);
+  if (listed) {
+    lru.add(pfn);
+  }
+}
+
+}  // namespace
 
 void Lru::count(const Page& page, LruList list, int64_t delta) {
   pages_.count(page, node_stat_of(list), delta);
@@ -65,12 +79,7 @@ void Lru::activate(Pfn pfn) {
   if (page.has(PageFlag::kActive | PageFlag::kUnevictable)) {
     return;
   }
-  const bool listed = page.has(PageFlag::kLru);
-  remove(pfn);
-  page.set(PageFlag::kActive);
-  if (listed) {
-    add(pfn);
-  }
+  relist(*this, page, pfn, PageFlag::kActive, 0);
   pages_.events().add(VmEvent::kPgactivate, 1);
 }
 
@@ -79,9 +88,7 @@ void Lru::deactivate(Pfn pfn) {
   if (page.has(PageFlag::kUnevictable) || !page.has(PageFlag::kLru) || !page.has(PageFlag::kActive)) {
     return;
   }
-  remove(pfn);
-  page.clear(PageFlag::kActive | PageFlag::kReferenced);
-  add(pfn);
+  relist(*this, page, pfn, 0, PageFlag::kActive | PageFlag::kReferenced);
   pages_.events().add(VmEvent::kPgdeactivate, 1);
 }
 
@@ -102,13 +109,7 @@ void Lru::mlock(Pfn pfn) {
   if (page.has(PageFlag::kMlocked)) {
     return;
   }
-  const bool listed = page.has(PageFlag::kLru);
-  remove(pfn);
-  page.set(PageFlag::kMlocked | PageFlag::kUnevictable);
-  page.clear(PageFlag::kActive);
-  if (listed) {
-    add(pfn);
-  }
+  relist(*this, page, pfn, PageFlag::kMlocked | PageFlag::kUnevictable, PageFlag::kActive);
   pages_.zone_of(page).stat.add(ZoneStat::kNrMlock, 1);
   pages_.events().add(VmEvent::kUnevictablePgsMlocked, 1);
 }
@@ -118,12 +119,7 @@ void Lru::munlock(Pfn pfn) {
   if (!page.has(PageFlag::kMlocked)) {
     return;
   }
-  const bool listed = page.has(PageFlag::kLru);
-  remove(pfn);
-  page.clear(PageFlag::kMlocked | PageFlag::kUnevictable);
-  if (listed) {
-    add(pfn);
-  }
+  relist(*this, page, pfn, 0, PageFlag::kMlocked | PageFlag::kUnevictable);
   pages_.zone_of(page).stat.add(ZoneStat::kNrMlock, -1);
   pages_.events().add(VmEvent::kUnevictablePgsMunlocked, 1);
 }
