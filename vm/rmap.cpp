@@ -120,6 +120,11 @@ void map_cache_page(VmArea& area, Pfn pfn) {
   count_mapped(*area.mm, page);
 }
 
+bool has_other_users(const Page& page) {
+  return page.refcount !=
+         page.mapcount + (page.has(PageFlag::kCache) ? 1 : 0) + (page.has(PageFlag::kSwapCache) ? 1 : 0);
+}
+
 void unmap_page(VmArea& area, mmu::Pte old) {
   if (old.special()) {
     return;

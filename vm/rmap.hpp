@@ -32,6 +32,9 @@ void dup_mapping(VmArea& area, Pfn pfn);
 void take_anon_page(VmArea& area, Pfn pfn);
 // One more entry of the area maps this page-cache page.
 void map_cache_page(VmArea& area, Pfn pfn);
+// Somebody beside page tables, page cache and swap cache refers to the page: it must stay where it is. Linux:
+// folio_expected_refs.
+bool has_other_users(const Page& page);
 // An entry that mapped a frame is gone (already cleared and flushed): counts it, releases the page.
 // `old` is the entry as it was.
 void unmap_page(VmArea& area, mmu::Pte old);

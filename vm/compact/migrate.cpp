@@ -4,6 +4,7 @@
 #include "mmu/base/check.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/reclaim/lru.hpp"
+#include "vm/rmap.hpp"
 #include "vm/rmap_walk.hpp"
 #include "vm/swap/swap_cache.hpp"
 
@@ -11,11 +12,8 @@ namespace fl::vm {
 
 bool is_movable(MemorySystem& memory, Pfn pfn) {
   const Page& page = memory.page(pfn);
-  if (!page.has(PageFlag::kAnon | PageFlag::kCache | PageFlag::kSwapCache)) {
-    return false;
-  }
-  const int32_t caches = (page.has(PageFlag::kCache) ? 1 : 0) + (page.has(PageFlag::kSwapCache) ? 1 : 0);
-  return page.has(PageFlag::kLru) && page.refcount == page.mapcount + caches;
+  return page.has(PageFlag::kAnon | PageFlag::kCache | PageFlag::kSwapCache) && page.has(PageFlag::kLru) &&
+         !has_other_users(page);
 }
 
 void migrate_page(MemorySystem& memory, Pfn from, Pfn to) {

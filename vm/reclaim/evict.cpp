@@ -37,12 +37,6 @@ Decision check_references(MemorySystem& memory, Pfn pfn) {
   return was_referenced && file ? Decision::kReclaimClean : Decision::kReclaim;
 }
 
-// References that reclaim expects: page tables and caches. Linux: folio_expected_refs.
-bool has_other_users(const Page& page) {
-  return page.refcount !=
-         page.mapcount + (page.has(PageFlag::kCache) ? 1 : 0) + (page.has(PageFlag::kSwapCache) ? 1 : 0);
-}
-
 // A private page that MADV_FREE gave up, and nobody wrote since.
 bool is_lazyfree(const Page& page) { return page.has(PageFlag::kAnon) && !page.has(PageFlag::kSwapBacked); }
 
@@ -189,7 +183,7 @@ Verdict evict_held_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan) 
 Verdict evict_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
   Page& page = memory.page(pfn);
   FL_CHECK(!page.has(PageFlag::kLru), "frame {:#x} is still on a list", pfn.value());
-  if (has_other_users(page) || memory.faulted_pages().contains(pfn) || (page.mapcount != 0 && !scan.may_unmap)) {
+  if (has_other_users(page) || memory.faulted_pages().contains(pfn)) {
     return Verdict::kKeep;
   }
   ++page.refcount;

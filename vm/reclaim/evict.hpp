@@ -27,9 +27,7 @@ struct ScanControl {
   // Each pass looks at 1 / 2^priority of the lists.
   int priority = kDefPriority;
   bool may_swap = true;
-  bool may_unmap = true;
   bool kswapd = false;
-  bool cgroup = false;             // for a memory limit: the target of the run is a group, not a node
   bool ignore_references = false;  // MADV_PAGEOUT: whatever was used
   bool force_deactivate = false;
 

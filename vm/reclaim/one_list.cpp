@@ -12,8 +12,7 @@ namespace {
 class OneListPolicy final : public EvictionPolicy {
  public:
   enum class Used : uint8_t { kSpared, kNot };
-  OneListPolicy(std::string_view name, Used used) : name_(name), used_(used) {}
-  std::string_view name() const override { return name_; }
+  explicit OneListPolicy(Used used) : used_(used) {}
 
   void shrink_node(MemorySystem& memory, Node& node, ScanControl& scan) override {
     const uint64_t goal = scan.nr_reclaimed + scan.nr_to_reclaim;
@@ -58,17 +57,16 @@ class OneListPolicy final : public EvictionPolicy {
     }
   }
 
-  std::string_view name_;
   Used used_;
 };
 
 }  // namespace
 
 std::unique_ptr<EvictionPolicy> make_clock_policy() {
-  return std::make_unique<OneListPolicy>("clock", OneListPolicy::Used::kSpared);
+  return std::make_unique<OneListPolicy>(OneListPolicy::Used::kSpared);
 }
 std::unique_ptr<EvictionPolicy> make_fifo_policy() {
-  return std::make_unique<OneListPolicy>("fifo", OneListPolicy::Used::kNot);
+  return std::make_unique<OneListPolicy>(OneListPolicy::Used::kNot);
 }
 
 }  // namespace fl::vm

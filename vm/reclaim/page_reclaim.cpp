@@ -34,7 +34,7 @@ PageReclaim::~PageReclaim() = default;
 void PageReclaim::shrink_node(Node& node, ScanControl& scan) {
   policy_->shrink_node(memory_, node, scan);
   // Free slabs cost nothing to give back. Linux: shrink_slab.
-  if (scan.nr_reclaimed < scan.nr_to_reclaim && !scan.cgroup) {
+  if (scan.nr_reclaimed < scan.nr_to_reclaim) {
     scan.nr_reclaimed += memory_.slab().shrink_all();
   }
 }
@@ -67,13 +67,6 @@ uint32_t PageReclaim::try_to_free_pages(Gfp gfp, uint32_t, ZoneType highest) {
   ScanControl scan;
   scan.highest = highest;
   scan.may_swap = gfp.has(kGfpIo);
-  return do_try_to_free_pages(scan);
-}
-
-uint32_t PageReclaim::try_to_free_group_pages(uint32_t pages) {
-  ScanControl scan;
-  scan.nr_to_reclaim = std::max<uint64_t>(pages, ScanControl::kSwapClusterMax);
-  scan.cgroup = true;
   return do_try_to_free_pages(scan);
 }
 
@@ -115,8 +108,7 @@ void PageReclaim::balance_node(Node& node, ZoneType highest) {
   }
 }
 
-uint32_t PageReclaim::reclaim_pages(std::span<const Pfn> pages) {
-  uint32_t gone = 0;
+void PageReclaim::reclaim_pages(std::span<const Pfn> pages) {
   for (const Pfn pfn : pages) {
     Page& page = memory_.page(pfn);
     if (!page.has(PageFlag::kLru) || page.has(PageFlag::kUnevictable)) {
@@ -126,10 +118,8 @@ uint32_t PageReclaim::reclaim_pages(std::span<const Pfn> pages) {
     page.clear(PageFlag::kActive);
     ScanControl scan;
     scan.ignore_references = true;
-    const Evicted done = evict_pages(memory_, std::span(&pfn, 1), scan);
-    gone += done.freed + done.written;
+    evict_pages(memory_, std::span(&pfn, 1), scan);
   }
-  return gone;
 }
 
 }  // namespace fl::vm

@@ -32,16 +32,12 @@ class PageReclaim final : public Reclaimer {
   // balance_pgdat.
   void run_kswapd();
 
-  // Evicts these pages whatever they are used for (MADV_PAGEOUT); how many went or were written. Linux: reclaim_pages.
-  uint32_t reclaim_pages(std::span<const Pfn> pages);
-  // As many pages as can be had of the machine's, up to `pages`; for a memory limit. Linux:
-  // try_to_free_mem_cgroup_pages.
-  uint32_t try_to_free_group_pages(uint32_t pages);
+  // Evicts these pages whatever they are used for (MADV_PAGEOUT). Linux: reclaim_pages.
+  void reclaim_pages(std::span<const Pfn> pages);
 
   // /proc/sys/vm/swappiness, 0 to 200.
   uint32_t swappiness() const { return swappiness_; }
   void set_swappiness(uint32_t value) { swappiness_ = value; }
-  EvictionPolicy& policy() { return *policy_; }
   void set_policy(std::unique_ptr<EvictionPolicy> policy) { policy_ = std::move(policy); }
 
  private:

@@ -60,11 +60,10 @@ Isolated isolate_pages(MemorySystem& memory, Node& node, LruList list, uint32_t 
   for (uint32_t i = 0; i < skips; ++i) {
     memory.lru().add(skipped[i]);
   }
-  taken.scanned = taken.count;
-  scan.nr_scanned += taken.scanned;
+  scan.nr_scanned += taken.count;
   if (!is_active(list)) {
     count_by_kind(memory, VmEvent::kPgscanKswapd, VmEvent::kPgscanDirect, VmEvent::kPgscanAnon, scan.kswapd,
-                  is_file(list), taken.scanned);
+                  is_file(list), taken.count);
   }
   return taken;
 }

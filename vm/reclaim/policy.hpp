@@ -17,7 +17,6 @@ class MemorySystem;
 class EvictionPolicy {
  public:
   virtual ~EvictionPolicy() = default;
-  virtual std::string_view name() const = 0;
   // One pass over the node's pages at scan.priority: until about scan.nr_to_reclaim of them are free or the pass is
   // over. Adds to scan.nr_scanned and nr_reclaimed.
   virtual void shrink_node(MemorySystem& memory, Node& node, ScanControl& scan) = 0;
@@ -41,7 +40,6 @@ std::span<const std::string_view> policy_names();
 struct Isolated {
   std::array<Pfn, ScanControl::kSwapClusterMax> pages;
   uint32_t count = 0;
-  uint32_t scanned = 0;
   std::span<const Pfn> all() const { return {pages.data(), count}; }
 };
 Isolated isolate_pages(MemorySystem& memory, Node& node, LruList list, uint32_t count, ScanControl& scan);

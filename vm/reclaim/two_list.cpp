@@ -61,25 +61,22 @@ class TwoListRun {
     scan_.cache_trim_mode =
         Lru::size(node_, LruList::kInactiveFile) >> scan_.priority != 0 && !scan_.may_deactivate_file;
     // So few of them that taking more would be all of them.
-    scan_.file_is_tiny = false;
-    if (!scan_.cgroup) {
-      uint64_t free = 0;
-      uint64_t high = 0;
-      for (const Zone& zone : node_.zones) {
-        free += zone.free_pages();
-        high += zone.watermark.high;
-      }
-      const uint64_t file = Lru::size(node_, LruList::kActiveFile) + Lru::size(node_, LruList::kInactiveFile);
-      scan_.file_is_tiny = file + free <= high && !scan_.may_deactivate_anon &&
-                           Lru::size(node_, LruList::kInactiveAnon) >> scan_.priority != 0;
+    uint64_t free = 0;
+    uint64_t high = 0;
+    for (const Zone& zone : node_.zones) {
+      free += zone.free_pages();
+      high += zone.watermark.high;
     }
+    const uint64_t file = Lru::size(node_, LruList::kActiveFile) + Lru::size(node_, LruList::kInactiveFile);
+    scan_.file_is_tiny = file + free <= high && !scan_.may_deactivate_anon &&
+                         Lru::size(node_, LruList::kInactiveAnon) >> scan_.priority != 0;
   }
 
   // Linux: shrink_lruvec.
   void shrink() {
     ScanCounts left = scan_counts();
     const ScanCounts targets = left;
-    const bool proportional = !scan_.cgroup && !scan_.kswapd && scan_.priority == ScanControl::kDefPriority;
+    const bool proportional = !scan_.kswapd && scan_.priority == ScanControl::kDefPriority;
     const uint64_t goal = scan_.nr_reclaimed + scan_.nr_to_reclaim;
     bool adjusted = false;
     while (at(left, LruList::kInactiveAnon) != 0 || at(left, LruList::kActiveFile) != 0 ||
@@ -99,11 +96,10 @@ class TwoListRun {
       }
       adjusted = true;
     }
-    if (can_reclaim_anon(memory_) && inactive_is_low(node_, LruList::kInactiveAnon)) {
-      shrink_active_list(LruList::kActiveAnon, ScanControl::kSwapClusterMax);
-    }
+    age_anon();
   }
 
+  // Linux: kswapd_age_node.
   void age_anon() {
     if (can_reclaim_anon(memory_) && inactive_is_low(node_, LruList::kInactiveAnon)) {
       shrink_active_list(LruList::kActiveAnon, ScanControl::kSwapClusterMax);
@@ -116,7 +112,7 @@ class TwoListRun {
     const uint64_t swappiness = memory_.reclaim().swappiness();
     std::array<uint64_t, 2> share{1, 1};  // of anonymous and of file pages
     uint64_t whole = 1;
-    if (!scan_.may_swap || !can_reclaim_anon(memory_) || (scan_.cgroup && swappiness == 0)) {
+    if (!scan_.may_swap || !can_reclaim_anon(memory_)) {
       share[0] = 0;
     } else if (scan_.priority == 0 && swappiness != 0) {
       // The last chance: both alike.
@@ -191,7 +187,7 @@ class TwoListRun {
       }
       memory_.lru().add(pfn);
     }
-    memory_.pages().events().add(VmEvent::kPgrefill, taken.scanned);
+    memory_.pages().events().add(VmEvent::kPgrefill, taken.count);
   }
 
   MemorySystem& memory_;
@@ -201,7 +197,6 @@ class TwoListRun {
 
 class TwoListPolicy final : public EvictionPolicy {
  public:
-  std::string_view name() const override { return "lru"; }
   void shrink_node(MemorySystem& memory, Node& node, ScanControl& scan) override {
     TwoListRun run(memory, node, scan);
     run.prepare();
