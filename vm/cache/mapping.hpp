@@ -1,8 +1,9 @@
 // Mapping: the cached pages of one file, shared by read(), write() and every mmap of it. Linux: struct address_space.
 //
 // A host file's pages count as cached from the start ("warm"): a frame is taken when a page is first needed, and that
-// is not a major fault. A mapping without a backing store is shared memory (tmpfs, MAP_SHARED|MAP_ANONYMOUS, memfd):
-// its pages exist once touched and live as long as the mapping.
+// is not a major fault; one that reclaim took has to be read again, which is. A mapping without a backing store is
+// shared memory (tmpfs, MAP_SHARED|MAP_ANONYMOUS, memfd, System V): its pages exist once touched, in memory or in swap,
+// and live as long as the mapping.
 //
 // Lives in a cache of inodes (KernelCaches); its kernel address is Page::mapping of its pages.
 #pragma once

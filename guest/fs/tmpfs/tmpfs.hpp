@@ -1,8 +1,8 @@
-// Tmpfs: a file system in simulated RAM, mounted on /tmp and /dev/shm. Linux counterpart: mm/shmem.c.
+// Tmpfs: a file system in simulated RAM and swap, mounted on /tmp and /dev/shm. Linux counterpart: mm/shmem.c.
 //
 // Regular files, directories, symbolic and hard links, FIFOs and sockets; limits on pages and inodes; rights by the
 // caller's credentials. Devices are refused (EPERM). Times are the guest's clock. Simplified: no extended attributes,
-// no access control lists, no swap.
+// no access control lists.
 #pragma once
 
 #include <memory>
