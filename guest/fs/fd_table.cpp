@@ -1,6 +1,8 @@
 // Allocating and freeing descriptors. Linux counterparts: alloc_fd, replace_fd, close_fd.
 #include "guest/fs/fd_table.hpp"
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "guest/fs/lock_table.hpp"
@@ -31,6 +33,14 @@ void FdTable::note_closed(OpenFile* file) const {
 // Linux: expand_files.
 Status FdTable::grow_to(uint32_t fd) {
   return fd < entries_.size() ? Status{} : vm::with_memory([&] { entries_.resize(size_t{fd} + 1); });
+}
+
+uint32_t FdTable::max_fds(uint32_t pointer_bytes) const {
+  const auto used = static_cast<uint32_t>(entries_.size());
+  if (used <= pointer_bytes * 8) {
+    return pointer_bytes * 8;
+  }
+  return std::bit_ceil(std::max(used, 1024 / pointer_bytes));
 }
 
 Result<uint32_t> FdTable::lowest_free(uint64_t limit, uint32_t lowest) {

@@ -56,6 +56,10 @@ class FdTable {
 
   std::span<const Entry> entries() const { return entries_; }
 
+  // How many descriptors the table of a kernel with pointers of that size has room for; select looks no further. Linux:
+  // fdtable::max_fds, which begins with NR_OPEN_DEFAULT.
+  uint32_t max_fds(uint32_t pointer_bytes) const;
+
  private:
   Status grow_to(uint32_t fd);
   // A descriptor of this file was closed: the record locks on it go.

@@ -151,9 +151,9 @@ Result<uint32_t> select_call(Kernel& kernel, Task& task, const SyscallArgs& args
   if (args.s(0) < 0) {
     return fail(Errno::kEINVAL);
   }
-  // Linux looks no further than the table is long, in steps of 64; bits beyond are not even read.
-  const auto table = static_cast<uint32_t>((task.files->entries().size() + 255) / 256 * 256);
-  FdSets sets{std::min(args[0], table), {args.ptr(1), args.ptr(2), args.ptr(3)}, {}};
+  // Bits beyond the table are not even read.
+  const uint32_t max_fds = task.files->max_fds(kernel.profile().kernel_pointer_bytes);
+  FdSets sets{std::min(args[0], max_fds), {args.ptr(1), args.ptr(2), args.ptr(3)}, {}};
   FL_TRY(sets.load(task));
   std::vector<Watch> watches;
   for (uint32_t fd = 0; fd < sets.count; ++fd) {

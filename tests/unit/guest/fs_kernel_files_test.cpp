@@ -265,4 +265,25 @@ TEST_CASE("fs proc: directories list what can be opened") {
   }
 }
 
+TEST_CASE("fs select: looks no further than the table of descriptors is long") {
+  FsKernel machine;
+  const uint32_t slots = machine.kernel->profile().kernel_pointer_bytes * 8;
+  CHECK(machine.task->files->max_fds(4) == 32);
+  CHECK(machine.task->files->max_fds(8) == 64);
+  // Ready at once: the time is 0.
+  const auto select_closed = [&](uint32_t fd) {
+    std::array<uint32_t, 32> set{};
+    set[fd / 32] = 1u << (fd % 32);
+    REQUIRE(machine.task->user().put(VirtAddr(kData), set));
+    REQUIRE(machine.task->user().put(VirtAddr(kData + 512), std::array<uint32_t, 2>{0, 0}));
+    return machine.call(Nr::kNewselect, {fd + 1, kData, 0, 0, kData + 512});
+  };
+  CHECK(select_closed(slots - 1) == FsKernel::error(Errno::kEBADF));
+  CHECK(select_closed(slots) == 0);
+  REQUIRE(machine.call(Nr::kDup2, {0, slots}) >= 0);
+  CHECK(select_closed(slots + 1) == FsKernel::error(Errno::kEBADF));
+  CHECK(machine.task->files->max_fds(4) == 256);
+  CHECK(select_closed(256) == 0);
+}
+
 }  // namespace fl::guest::test
