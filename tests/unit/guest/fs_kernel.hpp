@@ -37,7 +37,6 @@ struct Nr {
     kPread64 = 180,
     kGetcwd = 183,
     kSendfile = 187,
-    kNewselect = 142,
     kMmap2 = 192,
     kStat64 = 195,
     kFstat64 = 197,
