@@ -33,7 +33,7 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
   mappings_ = std::make_unique<KernelMappings>(ram_, mmu_, kernel_map_, pages_, *slab_);
   pages_.set_kmap_slots(&mappings_->slots);
   caches_ = std::make_unique<KernelCaches>(*slab_);
-  swap_ = std::make_unique<SwapSpace>(mappings_->vmalloc, *slab_, pages_);
+  swap_ = std::make_unique<SwapSpace>(mappings_->vmalloc, *slab_, pages_, profile_.swap_clusters);
   swap_cache_ = std::make_unique<SwapCache>(*this);
   swap_->set_user(swap_cache_.get());
   reclaim_ = std::make_unique<PageReclaim>(*this);

@@ -68,6 +68,9 @@ struct KernelProfile {
   bool maps_sealed_for_reading;
   // process_madvise gives a process any advice for itself, without CAP_SYS_NICE (since 6.13).
   bool process_madvise_own;
+  // Swap slots are given out by clusters, those in part free before those wholly free, on disks that rotate, too (since
+  // 6.13). Linux: cluster_alloc_swap_entry; before, scan_swap_map_slots.
+  bool swap_clusters;
   // AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN are in the auxv.
   bool auxv_has_rseq;
 

@@ -14,23 +14,30 @@ void SwapArea::Deleter::operator()(SwapArea* area) const {
 
 Result<SwapArea::Ptr> SwapArea::create(Vmalloc& vmalloc, SlabAllocator& slab, uint32_t type,
                                        std::shared_ptr<SwapStore> store, std::string_view name,
-                                       const SwapLayout& layout) {
+                                       const SwapLayout& layout, bool by_clusters) {
   FL_TRY_ASSIGN(VmallocArray<uint8_t> map, VmallocArray<uint8_t>::create(vmalloc, layout.max, "__do_sys_swapon"));
+  std::optional<SwapClusters> clusters;
+  if (by_clusters) {
+    FL_TRY_ASSIGN(SwapClusters made, SwapClusters::create(vmalloc, layout.max, layout.bad));
+    clusters.emplace(std::move(made));
+  }
   void* const place = slab.kmalloc(sizeof(SwapArea), kGfpKernel);
   if (place == nullptr) {
     return fail(Errno::kENOMEM);
   }
   try {
-    return Ptr(new (place) SwapArea(slab, std::move(map), type, std::move(store), name, layout), Deleter{&slab});
+    return Ptr(new (place) SwapArea(slab, std::move(map), std::move(clusters), type, std::move(store), name, layout),
+               Deleter{&slab});
   } catch (const std::bad_alloc&) {  // the name
     slab.kfree(place);
     return fail(Errno::kENOMEM);
   }
 }
 
-SwapArea::SwapArea(SlabAllocator& slab, VmallocArray<uint8_t> map, uint32_t type, std::shared_ptr<SwapStore> store,
-                   std::string_view name, const SwapLayout& layout)
+SwapArea::SwapArea(SlabAllocator& slab, VmallocArray<uint8_t> map, std::optional<SwapClusters> clusters, uint32_t type,
+                   std::shared_ptr<SwapStore> store, std::string_view name, const SwapLayout& layout)
     : map_(std::move(map)),
+      clusters_(std::move(clusters)),
       notes_(slab),
       store_(std::move(store)),
       name_(name, SlabStlAllocator<char>(slab)),
@@ -66,6 +73,9 @@ void SwapArea::choose_cluster() {
 }
 
 void SwapArea::range_alloc(uint32_t offset) {
+  if (clusters_) {
+    clusters_->note_taken(offset);
+  }
   if (offset == lowest_bit_) {
     ++lowest_bit_;
   }
@@ -79,6 +89,9 @@ void SwapArea::range_alloc(uint32_t offset) {
 }
 
 void SwapArea::range_free(uint32_t offset) {
+  if (clusters_) {
+    clusters_->note_free(offset);
+  }
   lowest_bit_ = std::min(lowest_bit_, offset);
   highest_bit_ = std::max(highest_bit_, offset);
   --inuse_pages_;

@@ -18,7 +18,7 @@ Result<SwapEntry> SwapSpace::get_swap_page() {
     SwapArea& area = avail_.front();
     avail_.pop_front();
     insert_by_priority(avail_, area);
-    const uint32_t offset = area.scan_swap_map([&](uint32_t cached) {
+    const uint32_t offset = area.take_slot([&](uint32_t cached) {
       return vm_swap_full() && user_ != nullptr &&
              user_->try_to_reclaim_swap({area.type(), cached}, SwapReclaim::kAnyway);
     });

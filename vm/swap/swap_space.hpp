@@ -36,8 +36,9 @@ class Vmalloc;
 
 class SwapSpace {
  public:
-  SwapSpace(Vmalloc& vmalloc, SlabAllocator& slab, PageAllocator& pages)
-      : vmalloc_(vmalloc), slab_(slab), pages_(pages) {}
+  // `by_clusters`: KernelProfile::swap_clusters.
+  SwapSpace(Vmalloc& vmalloc, SlabAllocator& slab, PageAllocator& pages, bool by_clusters = false)
+      : vmalloc_(vmalloc), slab_(slab), pages_(pages), by_clusters_(by_clusters) {}
   SwapSpace(const SwapSpace&) = delete;
   SwapSpace& operator=(const SwapSpace&) = delete;
   ~SwapSpace();
@@ -138,6 +139,7 @@ class SwapSpace {
   Vmalloc& vmalloc_;
   SlabAllocator& slab_;
   PageAllocator& pages_;
+  bool by_clusters_;
   SwapUser* user_ = nullptr;
   std::array<SwapArea::Ptr, kMaxSwapFiles> areas_;
   // By priority, the highest first: areas that can be written; those of them that are not full.

@@ -32,7 +32,8 @@ Result<uint32_t> SwapSpace::swapon(std::shared_ptr<SwapStore> store, std::string
     return fail(Errno::kEINVAL);
   }
   const auto type = static_cast<uint32_t>(place - areas_.begin());
-  FL_TRY_ASSIGN(SwapArea::Ptr area, SwapArea::create(vmalloc_, slab_, type, std::move(store), name, *layout));
+  FL_TRY_ASSIGN(SwapArea::Ptr area,
+                SwapArea::create(vmalloc_, slab_, type, std::move(store), name, *layout, by_clusters_));
   if (user_ != nullptr) {
     FL_TRY(user_->init_swap_address_space(type, layout->max));
   }
