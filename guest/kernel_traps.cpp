@@ -57,6 +57,9 @@ void Kernel::on_trap(Task& task, const Trap& trap) {
 // Linux: tick_periodic, update_process_times.
 void Kernel::tick() {
   next_tick_ns_ = update_coarse_clock(ports_.time, vdso_->clock_data());
+  if (vm::MemCgroup* const memcg = ports_.memory.memcg(); memcg != nullptr) {
+    memcg->tick(ports_.time.now_ns());
+  }
   if (current_ != nullptr) {
     run_cpu_timers(*this, *current_);
   }

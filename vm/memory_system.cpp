@@ -44,4 +44,12 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
 
 MemorySystem::~MemorySystem() = default;
 
+Status MemorySystem::set_memory_limit(uint64_t pages) {
+  FL_CHECK(memcg_ == nullptr, "there is a memory limit already");
+  FL_TRY_ASSIGN(memcg_, MemCgroup::create(*this, pages));
+  lru_.set_memcg(memcg_.get());
+  pages_.set_charger(memcg_.get());
+  return {};
+}
+
 }  // namespace fl::vm

@@ -27,6 +27,7 @@
 #include "vm/profile.hpp"
 #include "vm/reclaim/faulted_pages.hpp"
 #include "vm/reclaim/lru.hpp"
+#include "vm/reclaim/mem_cgroup.hpp"
 #include "vm/slab/slab_allocator.hpp"
 #include "vm/swap/swap_in.hpp"
 
@@ -35,7 +36,6 @@ namespace fl::vm {
 class KernelCaches;
 class PageReclaim;
 class SwapCache;
-class SwapSpace;
 class SwapSpace;
 
 // How much the invariant walkers check. Each level includes the one before.
@@ -72,6 +72,10 @@ class MemorySystem {
   // Which pages are in use, and getting rid of others.
   Lru& lru() { return lru_; }
   PageReclaim& reclaim() { return *reclaim_; }
+  // What --memory-limit set; null: none.
+  MemCgroup* memcg() { return memcg_.get(); }
+  // What is allocated from now on is charged. Once. ENOMEM.
+  Status set_memory_limit(uint64_t pages);
   SwapCache& swap_cache() { return *swap_cache_; }
   SwapClusterReadahead& swap_cluster() { return swap_cluster_; }
   // What the running instruction has faulted in; whoever runs the machine clears it when another one faults.
@@ -132,6 +136,7 @@ class MemorySystem {
   std::unique_ptr<SlabAllocator> slab_;
   std::unique_ptr<KernelMappings> mappings_;
   std::unique_ptr<KernelCaches> caches_;
+  MemCgroup::Ptr memcg_;  // outlives all pages that are charged
   PageCache cache_;
   Lru lru_;
   std::unique_ptr<SwapSpace> swap_;

@@ -68,6 +68,9 @@ struct KernelProfile {
   bool maps_sealed_for_reading;
   // process_madvise gives a process any advice for itself, without CAP_SYS_NICE (since 6.13).
   bool process_madvise_own;
+  // Reclaim under a memory limit decides by counters that are up to two seconds old (since 6.7); before, they are
+  // brought up to date when it begins. Linux: mem_cgroup_flush_stats_ratelimited in prepare_scan_control.
+  bool memcg_stats_late;
   // Swap slots are given out by clusters, those in part free before those wholly free, on disks that rotate, too (since
   // 6.13). Linux: cluster_alloc_swap_entry; before, scan_swap_map_slots.
   bool swap_clusters;

@@ -15,6 +15,8 @@
 namespace fl::emu {
 namespace {
 
+constexpr uint64_t kLeastMemoryLimit = 64 << 10;
+
 // The values of options that need more than CLI11 does to read them.
 struct RawOptions {
   std::string ram = "256M";
@@ -26,6 +28,7 @@ struct RawOptions {
   std::string dump;
   std::string timeout;
   std::string numa = "1";
+  std::string memory_limit;
   int verify = 0;
   std::vector<std::string> stats, strace;  // one for each time given; empty text: no =FILE
 };
@@ -62,12 +65,17 @@ class RunParser final : public CommandParser {
   RawOptions raw_;
   SwapParser swap_;
   CLI::Option* fail_alloc_ = nullptr;
+  CLI::Option* memory_limit_ = nullptr;
 };
 
 void RunParser::declare(CLI::App& run) {
   run.add_option("--ram", raw_.ram, "Size of the simulated memory: bytes, or with K, M, G\n(1M to 4G; default 256M)")
       ->option_text("SIZE");
   run.add_option("--numa", raw_.numa, "Split the memory into N nodes, 1 to 8 (default 1)")->option_text("N");
+  memory_limit_ = run.add_option("--memory-limit", raw_.memory_limit,
+                                 "Limit the memory of all processes together, as a memory cgroup\n"
+                                 "does (64K or more; default none)")
+                      ->option_text("SIZE");
   swap_.declare(run);
   run.add_option("--reclaim", options_.machine.reclaim,
                  "Which pages leave memory first when it is short: lru (default:\n"
@@ -146,6 +154,14 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
     return host_error("cannot make so many nodes: {}: give 1 to {}", raw_.numa, vm::kMaxNodes);
   }
   options_.machine.nodes = static_cast<uint32_t>(*nodes);
+  if (memory_limit_->count() > 0) {
+    const auto bytes = parse_size(raw_.memory_limit);
+    if (!bytes || *bytes < kLeastMemoryLimit) {
+      return host_error("cannot use the memory limit: {}: give {} or more", raw_.memory_limit,
+                        format_size(kLeastMemoryLimit));
+    }
+    options_.machine.memory_limit = *bytes;
+  }
   FL_HOST_TRY_SET(options_.machine.swap, swap_.interpret());
   if (vm::make_policy(options_.machine.reclaim) == nullptr) {
     return host_error("cannot reclaim by: {}: give {}", options_.machine.reclaim, fmt::join(vm::policy_names(), ", "));

@@ -31,6 +31,7 @@ struct SwapOptions {
 struct MachineOptions {
   uint64_t ram_bytes = uint64_t{256} << 20;
   uint32_t nodes = 1;
+  uint64_t memory_limit = 0;      // bytes, for all processes together; 0: none
   std::vector<SwapOptions> swap;  // in this order; at most vm::kMaxSwapFiles
   std::string reclaim = "lru";    // one of vm::policy_names()
   // As FailAlloc::configure reads it; empty: none. In force from the end of boot on.

@@ -47,8 +47,9 @@ void reap(vm::AddressSpace& mm) {
 
 }  // namespace
 
-int64_t oom_total_pages(vm::MemorySystem& memory) {
-  return static_cast<int64_t>(vm::memory_totals(memory).managed + memory.swap().total_swap_pages());
+int64_t oom_total_pages(vm::MemorySystem& memory, const vm::MemCgroup* memcg) {
+  const uint64_t pages = memcg != nullptr ? memcg->limit() : vm::memory_totals(memory).managed;
+  return static_cast<int64_t>(pages + memory.swap().total_swap_pages());
 }
 
 std::optional<int64_t> oom_badness(const Task& task, int64_t total) {
@@ -65,8 +66,7 @@ OomKill::OomKill(Kernel& kernel) : kernel_(kernel) { kernel_.memory().pages().se
 OomKill::~OomKill() { kernel_.memory().pages().set_oom_killer(nullptr); }
 
 // Linux: select_bad_process.
-Task* OomKill::select_victim() {
-  const int64_t total = oom_total_pages(kernel_.memory());
+Task* OomKill::select_victim(int64_t total) {
   Task* chosen = nullptr;
   int64_t most = INT64_MIN;
   for_each_process_with_mm(kernel_.tasks(), [&](Task& task) {
@@ -79,11 +79,14 @@ Task* OomKill::select_victim() {
   return chosen;
 }
 
-void OomKill::report(const Task& victim, vm::Gfp gfp, uint32_t order) {
+void OomKill::report(const Task& victim, vm::Gfp gfp, uint32_t order, const vm::MemCgroup* memcg) {
   const auto log = logger("vm.oom");
   if (const Task* const caller = kernel_.current(); caller != nullptr) {
     log->warn("{} invoked oom-killer: gfp_mask={:#x}, order={}, oom_score_adj={}", caller->comm, gfp.bits, order,
               caller->group->oom_score_adj);
+  }
+  if (memcg != nullptr) {
+    log->warn("memory: usage {}kB, limit {}kB, failcnt {}", kb(memcg->usage()), kb(memcg->limit()), memcg->failcnt());
   }
   log->warn("Tasks state (memory values in pages):");
   log->warn("[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name");
@@ -95,10 +98,11 @@ void OomKill::report(const Task& victim, vm::Gfp gfp, uint32_t order) {
   });
   const vm::MemoryUse& use = victim.mm->use();
   log->warn(
-      "Out of memory: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, shmem-rss:{}kB, UID:{} "
+      "{}: Killed process {} ({}) total-vm:{}kB, anon-rss:{}kB, file-rss:{}kB, shmem-rss:{}kB, UID:{} "
       "pgtables:{}kB oom_score_adj:{}",
-      victim.tgid, victim.comm, kb(use.total_vm), kb(use.anon_rss), kb(use.file_rss), kb(use.shmem_rss),
-      victim.cred.uid, kb(victim.mm->tables().table_frames()), victim.group->oom_score_adj);
+      memcg != nullptr ? "Memory cgroup out of memory" : "Out of memory", victim.tgid, victim.comm, kb(use.total_vm),
+      kb(use.anon_rss), kb(use.file_rss), kb(use.shmem_rss), victim.cred.uid, kb(victim.mm->tables().table_frames()),
+      victim.group->oom_score_adj);
 }
 
 // All processes that share the memory go: it would not be free otherwise. Linux: __oom_kill_process.
@@ -114,16 +118,27 @@ void OomKill::kill(Task& victim) {
 }
 
 vm::OomKiller::Action OomKill::out_of_memory(vm::Gfp gfp, uint32_t order) {
+  return choose_and_kill(gfp, order, nullptr);
+}
+
+vm::OomKiller::Action OomKill::memcg_out_of_memory(vm::Gfp gfp, uint32_t order) {
+  return choose_and_kill(gfp, order, kernel_.memory().memcg());
+}
+
+vm::OomKiller::Action OomKill::choose_and_kill(vm::Gfp gfp, uint32_t order, const vm::MemCgroup* memcg) {
   const Task* const current = kernel_.current();
   if (current != nullptr && (kill_pending(*current) || current->group->exiting)) {
     return Action::kUseReserve;
   }
-  Task* const victim = select_victim();
+  Task* const victim = select_victim(oom_total_pages(kernel_.memory(), memcg));
+  if (victim == nullptr && memcg != nullptr) {
+    return Action::kFail;
+  }
   if (victim == nullptr) {
     kernel_.panic("out of memory, and no process can be killed for it");
     return Action::kFail;
   }
-  report(*victim, gfp, order);
+  report(*victim, gfp, order, memcg);
   const std::shared_ptr<vm::AddressSpace> mm = victim->mm;
   kill(*victim);
   if (current != nullptr && current->mm == mm) {

@@ -13,8 +13,9 @@
 #include "vm/phys/page_allocator.hpp"
 
 namespace fl::vm {
+class MemCgroup;
 class MemorySystem;
-}
+}  // namespace fl::vm
 
 namespace fl::guest {
 
@@ -22,8 +23,8 @@ class Kernel;
 struct Task;
 struct ThreadGroup;
 
-// Memory and swap together. Linux: oc->totalpages.
-int64_t oom_total_pages(vm::MemorySystem& memory);
+// Memory, or what its limit is, and swap together. Linux: oc->totalpages.
+int64_t oom_total_pages(vm::MemorySystem& memory, const vm::MemCgroup* memcg = nullptr);
 // What killing the task's process would bring, in pages, with its oom_score_adj; nothing: it is spared. Linux:
 // oom_badness.
 std::optional<int64_t> oom_badness(const Task& task, int64_t total_pages);
@@ -34,10 +35,13 @@ class OomKill final : public vm::OomKiller {
   explicit OomKill(Kernel& kernel);
   ~OomKill() override;
   Action out_of_memory(vm::Gfp gfp, uint32_t order) override;
+  // All processes are in the group.
+  Action memcg_out_of_memory(vm::Gfp gfp, uint32_t order) override;
 
  private:
-  Task* select_victim();
-  void report(const Task& victim, vm::Gfp gfp, uint32_t order);
+  Action choose_and_kill(vm::Gfp gfp, uint32_t order, const vm::MemCgroup* memcg);
+  Task* select_victim(int64_t total_pages);
+  void report(const Task& victim, vm::Gfp gfp, uint32_t order, const vm::MemCgroup* memcg);
   void kill(Task& victim);
 
   Kernel& kernel_;

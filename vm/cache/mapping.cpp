@@ -105,7 +105,11 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead, bool* waited) {
       static_cast<uint32_t>(std::min<uint64_t>({std::max(ahead, 1u), kReadAheadPages, size_pages - index}));
   uint32_t count = 0;
   while (count < wanted && (count == 0 || find(index + count) == kNoPage)) {
-    const auto frame = memory_.pages().alloc_pages(kGfpHighUserMovable);
+    auto frame = memory_.pages().alloc_pages(kGfpHighUserMovable);
+    // What others brought into the cache is not charged, what has to be read again is.
+    if (frame && tree_.find_value(index + count)) {
+      frame = memory_.pages().charge(*frame, kGfpHighUserMovable);
+    }
     if (!frame) {
       break;
     }
@@ -156,7 +160,8 @@ Result<Pfn> Mapping::allocate(uint64_t index, bool* waited) {
   if (charge_ == ShmemCharge::kByPage && !overcommit.enough_memory(overcommit.current(), 1)) {
     return fail(Errno::kENOSPC);
   }
-  FL_TRY_ASSIGN(const Pfn pfn, memory_.pages().alloc_pages(kGfpHighUserMovable | kGfpZero));
+  FL_TRY_ASSIGN(const Pfn fresh, memory_.pages().alloc_pages(kGfpHighUserMovable | kGfpZero));
+  FL_TRY_ASSIGN(const Pfn pfn, memory_.pages().charge(fresh, kGfpHighUserMovable));
   if (const auto inserted = insert(index, pfn); !inserted) {
     memory_.pages().free_pages(pfn);
     return fail(inserted.error());

@@ -36,7 +36,7 @@ void migrate_page(MemorySystem& memory, Pfn from, Pfn to) {
   }
 
   Page& new_page = memory.page(to);
-  new_page.become(old_page.flags & ~kPlaceBits);
+  new_page.become(old_page.flags & ~kPlaceBits);  // the charge, too
   new_page.mapping = old_page.mapping;
   new_page.index = old_page.index;
   new_page.mapcount = old_page.mapcount;
@@ -48,6 +48,7 @@ void migrate_page(MemorySystem& memory, Pfn from, Pfn to) {
     memory.swap_cache().replace(from, to);
   }
   memory.lru().replace(from, to);
+  old_page.clear(PageFlag::kCharged);
   old_page.become(PageFlag::kKernel);
   old_page.mapping = old_page.index = old_page.private_ = 0;
   old_page.mapcount = 0;

@@ -27,11 +27,14 @@ struct VmFault {
   bool write() const { return access == mmu::Access::kWrite; }
   MemorySystem& memory() const { return mm.memory(); }
   void copy_page(Pfn to, Pfn from) const { copy_highpage(memory().kmap_slots(), to, from); }
-  // A page for this fault, from the nodes that the area's policy, or the task's, names. Linux: vma_alloc_folio.
+  // A page for this fault, from the nodes that the area's policy, or the task's, names, and charged. Linux:
+  // vma_alloc_folio, mem_cgroup_charge.
   Result<Pfn> alloc_page(Gfp gfp) const {
     const MemPolicy& policy = area.policy.none() ? memory().task_policy() : area.policy;
-    return policy.none() ? memory().pages().alloc_pages(gfp)
-                         : alloc_pages_policy(memory().pages(), gfp, 0, policy, area.page_index(addr));
+    PageAllocator& pages = memory().pages();
+    FL_TRY_ASSIGN(const Pfn pfn, policy.none() ? pages.alloc_pages(gfp)
+                                               : alloc_pages_policy(pages, gfp, 0, policy, area.page_index(addr)));
+    return pages.charge(pfn, gfp);
   }
   FaultResult done(FaultCause cause, FaultResult result = FaultResult::kMinor) const {
     record.cause = cause;

@@ -35,6 +35,7 @@ struct PageFlag {
     kSwapBacked = 1u << 20,    // goes to swap: belongs on the lists of anonymous pages
     kSwapCache = 1u << 21,     // in the swap cache; private_ is its SwapEntry
     kReadahead = 1u << 22,     // read ahead and not used yet
+    kCharged = 1u << 23,       // counts against the memory limit; stays from allocation to freeing. Linux: memcg_data
   };
 };
 
@@ -65,8 +66,8 @@ struct Page {
   bool has(uint32_t bits) const { return (flags & bits) != 0; }
   void set(uint32_t bits) { flags |= bits; }
   void clear(uint32_t bits) { flags &= ~bits; }
-  // Takes these flags and drops all others. Where the page is stays.
-  void become(uint32_t bits) { flags = (flags & kPlaceBits) | bits; }
+  // Takes these flags and drops all others. Where the page is, and whether it is charged, stays.
+  void become(uint32_t bits) { flags = (flags & (kPlaceBits | PageFlag::kCharged)) | bits; }
   // Linux: page_zonenum, page_to_nid.
   uint32_t zone() const { return (flags >> kZonePgShift) & kZonePgMask; }
   uint32_t node() const { return flags >> kNodePgShift; }

@@ -47,6 +47,9 @@ void PageAllocator::finish_boot(uint32_t min_free_kbytes) {
     settings_.min_free_kbytes = min_free_kbytes_at_boot({managed.data(), nodes_.size()});
   }
   set_watermark_settings(settings_);
+  for (Node& node : nodes_) {
+    node.lruvec.node = &node;
+  }
 }
 
 void PageAllocator::set_watermark_settings(const WatermarkSettings& settings) {
@@ -98,7 +101,19 @@ Result<Pfn> PageAllocator::alloc_pages_node(Gfp gfp, uint32_t order, uint32_t no
     }
   }
   prepare(Pfn(frame), gfp, order);
-  return Pfn(frame);
+  return gfp.has(kGfpAccount) ? charge(Pfn(frame), gfp, order) : Pfn(frame);
+}
+
+Result<Pfn> PageAllocator::charge(Pfn first, Gfp gfp, uint32_t order) {
+  if (charger_ == nullptr) [[likely]] {
+    return first;
+  }
+  if (const auto charged = charger_->charge(gfp, order, reclaiming_); !charged) {
+    free_pages(first, order);
+    return fail(charged.error());
+  }
+  mem_map_[first].set(PageFlag::kCharged);
+  return first;
 }
 
 uint32_t PageAllocator::get_page_from_freelist(const Request& request, uint32_t flags) {
@@ -179,6 +194,10 @@ void PageAllocator::free_pages(Pfn first, uint32_t order) {
   FL_CHECK(!head.has(PageFlag::kHead | PageFlag::kTail) || mem_map_.compound_order(first) == order,
            "freeing frame {:#x} of a compound page with order {}", first.value(), order);
   const uint32_t frames = 1u << order;
+  if (head.has(PageFlag::kCharged)) [[unlikely]] {
+    mem_map_[first].clear(PageFlag::kCharged);
+    charger_->uncharge(frames);
+  }
   for (uint32_t i = 0; i < frames; ++i) {
     Page& page = mem_map_[first + i];
     FL_CHECK(page.mapcount == 0 && !page.has(PageFlag::kReserved | PageFlag::kCache) && (i == 0 || page.refcount == 0),

@@ -44,6 +44,18 @@ class OomKiller {
   };
   virtual ~OomKiller() = default;
   virtual Action out_of_memory(Gfp gfp, uint32_t order) = 0;
+  // The same when only the memory limit is reached. Linux: mem_cgroup_out_of_memory.
+  virtual Action memcg_out_of_memory(Gfp gfp, uint32_t order) = 0;
+};
+
+// Counts what is charged, and limits it. Linux: mem_cgroup_charge, __memcg_kmem_charge_page,
+// mem_cgroup_uncharge.
+class PageCharger {
+ public:
+  virtual ~PageCharger() = default;
+  // 2^order fresh pages; `memalloc`: for somebody who frees memory, who must not be refused. ENOMEM.
+  virtual Status charge(Gfp gfp, uint32_t order, bool memalloc) = 0;
+  virtual void uncharge(uint32_t pages) = 0;
 };
 
 // Makes large blocks out of scattered free frames. Linux: try_to_compact_pages.
@@ -76,6 +88,9 @@ class PageAllocator : public mmu::FrameSource {
   Result<Pfn> alloc_pages(Gfp gfp, uint32_t order = 0) { return alloc_pages_node(gfp, order, kCpuNode); }
   // Prefers `node`, and uses only nodes of `allowed`. Linux: __alloc_pages.
   Result<Pfn> alloc_pages_node(Gfp gfp, uint32_t order, uint32_t node, NodeMask allowed = kAllNodes);
+  // A block that was just allocated is charged, or given back and ENOMEM; with kGfpAccount it is already. Linux:
+  // mem_cgroup_charge.
+  Result<Pfn> charge(Pfn first, Gfp gfp, uint32_t order = 0);
   // Gives a block back; its first frame's reference is the last one.
   void free_pages(Pfn first, uint32_t order = 0);
 
@@ -95,6 +110,7 @@ class PageAllocator : public mmu::FrameSource {
   void set_reclaimer(Reclaimer* reclaimer) { reclaimer_ = reclaimer; }
   // Null: an allocation that reclaim cannot help fails.
   void set_oom_killer(OomKiller* killer) { oom_killer_ = killer; }
+  OomKiller* oom_killer() const { return oom_killer_; }
   // While this lives, what is allocated is needed to free memory: it gets the reserve, and does not reclaim itself.
   // Linux: memalloc_noreclaim_save, PF_MEMALLOC.
   class Reclaiming {
@@ -110,6 +126,8 @@ class PageAllocator : public mmu::FrameSource {
   };
   // How high pages are zeroed; before, none may be asked for with kGfpZero that was used already.
   void set_kmap_slots(KmapSlots* slots) { kmap_slots_ = slots; }
+  // Null: nothing is charged from now on. Pages that are stay so until they are free, for this charger.
+  void set_charger(PageCharger* charger) { charger_ = charger; }
   void set_compactor(Compactor* compactor) { compactor_ = compactor; }
 
   // --- settings (/proc/sys/vm) ---
@@ -195,6 +213,7 @@ class PageAllocator : public mmu::FrameSource {
   OomKiller* oom_killer_ = nullptr;
   KmapSlots* kmap_slots_ = nullptr;
   Compactor* compactor_ = nullptr;
+  PageCharger* charger_ = nullptr;
   bool reclaiming_ = false;
   VmEvents events_;
   FailAlloc fail_alloc_;

@@ -14,6 +14,7 @@
 
 namespace fl::vm {
 
+class MemCgroup;
 class MemorySystem;
 
 // One run of reclaim: what it may do, and what came of it. Linux: struct scan_control.
@@ -28,6 +29,8 @@ struct ScanControl {
   int priority = kDefPriority;
   bool may_swap = true;
   bool kswapd = false;
+  // Whose pages are wanted back; null: the machine's. Linux: target_mem_cgroup.
+  MemCgroup* memcg = nullptr;
   bool ignore_references = false;  // MADV_PAGEOUT: whatever was used
   bool force_deactivate = false;
 

@@ -1,6 +1,8 @@
 // Lists and counters together.
 #include "vm/reclaim/lru.hpp"
 
+#include <numeric>
+
 #include "mmu/base/check.hpp"
 
 namespace fl::vm {
@@ -22,6 +24,8 @@ void relist(Lru& lru, Page& page, Pfn pfn, uint32_t set, uint32_t clear) {
 void Lru::count(const Page& page, LruList list, int64_t delta) {
   pages_.count(page, node_stat_of(list), delta);
   pages_.zone_of(page).stat.add(zone_stat_of(list), delta);
+  uint32_t& size = lruvec_of(page).zone_sizes[index_of(list)][page.zone()];
+  size = static_cast<uint32_t>(size + delta);
 }
 
 void Lru::add_to(Pfn pfn, bool back) {
@@ -29,7 +33,7 @@ void Lru::add_to(Pfn pfn, bool back) {
   FL_CHECK(!page.has(PageFlag::kLru), "frame {:#x} is on a list already, flags {:#x}", pfn.value(), page.flags);
   page.set(PageFlag::kLru);
   const LruList list = list_of(page);
-  PageList& pages = node_of(page).lruvec.list(list);
+  PageList& pages = lruvec_of(page).list(list);
   if (back) {
     push_back(mem_map_, pages, pfn);
   } else {
@@ -44,7 +48,7 @@ void Lru::remove(Pfn pfn) {
     return;
   }
   const LruList list = list_of(page);
-  unlink(mem_map_, node_of(page).lruvec.list(list), pfn);
+  unlink(mem_map_, lruvec_of(page).list(list), pfn);
   page.clear(PageFlag::kLru);
   count(page, list, -1);
 }
@@ -63,7 +67,7 @@ void Lru::replace(Pfn from, Pfn to) {
     return;
   }
   const LruList list = list_of(old_page);
-  PageList& pages = node_of(old_page).lruvec.list(list);
+  PageList& pages = lruvec_of(old_page).list(list);
   new_page.lru_next = old_page.lru_next;
   new_page.lru_prev = old_page.lru_prev;
   (new_page.lru_prev == kNoPage ? pages.head : mem_map_[Pfn(new_page.lru_prev)].lru_next) = to.value();
@@ -100,7 +104,7 @@ void Lru::mark_accessed(Pfn pfn) {
     activate(pfn);
     page.clear(PageFlag::kReferenced);
     // Linux: workingset_activation.
-    ++node_of(page).lruvec.nonresident_age;
+    age_nonresident(lruvec_of(page));
   }
 }
 
@@ -132,17 +136,38 @@ uint64_t Lru::size(const Node& node, LruList list, ZoneType highest) {
   return static_cast<uint64_t>(size);
 }
 
-void Lru::note_cost(Node& node, bool file, uint32_t pages) {
-  Lruvec& lruvec = node.lruvec;
-  (file ? lruvec.file_cost : lruvec.anon_cost) += pages;
-  uint64_t size = 0;
-  for (uint32_t list = 0; list < kEvictableLists; ++list) {
-    size += Lru::size(node, static_cast<LruList>(list));
+LruvecState Lru::state(const Lruvec& lruvec) {
+  if (lruvec.memcg != nullptr) {
+    return lruvec.memcg->flushed(lruvec.node->id);
   }
+  const NodeStats& stat = lruvec.node->stat;
+  LruvecState state;
+  for (uint32_t list = 0; list < kEvictableLists; ++list) {
+    state.pages[list] = static_cast<uint64_t>(stat[node_stat_of(static_cast<LruList>(list))]);
+  }
+  state.activated = {static_cast<uint64_t>(stat[NodeStat::kWorkingsetActivateAnon]),
+                     static_cast<uint64_t>(stat[NodeStat::kWorkingsetActivateFile])};
+  return state;
+}
+
+void Lru::age_nonresident(Lruvec& lruvec) {
+  ++lruvec.nonresident_age;
+  if (lruvec.memcg != nullptr) {
+    ++lruvec.node->lruvec.nonresident_age;
+  }
+}
+
+void Lru::note_cost(Lruvec& lruvec, bool file, uint32_t pages) {
+  (file ? lruvec.file_cost : lruvec.anon_cost) += pages;
+  const LruvecState current = state(lruvec);
+  const uint64_t size = std::accumulate(current.pages.begin(), current.pages.end(), uint64_t{0});
   // What was long ago counts less.
   if (lruvec.anon_cost + lruvec.file_cost > size / 4) {
     lruvec.anon_cost /= 2;
     lruvec.file_cost /= 2;
+  }
+  if (lruvec.memcg != nullptr) {
+    note_cost(lruvec.node->lruvec, file, pages);
   }
 }
 

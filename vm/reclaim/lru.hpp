@@ -1,5 +1,5 @@
-// Lru: putting pages on the lists of their node and taking them off, and what a use of a page does to its place.
-// Linux counterpart: mm/swap.c (folio_add_lru, folio_activate, folio_mark_accessed, lru_note_cost),
+// Lru: putting pages on the lists of their node, or of their group there, and taking them off, and what a use of a page
+// does to its place. Linux counterpart: mm/swap.c (folio_add_lru, folio_activate, folio_mark_accessed, lru_note_cost),
 // include/linux/mm_inline.h (lruvec_add_folio, lruvec_del_folio, folio_lru_list).
 //
 // Which list a page belongs on say its flags: kUnevictable, else kSwapBacked and kActive. kLru tells that it is on it.
@@ -11,6 +11,7 @@
 #include "mmu/base/addr.hpp"
 #include "vm/phys/page_allocator.hpp"
 #include "vm/reclaim/lruvec.hpp"
+#include "vm/reclaim/mem_cgroup.hpp"
 
 namespace fl::vm {
 
@@ -45,11 +46,22 @@ class Lru {
   void mlock(Pfn pfn);
   void munlock(Pfn pfn);
 
-  // Pages of a list in zones up to `highest`. Linux: lruvec_lru_size.
+  // Pages of a list in zones up to `highest`, whoever they are charged to. Linux: node_page_state.
   static uint64_t size(const Node& node, LruList list, ZoneType highest = ZoneType::kMovable);
   // Reclaim of this kind cost so much. Linux: lru_note_cost.
-  void note_cost(Node& node, bool file, uint32_t pages);
+  void note_cost(Lruvec& lruvec, bool file, uint32_t pages);
   Node& node_of(const Page& page) { return pages_.nodes()[page.node()]; }
+  // The lists that the page belongs on. Linux: folio_lruvec.
+  Lruvec& lruvec_of(const Page& page) {
+    return page.has(PageFlag::kCharged) ? memcg_->lruvec(page.node()) : node_of(page).lruvec;
+  }
+  // Of the whole node for the lists of nobody; for a group's as of its last flush (MemCgroup). Linux:
+  // lruvec_page_state.
+  static LruvecState state(const Lruvec& lruvec);
+  // Something left the lists for disk, or came back at once. Linux: workingset_age_nonresident.
+  static void age_nonresident(Lruvec& lruvec);
+  // The group that charged pages belong to.
+  void set_memcg(MemCgroup* memcg) { memcg_ = memcg; }
 
  private:
   void add_to(Pfn pfn, bool back);
@@ -57,6 +69,7 @@ class Lru {
 
   MemMap& mem_map_;
   PageAllocator& pages_;
+  MemCgroup* memcg_ = nullptr;
 };
 
 }  // namespace fl::vm

@@ -14,12 +14,12 @@ class OneListPolicy final : public EvictionPolicy {
   enum class Used : uint8_t { kSpared, kNot };
   explicit OneListPolicy(Used used) : used_(used) {}
 
-  void shrink_node(MemorySystem& memory, Node& node, ScanControl& scan) override {
+  void shrink_lruvec(MemorySystem& memory, Lruvec& lruvec, ScanControl& scan) override {
     const uint64_t goal = scan.nr_reclaimed + scan.nr_to_reclaim;
     // Pages that were active by other means (read twice, a refault) stand in line like all others.
     for (const LruList list : {LruList::kActiveAnon, LruList::kActiveFile}) {
-      while (!node.lruvec.list(list).empty()) {
-        const Isolated taken = isolate_pages(memory, node, list, ScanControl::kSwapClusterMax, scan);
+      while (!lruvec.list(list).empty()) {
+        const Isolated taken = isolate_pages(memory, lruvec, list, ScanControl::kSwapClusterMax, scan);
         if (taken.count == 0) {
           break;
         }
@@ -30,11 +30,11 @@ class OneListPolicy final : public EvictionPolicy {
       }
     }
     for (const LruList list : {LruList::kInactiveFile, LruList::kInactiveAnon}) {
-      uint64_t left = (Lru::size(node, list, scan.highest) >> scan.priority) + ScanControl::kSwapClusterMax;
+      uint64_t left = (lruvec.size(list, scan.highest) >> scan.priority) + ScanControl::kSwapClusterMax;
       while (left > 0 && scan.nr_reclaimed < goal) {
         const auto count = static_cast<uint32_t>(std::min<uint64_t>(left, ScanControl::kSwapClusterMax));
         left -= count;
-        const Isolated taken = isolate_pages(memory, node, list, count, scan);
+        const Isolated taken = isolate_pages(memory, lruvec, list, count, scan);
         if (taken.count == 0) {
           break;
         }

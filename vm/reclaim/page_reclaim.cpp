@@ -31,8 +31,17 @@ bool balanced(const Node& node, ZoneType highest) {
 PageReclaim::PageReclaim(MemorySystem& memory) : memory_(memory), policy_(make_two_list_policy()) {}
 PageReclaim::~PageReclaim() = default;
 
+// Linux: shrink_node_memcgs.
 void PageReclaim::shrink_node(Node& node, ScanControl& scan) {
-  policy_->shrink_node(memory_, node, scan);
+  if (scan.memcg == nullptr) {
+    policy_->shrink_lruvec(memory_, node.lruvec, scan);
+  }
+  if (memory_.memcg() != nullptr) {
+    policy_->shrink_lruvec(memory_, memory_.memcg()->lruvec(node.id), scan);
+  }
+  if (scan.memcg != nullptr) {
+    return;  // no slab is charged
+  }
   // Free slabs cost nothing to give back. Linux: shrink_slab.
   if (scan.nr_reclaimed < scan.nr_to_reclaim) {
     scan.nr_reclaimed += memory_.slab().shrink_all();
@@ -58,7 +67,7 @@ uint32_t PageReclaim::do_try_to_free_pages(ScanControl scan) {
     scan = wanted;
     scan.force_deactivate = true;
   }
-  snapshot_refaults(memory_);
+  snapshot_refaults(memory_, scan.memcg);
   memory_.cache().prune_shadows();
   return static_cast<uint32_t>(scan.nr_reclaimed);
 }
@@ -66,6 +75,15 @@ uint32_t PageReclaim::do_try_to_free_pages(ScanControl scan) {
 uint32_t PageReclaim::try_to_free_pages(Gfp gfp, uint32_t, ZoneType highest) {
   ScanControl scan;
   scan.highest = highest;
+  scan.may_swap = gfp.has(kGfpIo);
+  return do_try_to_free_pages(scan);
+}
+
+uint32_t PageReclaim::try_to_free_mem_cgroup_pages(MemCgroup& memcg, uint32_t pages, Gfp gfp) {
+  const PageAllocator::Reclaiming reserve(memory_.pages());
+  ScanControl scan;
+  scan.nr_to_reclaim = std::max(pages, ScanControl::kSwapClusterMax);
+  scan.memcg = &memcg;
   scan.may_swap = gfp.has(kGfpIo);
   return do_try_to_free_pages(scan);
 }
@@ -93,7 +111,10 @@ void PageReclaim::balance_node(Node& node, ZoneType highest) {
   scan.kswapd = true;
   scan.highest = highest;
   while (scan.priority >= 1 && !balanced(node, highest)) {
-    policy_->age_node(memory_, node, scan);
+    policy_->age(memory_, node.lruvec, scan);
+    if (memory_.memcg() != nullptr) {
+      policy_->age(memory_, memory_.memcg()->lruvec(node.id), scan);
+    }
     scan.nr_reclaimed = scan.nr_scanned = 0;
     scan.nr_to_reclaim = 0;
     for (uint32_t zone = 0; zone <= index_of(highest); ++zone) {

@@ -1,6 +1,6 @@
-// PageReclaim: who starts reclaim, and when it is enough: an allocation that finds no page (direct reclaim), kswapd
-// when a zone falls below its low watermark, madvise, /proc. Linux counterparts: try_to_free_pages, kswapd,
-// balance_pgdat, reclaim_pages, shrink_slab (mm/vmscan.c).
+// PageReclaim: who starts reclaim, and when it is enough: an allocation that finds no page (direct reclaim), a charge
+// beyond the memory limit, kswapd when a zone falls below its low watermark, madvise, /proc. Linux counterparts:
+// try_to_free_pages, kswapd, balance_pgdat, reclaim_pages, shrink_slab (mm/vmscan.c).
 //
 // kswapd is no task here: whoever runs the machine calls run_kswapd() between two pieces of a task's work, so that it
 // comes before the task's next instruction, as a woken kswapd with an idle processor would.
@@ -25,6 +25,8 @@ class PageReclaim final : public Reclaimer {
   // Reclaimer: for an allocation. Pages freed.
   uint32_t try_to_free_pages(Gfp gfp, uint32_t order, ZoneType highest) override;
   void wakeup_kswapd(ZoneType highest) override;
+  // For a charge of `pages` that met the group's limit. Pages freed. Linux: try_to_free_mem_cgroup_pages.
+  uint32_t try_to_free_mem_cgroup_pages(MemCgroup& memcg, uint32_t pages, Gfp gfp);
 
   // Whether run_kswapd has something to do.
   bool kswapd_woken() const { return kswapd_highest_ >= 0; }

@@ -32,18 +32,21 @@ void put_back(MemorySystem& memory, Pfn pfn, Verdict verdict) {
   }
 }
 
-void count_by_kind(MemorySystem& memory, VmEvent kswapd, VmEvent direct, VmEvent anon, bool by_kswapd, bool file,
-                   uint32_t pages) {
+// Who did it counts only when it was for the machine. Linux: !cgroup_reclaim(sc).
+void count_by_kind(MemorySystem& memory, VmEvent kswapd, VmEvent direct, VmEvent anon, const ScanControl& scan,
+                   bool file, uint32_t pages) {
   VmEvents& events = memory.pages().events();
-  events.add(by_kswapd ? kswapd : direct, pages);
+  if (scan.memcg == nullptr) {
+    events.add(scan.kswapd ? kswapd : direct, pages);
+  }
   events.add(static_cast<VmEvent>(static_cast<uint32_t>(anon) + (file ? 1 : 0)), pages);
 }
 
 }  // namespace
 
-Isolated isolate_pages(MemorySystem& memory, Node& node, LruList list, uint32_t count, ScanControl& scan) {
+Isolated isolate_pages(MemorySystem& memory, Lruvec& lruvec, LruList list, uint32_t count, ScanControl& scan) {
   Isolated taken;
-  PageList& pages = node.lruvec.list(list);
+  PageList& pages = lruvec.list(list);
   std::array<Pfn, ScanControl::kSwapClusterMax> skipped;
   uint32_t skips = 0;
   while (taken.count < count && skips < skipped.size() && !pages.empty()) {
@@ -62,8 +65,8 @@ Isolated isolate_pages(MemorySystem& memory, Node& node, LruList list, uint32_t 
   }
   scan.nr_scanned += taken.count;
   if (!is_active(list)) {
-    count_by_kind(memory, VmEvent::kPgscanKswapd, VmEvent::kPgscanDirect, VmEvent::kPgscanAnon, scan.kswapd,
-                  is_file(list), taken.count);
+    count_by_kind(memory, VmEvent::kPgscanKswapd, VmEvent::kPgscanDirect, VmEvent::kPgscanAnon, scan, is_file(list),
+                  taken.count);
   }
   return taken;
 }
@@ -77,8 +80,7 @@ Evicted evict_pages(MemorySystem& memory, std::span<const Pfn> pages, ScanContro
     done.written += verdict == Verdict::kWritten ? 1 : 0;
     if (verdict == Verdict::kFreed) {
       ++done.freed;
-      count_by_kind(memory, VmEvent::kPgstealKswapd, VmEvent::kPgstealDirect, VmEvent::kPgstealAnon, scan.kswapd, file,
-                    1);
+      count_by_kind(memory, VmEvent::kPgstealKswapd, VmEvent::kPgstealDirect, VmEvent::kPgstealAnon, scan, file, 1);
     }
   }
   scan.nr_reclaimed += done.freed;

@@ -1,5 +1,5 @@
-// EvictionPolicy: which pages of a node leave memory first. Chosen by --reclaim; everything else of reclaim is the same
-// for all. Linux has one, shrink_lruvec's two lists (mm/vmscan.c).
+// EvictionPolicy: which pages of a node or group leave memory first. Chosen by --reclaim; everything else of reclaim is
+// the same for all. Linux has one, shrink_lruvec's two lists (mm/vmscan.c).
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,11 @@ class MemorySystem;
 class EvictionPolicy {
  public:
   virtual ~EvictionPolicy() = default;
-  // One pass over the node's pages at scan.priority: until about scan.nr_to_reclaim of them are free or the pass is
-  // over. Adds to scan.nr_scanned and nr_reclaimed.
-  virtual void shrink_node(MemorySystem& memory, Node& node, ScanControl& scan) = 0;
+  // One pass over the pages of these lists at scan.priority: until about scan.nr_to_reclaim of them are free or the
+  // pass is over. Adds to scan.nr_scanned and nr_reclaimed.
+  virtual void shrink_lruvec(MemorySystem& memory, Lruvec& lruvec, ScanControl& scan) = 0;
   // What keeps lists in balance although nothing needs to be reclaimed: kswapd asks it. Linux: kswapd_age_node.
-  virtual void age_node(MemorySystem&, Node&, ScanControl&) {}
+  virtual void age(MemorySystem&, Lruvec&, ScanControl&) {}
 };
 
 // "lru": Linux's active and inactive list of anonymous and of file pages, balanced by what each kind costs.
@@ -42,7 +42,7 @@ struct Isolated {
   uint32_t count = 0;
   std::span<const Pfn> all() const { return {pages.data(), count}; }
 };
-Isolated isolate_pages(MemorySystem& memory, Node& node, LruList list, uint32_t count, ScanControl& scan);
+Isolated isolate_pages(MemorySystem& memory, Lruvec& lruvec, LruList list, uint32_t count, ScanControl& scan);
 // Evicts what it can of pages that are on no list and puts the others back; how many were freed, and how many had to be
 // written for it. Linux: shrink_folio_list, move_folios_to_lru.
 struct Evicted {

@@ -30,10 +30,9 @@ uint64_t int_sqrt(uint64_t value) {
 bool can_reclaim_anon(MemorySystem& memory) { return memory.swap().nr_swap_pages() > 0; }
 
 // The inactive list is too short to tell which pages are used. Linux: inactive_is_low.
-bool inactive_is_low(const Node& node, LruList inactive_list) {
-  const auto active_list = static_cast<LruList>(index_of(inactive_list) + 1);
-  const uint64_t inactive = Lru::size(node, inactive_list);
-  const uint64_t active = Lru::size(node, active_list);
+bool inactive_is_low(const LruvecState& state, LruList inactive_list) {
+  const uint64_t inactive = state[inactive_list];
+  const uint64_t active = state[static_cast<LruList>(index_of(inactive_list) + 1)];
   const uint64_t gib = (inactive + active) >> (30 - kPageShift);
   const uint64_t ratio = gib != 0 ? int_sqrt(10 * gib) : 1;
   return inactive * ratio < active;
@@ -41,42 +40,36 @@ bool inactive_is_low(const Node& node, LruList inactive_list) {
 
 class TwoListRun {
  public:
-  TwoListRun(MemorySystem& memory, Node& node, ScanControl& scan) : memory_(memory), node_(node), scan_(scan) {}
+  TwoListRun(MemorySystem& memory, Lruvec& lruvec, ScanControl& scan) : memory_(memory), lruvec_(lruvec), scan_(scan) {}
 
-  // Linux: prepare_scan_count.
+  // Linux: prepare_scan_control.
   void prepare() {
-    const Lruvec& lruvec = node_.lruvec;
+    if (scan_.memcg != nullptr) {
+      scan_.memcg->flush_if_exact();
+    }
+    const Lruvec& lruvec = lruvec_;
+    const LruvecState state = Lru::state(lruvec);
     scan_.anon_cost = lruvec.anon_cost;
     scan_.file_cost = lruvec.file_cost;
     if (scan_.force_deactivate) {
       scan_.may_deactivate_anon = scan_.may_deactivate_file = true;
     } else {
       // Pages that come back and stay: the active list has to give.
-      scan_.may_deactivate_anon = node_.stat[NodeStat::kWorkingsetActivateAnon] != lruvec.refaults[0] ||
-                                  inactive_is_low(node_, LruList::kInactiveAnon);
-      scan_.may_deactivate_file = node_.stat[NodeStat::kWorkingsetActivateFile] != lruvec.refaults[1] ||
-                                  inactive_is_low(node_, LruList::kInactiveFile);
+      scan_.may_deactivate_anon =
+          state.activated[0] != lruvec.refaults[0] || inactive_is_low(state, LruList::kInactiveAnon);
+      scan_.may_deactivate_file =
+          state.activated[1] != lruvec.refaults[1] || inactive_is_low(state, LruList::kInactiveFile);
     }
     // Plenty of file pages that are used once.
-    scan_.cache_trim_mode =
-        Lru::size(node_, LruList::kInactiveFile) >> scan_.priority != 0 && !scan_.may_deactivate_file;
-    // So few of them that taking more would be all of them.
-    uint64_t free = 0;
-    uint64_t high = 0;
-    for (const Zone& zone : node_.zones) {
-      free += zone.free_pages();
-      high += zone.watermark.high;
-    }
-    const uint64_t file = Lru::size(node_, LruList::kActiveFile) + Lru::size(node_, LruList::kInactiveFile);
-    scan_.file_is_tiny = file + free <= high && !scan_.may_deactivate_anon &&
-                         Lru::size(node_, LruList::kInactiveAnon) >> scan_.priority != 0;
+    scan_.cache_trim_mode = state[LruList::kInactiveFile] >> scan_.priority != 0 && !scan_.may_deactivate_file;
+    scan_.file_is_tiny = scan_.memcg == nullptr && file_is_tiny(state);
   }
 
   // Linux: shrink_lruvec.
   void shrink() {
     ScanCounts left = scan_counts();
     const ScanCounts targets = left;
-    const bool proportional = !scan_.kswapd && scan_.priority == ScanControl::kDefPriority;
+    const bool proportional = scan_.memcg == nullptr && !scan_.kswapd && scan_.priority == ScanControl::kDefPriority;
     const uint64_t goal = scan_.nr_reclaimed + scan_.nr_to_reclaim;
     bool adjusted = false;
     while (at(left, LruList::kInactiveAnon) != 0 || at(left, LruList::kActiveFile) != 0 ||
@@ -101,12 +94,24 @@ class TwoListRun {
 
   // Linux: kswapd_age_node.
   void age_anon() {
-    if (can_reclaim_anon(memory_) && inactive_is_low(node_, LruList::kInactiveAnon)) {
+    if (can_reclaim_anon(memory_) && inactive_is_low(Lru::state(lruvec_), LruList::kInactiveAnon)) {
       shrink_active_list(LruList::kActiveAnon, ScanControl::kSwapClusterMax);
     }
   }
 
  private:
+  // So few file pages that taking more would be all of them.
+  bool file_is_tiny(const LruvecState& state) const {
+    uint64_t free = 0;
+    uint64_t high = 0;
+    for (const Zone& zone : lruvec_.node->zones) {
+      free += zone.free_pages();
+      high += zone.watermark.high;
+    }
+    const uint64_t file = state[LruList::kActiveFile] + state[LruList::kInactiveFile];
+    return file + free <= high && !scan_.may_deactivate_anon && state[LruList::kInactiveAnon] >> scan_.priority != 0;
+  }
+
   // How many pages of each list this pass looks at. Linux: get_scan_count.
   ScanCounts scan_counts() const {
     const uint64_t swappiness = memory_.reclaim().swappiness();
@@ -131,7 +136,7 @@ class TwoListRun {
     }
     ScanCounts counts{};
     for (uint32_t list = 0; list < kEvictableLists; ++list) {
-      const uint64_t size = Lru::size(node_, static_cast<LruList>(list), scan_.highest);
+      const uint64_t size = lruvec_.size(static_cast<LruList>(list), scan_.highest);
       counts[list] = (size >> scan_.priority) * share[is_file(static_cast<LruList>(list)) ? 1 : 0] / whole;
     }
     return counts;
@@ -168,15 +173,15 @@ class TwoListRun {
   }
 
   void shrink_inactive_list(LruList list, uint32_t count) {
-    const Isolated taken = isolate_pages(memory_, node_, list, count, scan_);
+    const Isolated taken = isolate_pages(memory_, lruvec_, list, count, scan_);
     const Evicted done = evict_pages(memory_, taken.all(), scan_);
-    memory_.lru().note_cost(node_, is_file(list), done.written);
+    memory_.lru().note_cost(lruvec_, is_file(list), done.written);
   }
 
   // Pages from the back of the active list start over on the inactive one; running code stays. Linux:
   // shrink_active_list.
   void shrink_active_list(LruList list, uint32_t count) {
-    const Isolated taken = isolate_pages(memory_, node_, list, count, scan_);
+    const Isolated taken = isolate_pages(memory_, lruvec_, list, count, scan_);
     for (const Pfn pfn : taken.all()) {
       Page& page = memory_.page(pfn);
       const References found = page_referenced(memory_, pfn);
@@ -187,23 +192,25 @@ class TwoListRun {
       }
       memory_.lru().add(pfn);
     }
-    memory_.pages().events().add(VmEvent::kPgrefill, taken.count);
+    if (scan_.memcg == nullptr) {
+      memory_.pages().events().add(VmEvent::kPgrefill, taken.count);
+    }
   }
 
   MemorySystem& memory_;
-  Node& node_;
+  Lruvec& lruvec_;
   ScanControl& scan_;
 };
 
 class TwoListPolicy final : public EvictionPolicy {
  public:
-  void shrink_node(MemorySystem& memory, Node& node, ScanControl& scan) override {
-    TwoListRun run(memory, node, scan);
+  void shrink_lruvec(MemorySystem& memory, Lruvec& lruvec, ScanControl& scan) override {
+    TwoListRun run(memory, lruvec, scan);
     run.prepare();
     run.shrink();
   }
-  void age_node(MemorySystem& memory, Node& node, ScanControl& scan) override {
-    TwoListRun(memory, node, scan).age_anon();
+  void age(MemorySystem& memory, Lruvec& lruvec, ScanControl& scan) override {
+    TwoListRun(memory, lruvec, scan).age_anon();
   }
 };
 

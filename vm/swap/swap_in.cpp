@@ -34,7 +34,8 @@ uint32_t window_pages(uint32_t previous, uint32_t at, uint32_t hits, uint32_t la
 
 // A fresh page of the swap cache with the entry's contents, or why not.
 Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp) {
-  FL_TRY_ASSIGN(const Pfn pfn, memory.pages().alloc_pages(gfp));
+  FL_TRY_ASSIGN(const Pfn fresh, memory.pages().alloc_pages(gfp));
+  FL_TRY_ASSIGN(const Pfn pfn, memory.pages().charge(fresh, gfp));
   Page& page = memory.page(pfn);
   const auto shadow = memory.swap_cache().shadow(entry);
   page.become(PageFlag::kSwapBacked);
