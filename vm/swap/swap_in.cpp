@@ -97,8 +97,28 @@ void read_ahead(MemorySystem& memory, SwapEntry entry) {
   }
 }
 
+// What a readahead reads: the page that is wanted stands among its neighbours, and is read when its turn comes.
+class ReadaheadWindow {
+ public:
+  ReadaheadWindow(MemorySystem& memory, SwapEntry wanted) : memory_(memory), wanted_(wanted) {}
+  void read(SwapEntry entry) {
+    if (entry.raw() != wanted_.raw()) {
+      read_ahead(memory_, entry);
+    } else {
+      page_ = read_into_cache(memory_, entry, kGfpHighUserMovable);
+    }
+  }
+  // With a reference, or why not; nothing: its turn did not come.
+  const std::optional<Result<Pfn>>& wanted() const { return page_; }
+
+ private:
+  MemorySystem& memory_;
+  SwapEntry wanted_;
+  std::optional<Result<Pfn>> page_;
+};
+
 // Neighbours on the disk: the aligned block around the slot. Linux: swap_cluster_readahead.
-void cluster_readahead(MemorySystem& memory, SwapEntry entry) {
+void cluster_readahead(MemorySystem& memory, SwapEntry entry, ReadaheadWindow& window) {
   SwapClusterReadahead& state = memory.swap_cluster();
   const uint32_t hits = std::exchange(state.hits, 0);
   const uint32_t pages = window_pages(state.prev_offset, entry.offset, hits, state.last_pages);
@@ -109,63 +129,59 @@ void cluster_readahead(MemorySystem& memory, SwapEntry entry) {
   const uint32_t mask = pages - 1;
   const uint32_t last = std::min(entry.offset | mask, memory.swap().area(entry.type)->max() - 1);
   for (uint32_t offset = std::max(entry.offset & ~mask, 1u); offset <= last; ++offset) {
-    if (offset != entry.offset) {
-      read_ahead(memory, {entry.type, offset});
-    }
+    window.read({entry.type, offset});
   }
 }
 
 // Neighbours in the area, on the side that faults move to. Linux: swap_vma_readahead.
-void vma_readahead(MemorySystem& memory, VmArea& area, VirtAddr addr) {
+void vma_readahead(VmArea& area, VirtAddr addr, ReadaheadWindow& window) {
   SwapReadahead& info = area.swap_readahead;
   const uint32_t at = addr.vpn();
   const uint32_t previous = info.page;
-  const uint32_t window = window_pages(previous, at, info.hits, info.window);
-  info = {.page = at, .window = static_cast<uint8_t>(window), .hits = 0};
-  if (window == 1) {
+  const uint32_t pages = window_pages(previous, at, info.hits, info.window);
+  info = {.page = at, .window = static_cast<uint8_t>(pages), .hits = 0};
+  if (pages == 1) {
     return;
   }
-  uint32_t first = at - std::min(at, (window - 1) / 2);
+  uint32_t first = at - std::min(at, (pages - 1) / 2);
   if (at == previous + 1) {
     first = at;
   } else if (at + 1 == previous) {
-    first = at - std::min(at, window - 1);
+    first = at - std::min(at, pages - 1);
   }
   const uint32_t table = addr.value() & ~(mmu::kPgdirSize - 1);
-  const uint32_t end = std::min({first + window, area.end.vpn(), (table >> kPageShift) + mmu::kEntriesPerTable});
+  const uint32_t end = std::min({first + pages, area.end.vpn(), (table >> kPageShift) + mmu::kEntriesPerTable});
   for (uint32_t page = std::max({first, area.start.vpn(), table >> kPageShift}); page < end; ++page) {
     const mmu::Pte* const pte = area.mm->tables().find(VirtAddr(page << kPageShift));
-    if (page != at && pte != nullptr && pte->swap()) {
-      read_ahead(memory, pte_to_swp_entry(*pte));
+    if (pte != nullptr && pte->swap()) {
+      window.read(pte_to_swp_entry(*pte));
     }
   }
 }
 
-Result<SwappedIn> look_up_or_read(MemorySystem& memory, SwapEntry entry, VmArea* area, VirtAddr addr) {
-  if (const uint32_t frame = look_up(memory, entry, area, addr); frame != kNoPage) {
+}  // namespace
+
+Result<SwappedIn> read_swap_page(MemorySystem& memory, SwapEntry entry) {
+  if (const uint32_t frame = look_up(memory, entry, nullptr, VirtAddr(0)); frame != kNoPage) {
     return SwappedIn{Pfn(frame), false};
   }
   FL_TRY_ASSIGN(const Pfn pfn, read_into_cache(memory, entry, kGfpHighUserMovable));
   return SwappedIn{pfn, true};
 }
 
-}  // namespace
-
-Result<SwappedIn> read_swap_page(MemorySystem& memory, SwapEntry entry) {
-  return look_up_or_read(memory, entry, nullptr, VirtAddr(0));
-}
-
 Result<SwappedIn> swap_in(MemorySystem& memory, SwapEntry entry, VmArea& area, VirtAddr addr) {
-  FL_TRY_ASSIGN(const SwappedIn found, look_up_or_read(memory, entry, &area, addr));
-  if (found.read) {
-    // Beside the page, which the reference keeps.
-    if (memory.swap().nr_rotate_swap() != 0) {
-      cluster_readahead(memory, entry);
-    } else {
-      vma_readahead(memory, area, addr);
-    }
+  if (const uint32_t frame = look_up(memory, entry, &area, addr); frame != kNoPage) {
+    return SwappedIn{Pfn(frame), false};
   }
-  return found;
+  ReadaheadWindow window(memory, entry);
+  if (memory.swap().nr_rotate_swap() != 0) {
+    cluster_readahead(memory, entry, window);
+  } else {
+    vma_readahead(area, addr, window);
+  }
+  FL_TRY_ASSIGN(const Pfn pfn,
+                window.wanted() ? *window.wanted() : read_into_cache(memory, entry, kGfpHighUserMovable));
+  return SwappedIn{pfn, true};
 }
 
 }  // namespace fl::vm
