@@ -85,6 +85,11 @@ RunStatistics collect(Machine& machine, const ProcessCollector& processes) {
   for (const ProcessStatistics& process : statistics.processes) {
     statistics.page_table_frames = std::max(statistics.page_table_frames, process.page_table_frames);
   }
+  statistics.swap_ins = static_cast<uint64_t>(memory.pages().events()[vm::VmEvent::kPswpin]);
+  statistics.swap_outs = static_cast<uint64_t>(memory.pages().events()[vm::VmEvent::kPswpout]);
+  if (const vm::MemCgroup* const memcg = memory.memcg(); memcg != nullptr) {
+    statistics.memory_limit = {.limit = memcg->limit(), .peak = memcg->max_usage(), .reached = memcg->failcnt()};
+  }
   statistics.syscalls = machine.kernel().total_syscalls();
   for (const auto& [number, count] : machine.kernel().unimplemented()) {
     const std::string_view name = guest::syscall_name(number);

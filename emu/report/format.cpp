@@ -49,6 +49,13 @@ std::string format_statistics(const RunStatistics& s) {
   fmt::format_to(out, "pages used     {:>9}   at most, of {}: {} of {}\n", s.peak_frames, s.ram_frames,
                  mebibytes(s.peak_frames), mebibytes(s.ram_frames));
   fmt::format_to(out, "page tables    {:>9}   frames, the directory included\n", s.page_table_frames);
+  if (s.memory_limit) {
+    fmt::format_to(out, "memory limit   {:>9}   pages, of which {} were charged at most; met {} times\n",
+                   s.memory_limit->limit, s.memory_limit->peak, s.memory_limit->reached);
+  }
+  if (s.swap_ins + s.swap_outs != 0) {
+    fmt::format_to(out, "swap           {:>9}   pages read, {} written\n", s.swap_ins, s.swap_outs);
+  }
   fmt::format_to(out, "system calls   {:>9}\n", s.syscalls);
   for (const auto& [name, count] : s.unimplemented) {
     fmt::format_to(out, "  {:<12} {:>9}   not implemented: answered ENOSYS\n", name, count);
@@ -77,10 +84,15 @@ std::string statistics_json(const RunStatistics& s) {
     entry["exit_status"] = process.exit_status ? Json(*process.exit_status) : Json(nullptr);
     processes.push_back(std::move(entry));
   }
+  Json memory_limit = nullptr;
+  if (s.memory_limit) {
+    memory_limit = {{"pages", s.memory_limit->limit}, {"peak", s.memory_limit->peak}, {"met", s.memory_limit->reached}};
+  }
   const Json all{
       {"minflt", s.faults.minor},   {"majflt", s.faults.major},       {"refused", s.refused()},
       {"by_mode", by_mode},         {"by_cause", by_cause},           {"processes", processes},
       {"ram_frames", s.ram_frames}, {"peak_frames", s.peak_frames},   {"page_table_frames", s.page_table_frames},
+      {"swap_ins", s.swap_ins},     {"swap_outs", s.swap_outs},       {"memory_limit", memory_limit},
       {"syscalls", s.syscalls},     {"unimplemented", unimplemented}, {"blocks", s.blocks},
       {"virtual_ns", s.virtual_ns}};
   // A process's name may be any bytes.

@@ -31,6 +31,14 @@ struct RunStatistics {
   uint32_t ram_frames = 0;
   uint32_t peak_frames = 0;
   uint32_t page_table_frames = 0;  // most that one process had at its end
+  // Pages read from swap and written to it. Linux: pswpin, pswpout.
+  uint64_t swap_ins = 0, swap_outs = 0;
+  // What --memory-limit counted, in pages.
+  struct MemoryLimit {
+    uint64_t limit = 0, peak = 0;
+    uint64_t reached = 0;  // charges that met the limit. Linux: memory.failcnt
+  };
+  std::optional<MemoryLimit> memory_limit;
   uint64_t syscalls = 0;
   std::map<std::string, uint64_t> unimplemented;  // system calls without a handler, by name
   uint64_t blocks = 0;

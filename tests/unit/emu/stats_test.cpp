@@ -26,6 +26,9 @@ RunStatistics sample() {
   s.ram_frames = 65536;
   s.peak_frames = 256;
   s.page_table_frames = 4;
+  s.swap_ins = 70;
+  s.swap_outs = 80;
+  s.memory_limit = {.limit = 64, .peak = 63, .reached = 5};
   s.syscalls = 9;
   s.unimplemented["ptrace"] = 2;
   s.blocks = 1234;
@@ -53,6 +56,9 @@ TEST_CASE("stats: the JSON holds the counters under the documented names") {
   CHECK(json["unimplemented"]["ptrace"] == 2);
   CHECK(json["blocks"] == 1234);
   CHECK(json["virtual_ns"] == 12340);
+  CHECK(json["swap_ins"] == 70);
+  CHECK(json["swap_outs"] == 80);
+  CHECK(json["memory_limit"] == nlohmann::json({{"pages", 64}, {"peak", 63}, {"met", 5}}));
 }
 
 TEST_CASE("stats: a process that was stopped has no exit status and any name is valid JSON") {
@@ -78,6 +84,9 @@ TEST_CASE("stats: the table explains the causes that occurred and leaves out the
         std::string::npos);
   CHECK(table.find("pages used           256   at most, of 65536: 1.0 MiB of 256.0 MiB\n") != std::string::npos);
   CHECK(table.find("  ptrace               2   not implemented: answered ENOSYS\n") != std::string::npos);
+  CHECK(table.find("memory limit          64   pages, of which 63 were charged at most; met 5 times\n") !=
+        std::string::npos);
+  CHECK(table.find("swap                  70   pages read, 80 written\n") != std::string::npos);
   CHECK(table.find("virtual time 0.000012340 s\n") != std::string::npos);
 }
 
