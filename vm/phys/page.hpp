@@ -35,6 +35,7 @@ struct PageFlag {
     kSwapBacked = 1u << 20,    // goes to swap: belongs on the lists of anonymous pages
     kSwapCache = 1u << 21,     // in the swap cache; private_ is its SwapEntry
     kReadahead = 1u << 22,     // read ahead and not used yet
+    kNotUptodate = 1u << 23,   // of shared memory, made by fallocate, without contents. Linux: no PG_uptodate
   };
 };
 

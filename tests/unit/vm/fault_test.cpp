@@ -266,6 +266,28 @@ TEST_CASE("shared memory: a page's first read allocates it writable, so that a w
   CHECK(machine.problems().empty());
 }
 
+TEST_CASE("shared memory: a page that fallocate made has no contents and takes a fault of its own") {
+  Machine machine;
+  const auto file = std::make_shared<MappedFile>();
+  file->mapping = *Mapping::for_shmem(machine.memory(), bytes_of(16));
+  file->readable = file->writable = true;
+  Mapping& mapping = *file->mapping;
+  for (uint64_t index = 0; index < 12; ++index) {
+    REQUIRE(mapping.allocate(index));
+  }
+  REQUIRE(mapping.allocate(8));  // once more: now it is zeros
+  CHECK(mapping.exists(3));
+  CHECK_FALSE(mapping.holds(3));
+  CHECK_FALSE(mapping.in_memory(3));
+  CHECK(mapping.next_held(0) == 8u);
+  const VirtAddr at = machine.map(0x10000000, 16, kRw, MapFlag::kShared, file);
+  CHECK(machine.reads(at + bytes_of(3), 1) == 1);  // and page 8 beside it
+  CHECK(machine.reads(at + bytes_of(8), 1) == 0);
+  CHECK(machine.writes(at, 12) == 10);
+  CHECK(mapping.holds(11));
+  CHECK(machine.problems().empty());
+}
+
 TEST_CASE("shared memory: read through a read-only area, pages become writable by mprotect without faults") {
   Machine machine;
   const VirtAddr at = machine.map(0x10000000, 8, kRead, kAnonShared);
