@@ -68,6 +68,12 @@ struct KernelProfile {
   bool maps_sealed_for_reading;
   // process_madvise gives a process any advice for itself, without CAP_SYS_NICE (since 6.13).
   bool process_madvise_own;
+  // A page that has not been written since it was made clean (MADV_FREE) stays read-only when mprotect gives its area
+  // the right to write; since 6.2 it is enough that the page is nobody else's. Linux: can_change_pte_writable.
+  bool mprotect_wants_dirty;
+  // MADV_POPULATE_READ and _WRITE go on behind a hole, as other advice does; since 6.9 they end there. Linux:
+  // madvise_populate within madvise_walk_vmas.
+  bool populate_passes_holes;
   // AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN are in the auxv.
   bool auxv_has_rseq;
 

@@ -316,6 +316,24 @@ TEST_CASE("mprotect: exclusive anonymous pages become writable at once, zero pag
   CHECK(machine.problems().empty());
 }
 
+TEST_CASE(
+    "mprotect: a page that MADV_FREE made clean becomes writable at once in 6.18, in 6.1 only if it was written "
+    "since") {
+  constexpr int kFree = 8;
+  for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
+    Machine machine(256, *profile);
+    const VirtAddr at = machine.map_anon(0x10000000, 8);
+    machine.writes(at, 8);
+    REQUIRE(machine.mm().madvise(at, bytes_of(8), kFree, machine.task));
+    CHECK(machine.writes(at, 3) == 0);
+    REQUIRE(machine.mm().mprotect(at, bytes_of(8), kRead, machine.task));
+    REQUIRE(machine.mm().mprotect(at, bytes_of(8), kRw, machine.task));
+    CHECK(machine.reads(at, 8) == 0);
+    CHECK(machine.writes(at, 8) == (profile->mprotect_wants_dirty ? 5 : 0));
+    CHECK(machine.problems().empty());
+  }
+}
+
 TEST_CASE("populate: MAP_POPULATE faults as get_user_pages does, area by kind") {
   Machine machine(512);
   const TestFile file = machine.new_file(32);
