@@ -103,6 +103,7 @@ void Kernel::do_system_call(Task& task) {
   const uint32_t number = task.regs.eax;
   const SyscallArgs args = args_of(task.regs);
   task.orig_eax = number;
+  ports_.memory.faulted_pages().clear();  // those of the instructions before
   ++task.syscalls;
   ++total_syscalls_;
   if (ports_.observer != nullptr) {

@@ -74,6 +74,12 @@ struct KernelProfile {
   // Swap slots are given out by clusters, those in part free before those wholly free, on disks that rotate, too (since
   // 6.13). Linux: cluster_alloc_swap_entry; before, scan_swap_map_slots.
   bool swap_clusters;
+  // A page that has not been written since it was made clean (MADV_FREE) stays read-only when mprotect gives its area
+  // the right to write; since 6.2 it is enough that the page is nobody else's. Linux: can_change_pte_writable.
+  bool mprotect_wants_dirty;
+  // MADV_POPULATE_READ and _WRITE go on behind a hole, as other advice does; since 6.9 they end there. Linux:
+  // madvise_populate within madvise_walk_vmas.
+  bool populate_passes_holes;
   // AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN are in the auxv.
   bool auxv_has_rseq;
 

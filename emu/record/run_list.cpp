@@ -116,6 +116,13 @@ class ListMaker {
     return {};
   }
 
+  // An x86-64 kernel has execve copy the strings to the top of its own address space, from where they move with the
+  // stack to the top of the program's. Linux: STACK_TOP_MAX in bprm_mm_init, STACK_TOP in setup_arg_pages.
+  static uint32_t gup_address(uint64_t addr) {
+    constexpr uint64_t kStackTopMax = 0x7ffffffff000, kStackTop = 0xffffe000;
+    return static_cast<uint32_t>(addr > UINT32_MAX ? addr - (kStackTopMax - kStackTop) : addr);
+  }
+
   // The probe fires when the kernel begins to handle the fault. One that had to wait for I/O comes a second time, and
   // only then is it counted.
   void add_gup(const PerfSample& sample) {
@@ -126,7 +133,7 @@ class ListMaker {
     fault.mode = vm::FaultMode::kGup;
     fault.access = access_of_flags(sample.code);
     fault.major = (sample.code & kFlagTried) != 0;
-    fault.addr = static_cast<uint32_t>(sample.addr);
+    fault.addr = gup_address(sample.addr);
     const auto earlier = fault.major ? last_gup_.find(sample.tid) : last_gup_.end();
     if (earlier != last_gup_.end() && list_.faults[earlier->second].addr == fault.addr) {
       list_.faults[earlier->second].major = true;

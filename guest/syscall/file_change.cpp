@@ -274,7 +274,8 @@ Result<uint32_t> sys_fallocate(Kernel&, Task& task, const SyscallArgs& args) {
 
 Result<uint32_t> sys_fsync(Kernel&, Task& task, const SyscallArgs& args) { return sync_fd(task, args[0]); }
 Result<uint32_t> sys_fdatasync(Kernel&, Task& task, const SyscallArgs& args) { return sync_fd(task, args[0]); }
-// fd, offset (two words), length (two words), flags. Data are written at once; what shared mappings stored is not.
+// fd, offset (two words), length (two words; 0: to the end), flags. What write() stores is written at once; here it is
+// the pages of the range that shared mappings have stored into.
 Result<uint32_t> sys_sync_file_range(Kernel&, Task& task, const SyscallArgs& args) {
   constexpr uint32_t kWrite = 2, kValid = 7;
   FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
@@ -287,7 +288,14 @@ Result<uint32_t> sys_sync_file_range(Kernel&, Task& task, const SyscallArgs& arg
   if (!stat.is_regular() && !stat.is_directory() && !stat.is_symlink() && stat.type() != FileMode::kBlock) {
     return fail(Errno::kESPIPE);
   }
-  return (args[5] & kWrite) != 0 ? zero_or(file->sync()) : Result<uint32_t>(0u);
+  const auto mapped = file->mapped_file();
+  if ((args[5] & kWrite) == 0 || !mapped) {
+    return 0;
+  }
+  const auto first = static_cast<uint64_t>(offset) >> kPageShift;
+  const uint64_t last =
+      length == 0 ? std::numeric_limits<uint64_t>::max() : static_cast<uint64_t>(offset + length - 1) >> kPageShift;
+  return zero_or((*mapped)->mapping->write_back(first, last));
 }
 Result<uint32_t> sys_sync(Kernel& kernel, Task&, const SyscallArgs&) {
   kernel.vfs().host().inodes().write_back_all();

@@ -89,11 +89,13 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead, bool* waited) {
   if (index >= size_pages) {
     return fail(Errno::kEFAULT);
   }
+  if (is_shmem()) {
+    FL_TRY_ASSIGN(const Pfn pfn, allocate(index, waited));
+    memory_.page(pfn).clear(PageFlag::kNotUptodate);
+    return pfn;
+  }
   if (const uint32_t frame = find(index); frame != kNoPage) {
     return Pfn(frame);
-  }
-  if (is_shmem()) {
-    return allocate(index, waited);
   }
   // Every page of the file was cached once; one that reclaim took has to be read again.
   if (waited != nullptr && tree_.find_value(index)) {
@@ -148,6 +150,7 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead, bool* waited) {
 Result<Pfn> Mapping::allocate(uint64_t index, bool* waited) {
   FL_CHECK(is_shmem());
   if (const uint32_t frame = find(index); frame != kNoPage) {
+    memory_.page(Pfn(frame)).clear(PageFlag::kNotUptodate);
     return Pfn(frame);
   }
   if (const auto swapped = tree_.find_value(index)) {
@@ -166,7 +169,14 @@ Result<Pfn> Mapping::allocate(uint64_t index, bool* waited) {
     memory_.pages().free_pages(pfn);
     return fail(inserted.error());
   }
+  // Zeroed, and yet without contents.
+  memory_.page(pfn).set(PageFlag::kNotUptodate);
   return pfn;
+}
+
+uint32_t Mapping::find_uptodate(uint64_t index) const {
+  const uint32_t frame = find(index);
+  return frame != kNoPage && !memory_.page(Pfn(frame)).has(PageFlag::kNotUptodate) ? frame : kNoPage;
 }
 
 Status Mapping::insert(uint64_t index, Pfn pfn) {
@@ -251,6 +261,7 @@ bool Mapping::move_to_swap(uint32_t index) {
     return false;
   }
   const SwapEntry entry = SwapCache::entry_of(page);
+  page.clear(PageFlag::kNotUptodate);  // what is written are zeros
   memory_.swap().swap_shmem_alloc(entry);
   tree_.erase(index, entry.raw());
   // The tree's reference is the swap cache's now: it took one of its own.
@@ -381,7 +392,10 @@ uint32_t Mapping::swapped_pages(uint64_t first, uint64_t last) const {
 }
 
 std::optional<uint32_t> Mapping::next_held(uint64_t from) const {
-  const auto page = tree_.next(from);
+  auto page = tree_.next(from);
+  while (page && find_uptodate(page->index) == kNoPage) {
+    page = tree_.next(uint64_t{page->index} + 1);
+  }
   const auto value = tree_.next_value(from);
   if (page && value) {
     return std::min(page->index, value->index);

@@ -77,20 +77,26 @@ class Mapping {
   uint32_t find(uint64_t index) const { return tree_.find(index); }
   // Whether get would find it without waiting: it counts as cached. Linux: mincore_page.
   bool in_memory(uint64_t index) const {
-    return index < pages() && (is_shmem() ? find(index) != kNoPage : !tree_.find_value(index));
+    return index < pages() && (is_shmem() ? find_uptodate(index) != kNoPage : !tree_.find_value(index));
   }
+  // The frame of a page that is in memory and has contents, so that a fault may map it beside another. kNoPage: none.
+  // Linux: next_uptodate_folio.
+  uint32_t find_uptodate(uint64_t index) const;
   // The frame of page `index`, read in (with up to `ahead` - 1 following absent pages in the same request) or, for
   // shared memory, made. EFAULT beyond the end; EIO; ENOMEM, EFBIG; ENOSPC (also if no more may be promised). Linux:
   // filemap_fault, shmem_get_folio.
   // `waited`, if not null, tells whether a device had to be waited for.
   Result<Pfn> get(uint64_t index, uint32_t ahead = 1, bool* waited = nullptr);
-  // Shared memory only: as get, also beyond the end. Linux: shmem_get_folio(SGP_FALLOC).
+  // Shared memory only: the page is there from now on, also beyond the end. One that is made has no contents until it
+  // is got, written or allocated again. Linux: shmem_get_folio(SGP_FALLOC).
   Result<Pfn> allocate(uint64_t index, bool* waited = nullptr);
   // Shared memory: pages that are in swap. Linux: shmem_inode_info's swapped.
   uint32_t swapped_pages() const { return is_shmem() ? tree_.values() : 0; }
   uint32_t swapped_pages(uint64_t first, uint64_t last) const;
-  // Shared memory: whether the page exists, in memory or in swap; the first that does at or after `from`.
-  bool holds(uint64_t index) const { return find(index) != kNoPage || tree_.find_value(index).has_value(); }
+  // Shared memory: whether the page exists, in memory or in swap; whether it has contents; the first that has at or
+  // after `from`.
+  bool exists(uint64_t index) const { return find(index) != kNoPage || tree_.find_value(index).has_value(); }
+  bool holds(uint64_t index) const { return find_uptodate(index) != kNoPage || tree_.find_value(index).has_value(); }
   std::optional<uint32_t> next_held(uint64_t from) const;
 
   // Copies file bytes through the cache; stops at the end of the file. Returns the bytes copied.

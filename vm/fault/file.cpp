@@ -48,7 +48,7 @@ void map_window(VmFault& fault, Window window, uint32_t protection) {
     if (!entry->none()) {
       continue;
     }
-    uint32_t frame = mapping.find(index);
+    uint32_t frame = mapping.find_uptodate(index);
     // A page that reclaim took is on disk only: nobody waits for it here.
     if (frame == kNoPage && !mapping.is_shmem() && !mapping.tree().find_value(index)) {
       const auto got = mapping.get(index, static_cast<uint32_t>((window.to - at) >> kPageShift));
@@ -88,7 +88,7 @@ FaultResult do_read_fault(VmFault& fault) {
   const Window window = fault_around_window(fault);
   const uint64_t index = fault.area.page_index(fault.addr);
   const bool is_shmem = mapping.is_shmem();
-  const bool existed = !is_shmem || mapping.find(index) != kNoPage;
+  const bool existed = !is_shmem || mapping.find_uptodate(index) != kNoPage;
 
   // The page itself first, so that a machine short of frames has it before its neighbours.
   bool waited = false;

@@ -63,14 +63,12 @@ Status populate(AddressSpace& mm, VirtAddr start, uint32_t length, FaultCounters
     const VirtAddr from(static_cast<uint32_t>(std::max<uint64_t>(at, area->start.value())));
     const VirtAddr to(static_cast<uint32_t>(std::min<uint64_t>(end, area->end.value())));
     at = to.value();
-    if (area->has(VmFlag::kPfnMap)) {
+    // What is locked page by page may be unreadable.
+    if (area->has(VmFlag::kPfnMap | VmFlag::kLockOnFault)) {
       continue;
     }
     if (!area->accessible()) {
       return fail(Errno::kEFAULT);
-    }
-    if (area->has(VmFlag::kLockOnFault)) {
-      continue;
     }
     // Private writable memory is written, so that copies are made now. Linux: populate_vma_page_range.
     const bool write = (area->flags & (VmFlag::kWrite | VmFlag::kShared)) == VmFlag::kWrite;

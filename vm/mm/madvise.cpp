@@ -106,8 +106,13 @@ Status madvise_remove(const VmArea& area, VirtAddr start, VirtAddr end) {
   return {};
 }
 
-Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end, int advice) {
+mmu::Access populated_for(int advice) { return advice == kPopulateRead ? mmu::Access::kRead : mmu::Access::kWrite; }
+
+Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end, int advice, FaultCounters& task) {
   switch (advice) {
+    case kPopulateRead:
+    case kPopulateWrite:
+      return populate_access(mm, start, end - start, populated_for(advice), task);
     case kDontNeed:
     case kDontNeedLocked:
       if (area.has(VmFlag::kPfnMap) || (advice == kDontNeed && area.has(VmFlag::kLocked))) {
@@ -175,9 +180,8 @@ Status AddressSpace::madvise(VirtAddr addr, uint32_t length, int advice, FaultCo
     return {};
   }
   const uint64_t end = std::min<uint64_t>(addr.value() + bytes, mmu::kTaskSize);
-  if (advice == kPopulateRead || advice == kPopulateWrite) {
-    return populate_access(*this, addr, static_cast<uint32_t>(bytes),
-                           advice == kPopulateRead ? mmu::Access::kRead : mmu::Access::kWrite, task);
+  if ((advice == kPopulateRead || advice == kPopulateWrite) && !memory_.profile().populate_passes_holes) {
+    return populate_access(*this, addr, static_cast<uint32_t>(bytes), populated_for(advice), task);
   }
   // Holes are skipped, and reported at the end. Linux: madvise_walk_vmas.
   Status result = addr.value() + bytes > mmu::kTaskSize ? Status(fail(Errno::kENOMEM)) : Status();
@@ -191,8 +195,8 @@ Status AddressSpace::madvise(VirtAddr addr, uint32_t length, int advice, FaultCo
       at = area->start.value();
     }
     const uint64_t stop = std::min<uint64_t>(area->end.value(), end);
-    FL_TRY(
-        advise_area(*this, *area, VirtAddr(static_cast<uint32_t>(at)), VirtAddr(static_cast<uint32_t>(stop)), advice));
+    FL_TRY(advise_area(*this, *area, VirtAddr(static_cast<uint32_t>(at)), VirtAddr(static_cast<uint32_t>(stop)), advice,
+                       task));
     at = stop;
   }
   return result;

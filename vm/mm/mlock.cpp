@@ -153,11 +153,10 @@ Status AddressSpace::mlockall(uint32_t flags, FaultCounters& task) {
       area = editor.merge(area);
     }
   }
-  if ((flags & kMclOnFault) == 0) {
-    for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {
-      // As mm_populate: areas that cannot be read are passed over.
-      static_cast<void>(populate(*this, area->start, area->end - area->start, task));
-    }
+  for (VmArea* area = areas_.first(); area != nullptr; area = area->next) {
+    // As mm_populate: areas that cannot be read are passed over. The vDSO, which is never locked, is faulted in even by
+    // MCL_ONFAULT.
+    static_cast<void>(populate(*this, area->start, area->end - area->start, task));
   }
   return {};
 }

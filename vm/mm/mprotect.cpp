@@ -19,7 +19,10 @@ bool can_make_writable(MemorySystem& memory, const VmArea& area, mmu::Pte pte) {
   if (!area.has(VmFlag::kWrite) || !pte.hw_present() || pte.special()) {
     return false;
   }
-  return area.shared() ? pte.dirty() : memory.page(pte.pfn()).has(PageFlag::kAnonExclusive);
+  if ((area.shared() || memory.profile().mprotect_wants_dirty) && !pte.dirty()) {
+    return false;
+  }
+  return area.shared() || memory.page(pte.pfn()).has(PageFlag::kAnonExclusive);
 }
 
 void change_protection(AddressSpace& mm, const VmArea& area) {

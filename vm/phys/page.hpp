@@ -36,6 +36,7 @@ struct PageFlag {
     kSwapCache = 1u << 21,     // in the swap cache; private_ is its SwapEntry
     kReadahead = 1u << 22,     // read ahead and not used yet
     kCharged = 1u << 23,       // counts against the memory limit; stays from allocation to freeing. Linux: memcg_data
+    kNotUptodate = 1u << 24,   // of shared memory, made by fallocate, without contents. Linux: no PG_uptodate
   };
 };
 

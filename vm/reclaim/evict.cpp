@@ -136,8 +136,8 @@ bool find_place(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
   if (!scan.may_swap) {
     return false;
   }
-  // A page of shared memory gets its slot when nobody maps it any more.
-  return page.has(PageFlag::kCache) ? memory.swap().nr_swap_pages() > 0 : memory.swap_cache().add_to_swap(pfn);
+  // A page of shared memory gets its slot when nobody maps it any more; if there is none, it has lost its entries only.
+  return page.has(PageFlag::kCache) || memory.swap_cache().add_to_swap(pfn);
 }
 
 // The page is held by the caller.

@@ -52,7 +52,7 @@ Result<uint32_t> TmpfsFile::read(IoBuffer& to, uint64_t& at) {
   uint32_t done = 0;
   while (to.left() > 0 && at < pages.size()) {
     const auto wanted = static_cast<uint32_t>(std::min<uint64_t>(to.left(), pages.size() - at));
-    // A page that was never touched reads as zeros and stays untouched.
+    // A page that was never touched reads as zeros and stays as it is.
     const auto in_page = static_cast<uint32_t>(at & kPageOffsetMask);
     const uint32_t length = std::min(wanted, kPageSize - in_page);
     uint32_t moved = 0;
@@ -159,9 +159,7 @@ Status TmpfsFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
   }
   std::vector<uint64_t> made;
   for (uint64_t index = first; index < last; ++index) {
-    if (pages.holds(index)) {
-      continue;
-    }
+    const bool existed = pages.exists(index);
     if (const auto page = pages.allocate(index); !page) {
       // Linux: shmem_undo_range of what is not up to date yet.
       for (const uint64_t each : made) {
@@ -169,7 +167,9 @@ Status TmpfsFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
       }
       return fail(page.error());
     }
-    made.push_back(index);
+    if (!existed) {
+      made.push_back(index);
+    }
   }
   if ((mode & kKeepSize) == 0 && end > pages.size()) {
     FL_TRY(inode()->resize(end));

@@ -219,6 +219,12 @@ TEST_CASE("tmpfs: sizes, holes and preallocation") {
   REQUIRE(file->allocate(kKeepSize, 0, 20 * kPageSize));
   CHECK(file->stat()->blocks == 20 * 8);
   CHECK(file->stat()->size == 10 * kPageSize + 1);
+  // What is only allocated reads as a hole, and stays one.
+  CHECK(file->seek(0, Whence::kData) == 5 * kPageSize);
+  file->pos = 0;
+  CHECK(FsMachine::read_all(*file).substr(0, kPageSize) == std::string(kPageSize, 0));
+  CHECK(file->seek(0, Whence::kData) == 5 * kPageSize);
+  CHECK(file->seek(5 * kPageSize, Whence::kHole) == 6 * kPageSize);
   CHECK(file->allocate(kPunchHole, 0, 1).error() == Errno::kEOPNOTSUPP);
   CHECK(file->allocate(0x10, 0, 1).error() == Errno::kEOPNOTSUPP);
   REQUIRE(file->allocate(kPunchHole | kKeepSize, 5 * kPageSize + 12, 2 * kPageSize));

@@ -266,6 +266,28 @@ TEST_CASE("shared memory: a page's first read allocates it writable, so that a w
   CHECK(machine.problems().empty());
 }
 
+TEST_CASE("shared memory: a page that fallocate made has no contents and takes a fault of its own") {
+  Machine machine;
+  const auto file = std::make_shared<MappedFile>();
+  file->mapping = *Mapping::for_shmem(machine.memory(), bytes_of(16));
+  file->readable = file->writable = true;
+  Mapping& mapping = *file->mapping;
+  for (uint64_t index = 0; index < 12; ++index) {
+    REQUIRE(mapping.allocate(index));
+  }
+  REQUIRE(mapping.allocate(8));  // once more: now it is zeros
+  CHECK(mapping.exists(3));
+  CHECK_FALSE(mapping.holds(3));
+  CHECK_FALSE(mapping.in_memory(3));
+  CHECK(mapping.next_held(0) == 8u);
+  const VirtAddr at = machine.map(0x10000000, 16, kRw, MapFlag::kShared, file);
+  CHECK(machine.reads(at + bytes_of(3), 1) == 1);  // and page 8 beside it
+  CHECK(machine.reads(at + bytes_of(8), 1) == 0);
+  CHECK(machine.writes(at, 12) == 10);
+  CHECK(mapping.holds(11));
+  CHECK(machine.problems().empty());
+}
+
 TEST_CASE("shared memory: read through a read-only area, pages become writable by mprotect without faults") {
   Machine machine;
   const VirtAddr at = machine.map(0x10000000, 8, kRead, kAnonShared);
@@ -292,6 +314,24 @@ TEST_CASE("mprotect: exclusive anonymous pages become writable at once, zero pag
   CHECK(machine.writes(anon + bytes_of(4), 4) == 4);
   CHECK(machine.writes(mapped, 8) == 8);
   CHECK(machine.problems().empty());
+}
+
+TEST_CASE(
+    "mprotect: a page that MADV_FREE made clean becomes writable at once in 6.18, in 6.1 only if it was written "
+    "since") {
+  constexpr int kFree = 8;
+  for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
+    Machine machine(256, *profile);
+    const VirtAddr at = machine.map_anon(0x10000000, 8);
+    machine.writes(at, 8);
+    REQUIRE(machine.mm().madvise(at, bytes_of(8), kFree, machine.task));
+    CHECK(machine.writes(at, 3) == 0);
+    REQUIRE(machine.mm().mprotect(at, bytes_of(8), kRead, machine.task));
+    REQUIRE(machine.mm().mprotect(at, bytes_of(8), kRw, machine.task));
+    CHECK(machine.reads(at, 8) == 0);
+    CHECK(machine.writes(at, 8) == (profile->mprotect_wants_dirty ? 5 : 0));
+    CHECK(machine.problems().empty());
+  }
 }
 
 TEST_CASE("populate: MAP_POPULATE faults as get_user_pages does, area by kind") {

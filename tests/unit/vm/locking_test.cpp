@@ -43,6 +43,27 @@ TEST_CASE("mlockall: MCL_FUTURE on fault locks later mappings without faulting t
   CHECK(gup_faults(machine) == 4);
 }
 
+TEST_CASE("mlock: on fault locks what nobody may read, a plain mlock of it fails") {
+  Machine machine;
+  const VirtAddr at = machine.map_anon(0x10000000, 4, 0);
+  CHECK(machine.mm().mlock(at, bytes_of(2), machine.task, LockPages::kOnFault));
+  CHECK(machine.mm().mlock(at + bytes_of(2), bytes_of(2), machine.task).error() == Errno::kENOMEM);
+  CHECK(gup_faults(machine) == 0);
+  CHECK(machine.mm().use().locked_vm == 4);
+}
+
+TEST_CASE("mlockall: on fault faults nothing in but the vDSO, which is never locked") {
+  Machine machine;
+  constexpr uint32_t kCurrent = 1, kOnFault = 4;
+  const SpecialMapping vdso{.name = "[vdso]", .frames = {*machine.pages().alloc_pages(kGfpUser | kGfpZero)}};
+  const VirtAddr at = *machine.mm().map_special(VirtAddr(0x10000000), vdso, VmFlag::kRead | VmFlag::kMayRead);
+  machine.map_anon(0x20000000, 4);
+  REQUIRE(machine.mm().mlockall(kCurrent | kOnFault, machine.task));
+  CHECK(gup_faults(machine) == 1);
+  CHECK(machine.reads(at, 1) == 0);
+  CHECK(machine.mm().use().locked_vm == 4);
+}
+
 TEST_CASE("mprotect: a locked area that becomes writable gets its copies at once") {
   Machine machine;
   const TestFile file = machine.new_file(8);

@@ -284,6 +284,17 @@ TEST_CASE("madvise: POPULATE_READ and POPULATE_WRITE fault pages in, or say why 
   CHECK(error(mm.madvise(VirtAddr(0x10020000), bytes_of(2), kPopulateRead, machine.task)) == Errno::kEFAULT);
 }
 
+TEST_CASE("madvise: POPULATE_WRITE goes on behind a hole in 6.1, and ends there in 6.18") {
+  for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
+    Machine machine(256, *profile);
+    const VirtAddr at = machine.map_anon(0x10000000, 2);
+    const VirtAddr behind = machine.map_anon(0x10003000, 2);
+    CHECK(error(machine.mm().madvise(at, bytes_of(5), kPopulateWrite, machine.task)) == Errno::kENOMEM);
+    CHECK(machine.writes(at, 2) == 0);
+    CHECK(machine.writes(behind, 2) == (profile->populate_passes_holes ? 0 : 2));
+  }
+}
+
 TEST_CASE("madvise: WILLNEED reads a file's pages into the cache without mapping them") {
   Machine machine;
   const TestFile file = machine.new_file(8);

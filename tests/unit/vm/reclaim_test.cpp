@@ -159,6 +159,22 @@ TEST_CASE("reclaim: shared memory goes to swap too, and comes back to all who ma
   CHECK(machine.memory().swap().free_swap_pages() == machine.memory().swap().total_swap_pages());
 }
 
+TEST_CASE("reclaim: without swap MADV_PAGEOUT takes the entries of shared memory, and nothing of anonymous memory") {
+  Machine machine;
+  const VirtAddr anon = machine.map_anon(kBase, 8);
+  const VirtAddr shared = machine.map(kBase + bytes_of(64), 32, kRw, kAnonShared);
+  fill(machine, anon, 8, 5);
+  fill(machine, shared, 32, 70);
+  machine.memory().faulted_pages().clear();
+  REQUIRE(machine.mm().madvise(anon, bytes_of(8), kPageOut, machine.task));
+  REQUIRE(machine.mm().madvise(shared, bytes_of(32), kPageOut, machine.task));
+  CHECK(machine.problems().empty());
+  CHECK(machine.writes(anon, 8) == 0);
+  CHECK(machine.reads(shared, 32) == 2);
+  check_filled(machine, shared, 32, 70);
+  CHECK(machine.task.major == 0);
+}
+
 TEST_CASE("reclaim: a page that MADV_FREE gave up is dropped unless it is written again") {
   SwapMachine machine;
   const VirtAddr at = machine.map_anon(kBase, 4);

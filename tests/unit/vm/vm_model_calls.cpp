@@ -317,7 +317,7 @@ void ModelDriver::do_madvise() {
     const auto page = pages_.find(vpn);
     if (page == pages_.end()) {
       error = Errno::kENOMEM;
-      if (populate) {
+      if (populate && !machine_.memory().profile().populate_passes_holes) {
         break;
       }
       continue;

@@ -147,6 +147,14 @@ TEST_CASE("run list: get_user_pages faults are in the list only if their number 
   CHECK(user_only.minflt == 9);
 }
 
+TEST_CASE("run list: the strings that an x86-64 execve copies are where the 32-bit program will find them") {
+  PerfSample strings = gup(1, 0, 0x81);
+  strings.addr = 0x7fffffffefd5;
+  const RunList list = make({.samples = {strings}}, {.minflt = 1, .gup_seen = true});
+  REQUIRE(list.faults.size() == 1);
+  CHECK(list.faults[0].addr == 0xffffdfd5);
+}
+
 TEST_CASE("run list: a get_user_pages fault that waits for I/O comes twice and counts once, as major") {
   const RunList list = make({.samples = {gup(5, 0x5000, 0x4), gup(6, 0x5000, 0x24), gup(7, 0x6000, 0x4)}},
                             {.minflt = 1, .majflt = 1, .gup_seen = true});
