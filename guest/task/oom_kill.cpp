@@ -124,6 +124,9 @@ vm::OomKiller::Action OomKill::out_of_memory(vm::Gfp gfp, uint32_t order) {
     return Action::kFail;
   }
   report(*victim, gfp, order);
+  kernel_.memory().tell({.kind = vm::MemoryEvent::Kind::kOomKill,
+                         .victim = victim->tgid,
+                         .pages = oom_badness(*victim, oom_total_pages(kernel_.memory())).value_or(0)});
   const std::shared_ptr<vm::AddressSpace> mm = victim->mm;
   kill(*victim);
   if (current != nullptr && current->mm == mm) {

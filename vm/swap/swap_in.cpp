@@ -32,8 +32,8 @@ uint32_t window_pages(uint32_t previous, uint32_t at, uint32_t hits, uint32_t la
   return std::max(std::min(pages, kMaxWindow), last_window / 2);
 }
 
-// A fresh page of the swap cache with the entry's contents, or why not.
-Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp) {
+// A fresh page of the swap cache with the entry's contents, or why not. The disk brings it at `arrives`.
+Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp, uint64_t& arrives) {
   FL_TRY_ASSIGN(const Pfn pfn, memory.pages().alloc_pages(gfp));
   Page& page = memory.page(pfn);
   const auto shadow = memory.swap_cache().shadow(entry);
@@ -43,6 +43,7 @@ Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp) {
     memory.pages().free_pages(pfn);
     return fail(added.error());
   }
+  arrives = memory.disk().submit(memory.swap().area(entry.type), entry.offset, 1);
   const auto done = memory.swap().read_page(entry, KmapLocal(memory.kmap_slots(), pfn).bytes());
   if (!done) {
     memory.swap_cache().remove(pfn);
@@ -88,7 +89,8 @@ void read_ahead(MemorySystem& memory, SwapEntry entry) {
   if (memory.swap_cache().find(entry) != kNoPage || memory.swap().swap_count(entry) == 0) {
     return;
   }
-  if (const auto pfn = read_into_cache(memory, entry, kGfpHighUserMovable | kGfpNoRetry | kGfpNoWarn)) {
+  uint64_t arrives = 0;  // nobody waits for it
+  if (const auto pfn = read_into_cache(memory, entry, kGfpHighUserMovable | kGfpNoRetry | kGfpNoWarn, arrives)) {
     Page& page = memory.page(*pfn);
     page.set(PageFlag::kReadahead);
     --page.refcount;
@@ -144,7 +146,9 @@ Result<SwappedIn> look_up_or_read(MemorySystem& memory, SwapEntry entry, VmArea*
   if (const uint32_t frame = look_up(memory, entry, area, addr); frame != kNoPage) {
     return SwappedIn{Pfn(frame), false};
   }
-  FL_TRY_ASSIGN(const Pfn pfn, read_into_cache(memory, entry, kGfpHighUserMovable));
+  uint64_t arrives = 0;
+  FL_TRY_ASSIGN(const Pfn pfn, read_into_cache(memory, entry, kGfpHighUserMovable, arrives));
+  memory.disk().wait_until(arrives);
   return SwappedIn{pfn, true};
 }
 
