@@ -248,8 +248,13 @@ Task* Kernel::pick_next() {
       begin_task(*task);
     }
     task->state = Task::State::kRunning;
-    if (task->wait.resumed) {
+    if (task->wait.after_call) {
+      task->wait = Wait{};
+    } else if (task->wait.resumed) {
       resume_call(*task);
+    }
+    if (const uint64_t until = ports_.memory.disk().take_wait(); until != 0) [[unlikely]] {
+      io_schedule(*task, until);
     }
     if (task->work_pending && task->state == Task::State::kRunning) {
       return_to_user(*task);

@@ -221,6 +221,7 @@ class Kernel {
   void run_handler(Task& task, uint32_t number, const SyscallArgs& args);
   void resume_call(Task& task);
   void do_page_fault(Task& task, const Trap& trap);
+  void io_schedule(Task& task, uint64_t until);
   bool retry_failed_fault(Task& task, const Trap& trap);
   void return_to_user(Task& task);
   Task* pick_next();

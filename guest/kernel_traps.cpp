@@ -49,8 +49,23 @@ void Kernel::on_trap(Task& task, const Trap& trap) {
   if (ports_.memory.reclaim().kswapd_woken()) [[unlikely]] {
     ports_.memory.reclaim().run_kswapd();
   }
+  if (const uint64_t until = ports_.memory.disk().take_wait(); until != 0) [[unlikely]] {
+    io_schedule(task, until);
+  }
   if (task.work_pending && task.state == Task::State::kRunning) [[unlikely]] {
     return_to_user(task);
+  }
+}
+
+// What the task's fault or call asked of the disk will be there then; it goes on when it is. Linux: io_schedule.
+void Kernel::io_schedule(Task& task, uint64_t until) {
+  if (task.state != Task::State::kRunning || until <= ports_.time.now_ns()) {
+    return;
+  }
+  static_cast<void>(sleep(task, "disk", 0, until, SleepKind::kKillable));
+  task.wait.after_call = true;
+  if (sleep_ends_by_signal(task)) {
+    wake(task);
   }
 }
 

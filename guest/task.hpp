@@ -78,6 +78,7 @@ struct Wait {
   uint32_t progress = 0;           // bytes that a write has moved before it slept
   bool resumed = false;            // the handler is being called again
   bool satisfied = false;          // what it waited for has happened (set by who woke it)
+  bool after_call = false;         // the fault or call is done but for what the disk still has to bring
 };
 
 // The end of a sleep. Linux: struct hrtimer_sleeper.

@@ -67,7 +67,7 @@ Result<File> find_binary(const ExecRequest& request, ArgumentStrings& strings, u
     if (rewrites > kMaxRewrites) {
       return fail(Errno::kELOOP);
     }
-    FL_TRY_ASSIGN(const ExecHeader header, read_exec_header(MappingReader(file->mapping)));
+    FL_TRY_ASSIGN(const ExecHeader header, read_exec_header(MappingReader(file)));
     if (header[0] != std::byte{'#'} || header[1] != std::byte{'!'}) {
       return file;
     }
@@ -96,7 +96,7 @@ Result<std::optional<Interpreter>> open_interpreter(const ExecRequest& request, 
     return std::optional<Interpreter>();
   }
   FL_TRY_ASSIGN(File file, open_program(request, *image.interpreter));
-  const MappingReader reader(file->mapping);
+  const MappingReader reader(file);
   ElfHeader header;
   FL_TRY(read_exactly(reader, 0, std::as_writable_bytes(std::span(&header, 1))));
   auto parsed = parse_elf(reader, image.loading);
@@ -128,7 +128,7 @@ Result<LoadedProgram> load_program(vm::AddressSpace& mm, const ExecRequest& requ
     FL_TRY(strings.push(""));
   }
   FL_TRY_ASSIGN(const File file, find_binary(request, strings, argc));
-  FL_TRY_ASSIGN(const ElfImage image, parse_elf(MappingReader(file->mapping), profile.elf_loading));
+  FL_TRY_ASSIGN(const ElfImage image, parse_elf(MappingReader(file), profile.elf_loading));
   FL_TRY_ASSIGN(const std::optional<Interpreter> interpreter, open_interpreter(request, image));
 
   if (request.point_of_no_return) {

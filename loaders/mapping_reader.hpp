@@ -7,20 +7,21 @@
 
 #include "loaders/file_reader.hpp"
 #include "vm/cache/mapping.hpp"
+#include "vm/mm/vm_area.hpp"
 
 namespace fl::loaders {
 
 class MappingReader final : public FileReader {
  public:
-  explicit MappingReader(std::shared_ptr<vm::Mapping> mapping) : mapping_(std::move(mapping)) {}
+  explicit MappingReader(std::shared_ptr<const vm::MappedFile> file) : file_(std::move(file)) {}
 
   Result<size_t> read_at(uint64_t offset, std::span<std::byte> out) const override {
-    FL_TRY_ASSIGN(const uint32_t count, mapping_->read(offset, out));
+    FL_TRY_ASSIGN(const uint32_t count, file_->mapping->read(offset, out, &file_->ra));
     return size_t{count};
   }
 
  private:
-  std::shared_ptr<vm::Mapping> mapping_;
+  std::shared_ptr<const vm::MappedFile> file_;
 };
 
 }  // namespace fl::loaders

@@ -19,7 +19,7 @@ struct MappedFile;
 struct PageTreeNode;
 struct VmArea;
 
-inline constexpr uint32_t kFileBytes = 384;
+inline constexpr uint32_t kFileBytes = 448;
 // Of "shmem_inode_cache": room for the inodes of guest/fs/tmpfs, which contain a Mapping.
 inline constexpr uint32_t kShmemInodeBytes = 512;
 

@@ -14,11 +14,13 @@
 #include "mmu/mmu.hpp"
 #include "mmu/ram.hpp"
 #include "mmu/tlb_port.hpp"
+#include "vm/block/request_queue.hpp"
 #include "vm/boot/boot_memory.hpp"
 #include "vm/cache/page_cache.hpp"
 #include "vm/compact/compaction.hpp"
 #include "vm/fault/fault_record.hpp"
 #include "vm/kernel_space/kernel_mappings.hpp"
+#include "vm/memory_event.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/overcommit.hpp"
 #include "vm/phys/mem_map.hpp"
@@ -69,6 +71,8 @@ class MemorySystem {
   // The caches of vm's objects.
   KernelCaches& caches() { return *caches_; }
   PageCache& cache() { return cache_; }
+  // The disk, in time.
+  RequestQueue& disk() { return disk_; }
   // Which pages are in use, and getting rid of others.
   Lru& lru() { return lru_; }
   PageReclaim& reclaim() { return *reclaim_; }
@@ -104,6 +108,11 @@ class MemorySystem {
   // Told of every fault; null for nobody.
   void set_observer(FaultObserver* observer) { observer_ = observer; }
   FaultObserver* observer() const { return observer_; }
+  void tell(const MemoryEvent& event) const {
+    if (observer_ != nullptr) {
+      observer_->on_event(event);
+    }
+  }
   // Faults of the whole machine.
   FaultCounters& faults() { return faults_; }
   const FaultCounters& faults() const { return faults_; }
@@ -137,6 +146,7 @@ class MemorySystem {
   std::unique_ptr<KernelMappings> mappings_;
   std::unique_ptr<KernelCaches> caches_;
   MemCgroup::Ptr memcg_;  // outlives all pages that are charged
+  RequestQueue disk_;
   PageCache cache_;
   Lru lru_;
   std::unique_ptr<SwapSpace> swap_;

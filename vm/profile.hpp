@@ -80,6 +80,13 @@ struct KernelProfile {
   // MADV_POPULATE_READ and _WRITE go on behind a hole, as other advice does; since 6.9 they end there. Linux:
   // madvise_populate within madvise_walk_vmas.
   bool populate_passes_holes;
+  // A window that is read ahead beyond the end of a file has its mark where the whole window would have it; else it is
+  // counted from the last page. Linux: page_cache_ra_order on a file system with large folios (ext4 since 6.16).
+  bool readahead_marks_beyond_end;
+  // A fault of the program first tries with its area's lock alone (since 6.4, where there is CONFIG_PER_VMA_LOCK); if
+  // it has to wait for pages that are being read ahead it counts as minor. Linux: lock_vma_under_rcu,
+  // do_user_addr_fault.
+  bool per_vma_locks;
   // AT_RSEQ_FEATURE_SIZE and AT_RSEQ_ALIGN are in the auxv.
   bool auxv_has_rseq;
 

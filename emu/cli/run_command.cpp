@@ -13,6 +13,7 @@
 #include "emu/machine/machine.hpp"
 #include "emu/machine/observers.hpp"
 #include "emu/report/statistics.hpp"
+#include "emu/sample/sampler.hpp"
 #include "emu/strace/strace.hpp"
 #include "emu/trace/fault_tracer.hpp"
 #include "guest/task.hpp"
@@ -43,6 +44,7 @@ struct Reports {
   std::unique_ptr<Strace> strace;
   std::unique_ptr<OutputFile> stats_file;
   std::unique_ptr<FaultTracer> tracer;
+  std::unique_ptr<Sampler> sampler;
 };
 
 HostResult<std::unique_ptr<OutputFile>> open_report(const ReportTarget& target, std::string_view what) {
@@ -105,6 +107,9 @@ void begin_reports(Reports& reports) {
   if (reports.tracer != nullptr) {
     reports.tracer->begin();
   }
+  if (reports.sampler != nullptr) {
+    reports.sampler->begin();
+  }
   if (reports.strace != nullptr) {
     reports.strace->begin();
   }
@@ -130,6 +135,9 @@ HostStatus write_reports(const RunOptions& options, Machine& machine, Reports& r
   }
   if (reports.tracer != nullptr) {
     note(reports.tracer->finish());
+  }
+  if (reports.sampler != nullptr) {
+    note(reports.sampler->finish(machine.memory(), machine.now_ns()));
   }
   if (reports.strace != nullptr) {
     note(reports.strace->finish());
@@ -210,6 +218,14 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
     }
     reports.tracer = std::move(*tracer);
     machine.attach(*reports.tracer);
+  }
+  if (!options.sample_path.empty()) {
+    auto sampler = Sampler::create(options.sample_path, options.sample_ms * 1'000'000);
+    if (!sampler) {
+      return tl::unexpected<HostError>(sampler.error());
+    }
+    reports.sampler = std::move(*sampler);
+    machine.attach(*reports.sampler);
   }
   FL_HOST_TRY(machine.start(
       {.path = options.command[0], .argv = options.command, .env = options.environment.apply(host_environment)}));

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "emu/cli/command_parser.hpp"
+#include "emu/cli/disk_options.hpp"
 #include "emu/cli/size.hpp"
 #include "emu/cli/swap_options.hpp"
 #include "vm/phys/fail_alloc.hpp"
@@ -29,6 +30,7 @@ struct RawOptions {
   std::string timeout;
   std::string numa = "1";
   std::string memory_limit;
+  std::string sample;
   int verify = 0;
   std::vector<std::string> stats, strace;  // one for each time given; empty text: no =FILE
 };
@@ -64,6 +66,7 @@ class RunParser final : public CommandParser {
   RunOptions options_;
   RawOptions raw_;
   SwapParser swap_;
+  DiskParser disk_;
   CLI::Option* fail_alloc_ = nullptr;
   CLI::Option* memory_limit_ = nullptr;
 };
@@ -81,6 +84,7 @@ void RunParser::declare(CLI::App& run) {
                  "Which pages leave memory first when it is short: lru (default:\n"
                  "as Linux), clock, or fifo")
       ->option_text("POLICY");
+  disk_.declare(run);
   run.add_flag("--dmesg", options_.dmesg, "Print what the kernel says while it boots on stderr");
   fail_alloc_ = run.add_option("--fail-alloc", options_.machine.fail_alloc,
                                "Have allocations of pages and kernel objects fail: the N-th\n"
@@ -113,6 +117,10 @@ void RunParser::declare(CLI::App& run) {
                  "Write a record of each page fault; the suffix of FILE is the\n"
                  "format: .jsonl, .csv or .txt")
       ->option_text("FILE");
+  run.add_option("--sample", raw_.sample,
+                 "Each MS of the program's time write a row of how memory is used\n"
+                 "to FILE, as CSV")
+      ->option_text("MS,FILE");
   run.add_flag("--stats{}", raw_.stats, "At the end print on stderr what was counted; or as JSON to FILE")
       ->option_text("[=FILE]");
   run.add_flag("--strace{}", raw_.strace, "Print each system call and its result on stderr, or to FILE")
@@ -163,6 +171,7 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
     options_.machine.memory_limit = *bytes;
   }
   FL_HOST_TRY_SET(options_.machine.swap, swap_.interpret());
+  FL_HOST_TRY(disk_.interpret(options_.machine));
   if (vm::make_policy(options_.machine.reclaim) == nullptr) {
     return host_error("cannot reclaim by: {}: give {}", options_.machine.reclaim, fmt::join(vm::policy_names(), ", "));
   }
@@ -202,6 +211,16 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
       return host_error("cannot use the timeout: {}: give seconds, 0.001 or more", raw_.timeout);
     }
     options_.machine.timeout_ms = static_cast<uint64_t>(std::llround(seconds * 1000));
+  }
+  if (!raw_.sample.empty()) {
+    const size_t comma = std::min(raw_.sample.find(','), raw_.sample.size());
+    const auto interval = parse_number(std::string_view(raw_.sample).substr(0, comma));
+    if (!interval || *interval < 1 || *interval > 1'000'000'000 || comma + 1 >= raw_.sample.size()) {
+      return host_error("cannot sample: {}: give milliseconds, 1 or more, and a file, as in 10,memory.csv",
+                        raw_.sample);
+    }
+    options_.sample_ms = *interval;
+    options_.sample_path = raw_.sample.substr(comma + 1);
   }
   if (!raw_.dump.empty()) {
     auto dumps = parse_dump_spec(raw_.dump);

@@ -17,7 +17,9 @@ struct RunOptions {
   std::vector<std::string> command;  // PROGRAM, ARGS...
   MachineOptions machine;
   EnvironmentOptions environment;
-  std::string trace_path;  // empty: no trace
+  std::string trace_path;   // empty: no trace
+  std::string sample_path;  // empty: no samples
+  uint64_t sample_ms = 0;
   ReportTarget stats;
   ReportTarget strace;
   std::string log_spec;

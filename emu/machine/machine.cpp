@@ -124,6 +124,9 @@ HostStatus Machine::boot(const MachineOptions& options) {
   }
   memory_ = std::move(*memory);
   memory_->set_verify_level(options.verify);
+  memory_->cache().readahead = options.readahead;
+  // Where the host's time counts, what the host's disk took has passed already.
+  memory_->disk().start(options.disk, options.clock == ClockKind::kVirtual ? clock_.get() : nullptr);
   memory_->reclaim().set_policy(vm::make_policy(options.reclaim));
   auto swap_devices = open_swap_areas(options.swap);
   if (!swap_devices) {
@@ -202,6 +205,12 @@ guest::Outcome Machine::run() {
   while (guest::Task* task = kernel_->schedule()) {
     const guest::Trap trap = cpu_->run(task->regs, task->tls, block_limit());
     kernel_->on_trap(*task, trap);
+    if (sampler_ != nullptr && sampler_->due(clock_->now_ns())) [[unlikely]] {
+      sampler_->take(*memory_, clock_->now_ns());
+      if (sampler_->failed()) {
+        on_trace_error();
+      }
+    }
     if (trap.kind == guest::Trap::Kind::kInterrupted && serve_signals()) [[unlikely]] {
       return {.kind = guest::Outcome::Kind::kStopped, .wait_status = 0, .report = {}};
     }

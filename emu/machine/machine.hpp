@@ -17,6 +17,7 @@
 #include "emu/cpu/unicorn_cpu.hpp"
 #include "emu/machine/machine_options.hpp"
 #include "emu/machine/stop_control.hpp"
+#include "emu/sample/sampler.hpp"
 #include "emu/trace/trace_context.hpp"
 #include "guest/fs/vfs.hpp"
 #include "guest/kernel.hpp"
@@ -38,6 +39,8 @@ class Machine final : private TraceContext, private guest::WorkCounter {
 
   // Every fault from now on goes to `listener`, which must outlive the run.
   void attach(FaultListener& listener);
+  // Takes samples from now on; it must outlive the run.
+  void attach(Sampler& sampler) { sampler_ = &sampler; }
   // Loads the first program.
   HostStatus start(const guest::InitRequest& request);
   // Runs until the work has ended or a stop is requested. Kind::kStopped: stop().reason() says why.
@@ -78,6 +81,7 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   std::unique_ptr<guest::Vfs> vfs_;
   std::unique_ptr<guest::Kernel> kernel_;
   std::function<void()> on_report_;
+  Sampler* sampler_ = nullptr;  // null: nobody samples
   vm::MemoryCensus at_boot_;
   CheckDumper dumper_;
 };

@@ -34,6 +34,8 @@ struct MachineOptions {
   uint64_t memory_limit = 0;      // bytes, for all processes together; 0: none
   std::vector<SwapOptions> swap;  // in this order; at most vm::kMaxSwapFiles
   std::string reclaim = "lru";    // one of vm::policy_names()
+  vm::Readahead readahead;
+  vm::DiskModel disk = vm::DiskModel::ssd();  // with the virtual clock only
   // As FailAlloc::configure reads it; empty: none. In force from the end of boot on.
   std::string fail_alloc;
   const vm::KernelProfile* profile = &vm::KernelProfile::i386_6_1();

@@ -1,4 +1,7 @@
-// .csv: one row for each fault; the nested fields of the JSON form have columns of their own.
+// .csv: one row for each fault or event; the nested fields of the JSON form have columns of their own.
+#include <utility>
+
+#include "emu/trace/event_details.hpp"
 #include "emu/trace/trace_format.hpp"
 
 namespace fl::emu {
@@ -8,14 +11,12 @@ class CsvFormat final : public TraceFormat {
  public:
   std::string_view header() const override {
     return "seq,t,pid,tid,comm,mode,access,addr,page,ip,insn,sym,vma_start,vma_end,vma_perm,vma_name,vma_pgoff,"
-           "cause,major,counted,pfn,pte_before,pte_after,around_from,around_to,around_mapped\n";
+           "cause,major,counted,pfn,pte_before,pte_after,around_from,around_to,around_mapped,event,detail\n";
   }
 
   void write(const TraceEvent& event, Cursor& out) const override {
     const vm::FaultRecord& fault = *event.fault;
-    out.decimal(event.seq).put(',').decimal(event.time_ns).put(',').decimal(event.pid).put(',').decimal(event.tid);
-    out.put(',');
-    put_csv_string(out, clip(event.comm, kMaxComm));
+    put_start(event, out);
     out.put(',')
         .text(vm::mode_name(fault.mode))
         .put(',')
@@ -52,13 +53,40 @@ class CsvFormat final : public TraceFormat {
     }
     if (event.has_around()) {
       out.put(',').hex(fault.around.from.value()).put(',').hex(fault.around.to.value());
-      out.put(',').decimal(fault.around.mapped).put('\n');
+      out.put(',').decimal(fault.around.mapped).text(",,\n");
     } else {
-      out.text(",,,\n");
+      out.text(",,,,,\n");
     }
   }
 
+  // Its name and "name=value name=value" in the last two columns; those of faults are empty.
+  void write_event(const TraceEvent& event, Cursor& out) const override {
+    put_start(event, out);
+    out.text(",,,,,,,,,,,,,,,,,,,,,,").text(vm::event_name(event.event->kind)).put(',');
+    bool first = true;
+    for (const EventDetail& detail : event_details(*event.event)) {
+      if (detail.name.empty()) {
+        break;
+      }
+      if (!std::exchange(first, false)) {
+        out.put(' ');
+      }
+      out.text(detail.name).put('=');
+      if (detail.hex) {
+        out.short_hex(static_cast<uint32_t>(detail.value));
+      } else {
+        out.decimal(detail.value);
+      }
+    }
+    out.put('\n');
+  }
+
  private:
+  static void put_start(const TraceEvent& event, Cursor& out) {
+    out.decimal(event.seq).put(',').decimal(event.time_ns).put(',').decimal(event.pid).put(',').decimal(event.tid);
+    out.put(',');
+    put_csv_string(out, clip(event.comm, kMaxComm));
+  }
   static char bit(bool value) { return value ? '1' : '0'; }
 
   static void put_symbol(const TraceEvent& event, Cursor& out) {

@@ -54,6 +54,11 @@ class Cursor {
     at_ = std::to_chars(at_, at_ + 20, value).ptr;
     return *this;
   }
+  Cursor& decimal(int64_t value) {
+    at_ = std::to_chars(at_, at_ + 20, value).ptr;
+    return *this;
+  }
+  Cursor& decimal(uint32_t value) { return decimal(uint64_t{value}); }
   // "0x0804a000"
   Cursor& hex(uint32_t value) {
     *at_++ = '0';

@@ -61,6 +61,17 @@ void FaultTracer::on_fault(const vm::FaultRecord& record) {
   write(event);
 }
 
+void FaultTracer::on_event(const vm::MemoryEvent& event) {
+  TraceEvent trace;
+  trace.seq = records_;
+  trace.time_ns = context_->now_ns();
+  trace.event = &event;
+  if (const guest::Task* task = context_->current_task(); task != nullptr) {
+    set_task(*task, trace);
+  }
+  write(trace);
+}
+
 void FaultTracer::add_code(const guest::Task& task, const vm::FaultRecord& record, TraceEvent& event) {
   // An execve makes faults in an address space that is not the task's yet.
   if (task.mm == nullptr || (record.vma != nullptr && record.vma->mm != task.mm.get())) {
@@ -83,7 +94,11 @@ void FaultTracer::add_code(const guest::Task& task, const vm::FaultRecord& recor
 
 void FaultTracer::write(const TraceEvent& event) {
   Cursor cursor(file_->reserve(kMaxRecord));
-  format_->write(event, cursor);
+  if (event.fault != nullptr) [[likely]] {
+    format_->write(event, cursor);
+  } else {
+    format_->write_event(event, cursor);
+  }
   file_->commit(cursor.end());
   ++records_;
   if (file_->failed()) [[unlikely]] {

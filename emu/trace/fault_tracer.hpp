@@ -1,4 +1,5 @@
-// FaultTracer: the observer of page faults that writes a trace: adds task, time, instruction and symbol to vm's record.
+// FaultTracer: the observer of page faults, and of what memory does besides, that writes a trace: adds task, time,
+// instruction and symbol to vm's record.
 //
 // Faults of loading the first program come before there is a task to name; they are held back until there is one.
 // Looks at the guest without touching it: instruction bytes come from pages that are present, no A bit is set, no frame
@@ -27,6 +28,7 @@ class FaultTracer final : public FaultListener {
   void attach(TraceContext& context) override { context_ = &context; }
 
   void on_fault(const vm::FaultRecord& record) override;
+  void on_event(const vm::MemoryEvent& event) override;
 
   // The program has started: the file is emptied, if a long start has not done it.
   void begin() { file_->begin(); }

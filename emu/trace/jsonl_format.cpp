@@ -1,4 +1,5 @@
-// .jsonl: one JSON object for each fault.
+// .jsonl: one JSON object for each fault or event.
+#include "emu/trace/event_details.hpp"
 #include "emu/trace/trace_format.hpp"
 
 namespace fl::emu {
@@ -8,9 +9,7 @@ class JsonlFormat final : public TraceFormat {
  public:
   void write(const TraceEvent& event, Cursor& out) const override {
     const vm::FaultRecord& fault = *event.fault;
-    out.text("{\"seq\":").decimal(event.seq).text(",\"t\":").decimal(event.time_ns);
-    out.text(",\"pid\":").decimal(event.pid).text(",\"tid\":").decimal(event.tid).text(",\"comm\":");
-    put_json_string(out, clip(event.comm, kMaxComm));
+    put_start(event, out);
     out.text(",\"mode\":\"").text(vm::mode_name(fault.mode));
     out.text("\",\"access\":");
     put_name(event.access_known ? vm::access_name(fault.access) : std::string_view(), out);
@@ -46,7 +45,29 @@ class JsonlFormat final : public TraceFormat {
     }
   }
 
+  void write_event(const TraceEvent& event, Cursor& out) const override {
+    put_start(event, out);
+    out.text(",\"event\":\"").text(vm::event_name(event.event->kind)).put('"');
+    for (const EventDetail& detail : event_details(*event.event)) {
+      if (detail.name.empty()) {
+        break;
+      }
+      out.text(",\"").text(detail.name).text("\":");
+      if (detail.hex) {
+        out.put('"').short_hex(static_cast<uint32_t>(detail.value)).put('"');
+      } else {
+        out.decimal(detail.value);
+      }
+    }
+    out.text("}\n");
+  }
+
  private:
+  static void put_start(const TraceEvent& event, Cursor& out) {
+    out.text("{\"seq\":").decimal(event.seq).text(",\"t\":").decimal(event.time_ns);
+    out.text(",\"pid\":").decimal(event.pid).text(",\"tid\":").decimal(event.tid).text(",\"comm\":");
+    put_json_string(out, clip(event.comm, kMaxComm));
+  }
   // A name of ours, which needs no escapes; null if it is empty.
   static void put_name(std::string_view name, Cursor& out) {
     if (name.empty()) {

@@ -2,7 +2,9 @@
 //
 //            hello     1/1     0.000001230: page-faults:u:  0x080ef03c write  zero_cow  ip 0x0804a1b0 main+0x12
 //   [mov dword ptr [eax], 1] vma 0x080ee000-0x080f1000 rw-p [bss] +0x0 pte 0x00000000->0x01234067 #7
+//            hello     1/1     0.000001230: vm:reclaim: kswapd 1 node 0 scanned 96 reclaimed 64 priority 12 #8
 
+#include "emu/trace/event_details.hpp"
 #include "emu/trace/trace_format.hpp"
 
 namespace fl::emu {
@@ -15,11 +17,7 @@ class TextFormat final : public TraceFormat {
  public:
   void write(const TraceEvent& event, Cursor& out) const override {
     const vm::FaultRecord& fault = *event.fault;
-    const std::string_view comm = clip(event.comm, kMaxComm);
-    pad(out, comm.size(), kCommWidth);
-    put_plain_string(out, comm);
-    out.put(' ').decimal(event.pid).put('/').decimal(event.tid).put(' ');
-    put_time(out, event.time_ns);
+    put_start(event, out);
     out.text(": page-faults:").put(vm::mode_name(fault.mode)[0]).text(": ").hex(fault.addr.value()).put(' ');
     padded(out, event.access_known ? vm::access_name(fault.access) : std::string_view("?"), kAccessWidth);
     if (!event.native) {
@@ -57,7 +55,31 @@ class TextFormat final : public TraceFormat {
     out.text(" #").decimal(event.seq).put('\n');
   }
 
+  void write_event(const TraceEvent& event, Cursor& out) const override {
+    put_start(event, out);
+    out.text(": vm:").text(vm::event_name(event.event->kind)).put(':');
+    for (const EventDetail& detail : event_details(*event.event)) {
+      if (detail.name.empty()) {
+        break;
+      }
+      out.put(' ').text(detail.name).put(' ');
+      if (detail.hex) {
+        out.short_hex(static_cast<uint32_t>(detail.value));
+      } else {
+        out.decimal(detail.value);
+      }
+    }
+    out.text(" #").decimal(event.seq).put('\n');
+  }
+
  private:
+  static void put_start(const TraceEvent& event, Cursor& out) {
+    const std::string_view comm = clip(event.comm, kMaxComm);
+    pad(out, comm.size(), kCommWidth);
+    put_plain_string(out, comm);
+    out.put(' ').decimal(event.pid).put('/').decimal(event.tid).put(' ');
+    put_time(out, event.time_ns);
+  }
   static void pad(Cursor& out, size_t used, size_t width) {
     for (size_t i = used; i < width; ++i) {
       out.put(' ');

@@ -9,6 +9,9 @@
 //   vma        start, end, perm, name, pgoff (pages)  cause     vm::FaultCause
 //   major, counted   as getrusage counts              pfn       frame in pte_after
 //   pte_before, pte_after   raw entries               around    fault-around: first and last page, pages mapped
+//
+// Between faults stand events of the memory system (vm::MemoryEvent): seq to comm as above, of whom the kernel works
+// for, then the event's name and its details.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +20,7 @@
 #include "emu/trace/trace_area.hpp"
 #include "mmu/base/addr.hpp"
 #include "vm/fault/fault_record.hpp"
+#include "vm/memory_event.hpp"
 
 namespace fl::emu {
 
@@ -26,7 +30,9 @@ struct TraceEvent {
   uint64_t time_ns = 0;
   uint32_t pid = 0, tid = 0;
   std::string_view comm;
+  // Of these two one is not null.
   const vm::FaultRecord* fault = nullptr;
+  const vm::MemoryEvent* event = nullptr;
   VirtAddr ip;
   std::string_view insn;  // empty: unknown
   std::string_view sym;   // empty: unknown

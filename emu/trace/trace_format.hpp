@@ -19,8 +19,9 @@ class TraceFormat {
   virtual ~TraceFormat() = default;
   // What stands before the first record.
   virtual std::string_view header() const { return {}; }
-  // Writes one record, at most kMaxRecord bytes.
+  // Writes one record, at most kMaxRecord bytes: of a fault, or of another event.
   virtual void write(const TraceEvent& event, Cursor& out) const = 0;
+  virtual void write_event(const TraceEvent& event, Cursor& out) const = 0;
 
   // By the suffix of the file's name; an error names the known ones.
   static HostResult<std::unique_ptr<TraceFormat>> for_path(std::string_view path);

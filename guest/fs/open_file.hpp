@@ -155,6 +155,9 @@ class OpenFile : public std::enable_shared_from_this<OpenFile>, public vm::FileO
 
   virtual Status truncate(uint64_t size);
   virtual Status allocate(uint32_t mode, uint64_t offset, uint64_t length);
+  // How the bytes will be used (POSIX_FADV_*); `length` 0: to the end. A file that need not care ignores it. Linux:
+  // vfs_fadvise.
+  virtual void advise(uint64_t /*offset*/, uint64_t /*length*/, uint32_t /*advice*/) {}
   // For madvise(MADV_REMOVE).
   Status punch_hole(uint64_t offset, uint64_t length) final;
   virtual Status sync();

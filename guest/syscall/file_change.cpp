@@ -299,11 +299,13 @@ Result<uint32_t> sys_sync_file_range(Kernel&, Task& task, const SyscallArgs& arg
 }
 Result<uint32_t> sys_sync(Kernel& kernel, Task&, const SyscallArgs&) {
   kernel.vfs().host().inodes().write_back_all();
+  kernel.memory().disk().wait_idle();
   return 0;
 }
 Result<uint32_t> sys_syncfs(Kernel& kernel, Task& task, const SyscallArgs& args) {
   FL_TRY(file_for_io(task, args[0]));
   kernel.vfs().host().inodes().write_back_all();
+  kernel.memory().disk().wait_idle();
   return 0;
 }
 

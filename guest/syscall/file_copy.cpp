@@ -1,13 +1,14 @@
 // Copying between files inside the kernel: sendfile and copy_file_range; and advice about file pages. Linux
 // counterparts: do_sendfile (fs/read_write.c), generic_copy_file_range, mm/fadvise.c, mm/readahead.c.
 //
-// The bytes never touch user memory, so these calls take no page faults. Advice is checked and not followed: every page
-// of a host file counts as cached.
+// The bytes never touch user memory, so these calls take no page faults. Advice goes to the
+// file's page cache.
 #include <algorithm>
 #include <array>
 
 #include "guest/syscall/file_support.hpp"
 #include "guest/syscall/syscall.hpp"
+#include "vm/cache/readahead.hpp"
 
 namespace fl::guest {
 namespace {
@@ -97,15 +98,21 @@ Status store(Task& task, const Position& position, OpenFile& file) {
   return {};
 }
 
-Result<uint32_t> advise(Task& task, uint32_t fd, uint32_t advice) {
+Result<uint32_t> advise(Task& task, uint32_t fd, uint64_t offset, int64_t length, uint32_t advice) {
   constexpr uint32_t kMaxAdvice = 5;
   FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, fd));
   FL_TRY_ASSIGN(const FileStat stat, file->stat());
   if (stat.type() == FileMode::kFifo) {
     return fail(Errno::kESPIPE);
   }
-  return advice > kMaxAdvice ? fail(Errno::kEINVAL) : Result<uint32_t>(0u);
+  if (advice > kMaxAdvice || length < 0) {
+    return fail(Errno::kEINVAL);
+  }
+  file->advise(offset, static_cast<uint64_t>(length), advice);
+  return 0u;
 }
+
+uint64_t wide(uint32_t low, uint32_t high) { return low | uint64_t{high} << 32; }
 
 }  // namespace
 
@@ -149,16 +156,22 @@ Result<uint32_t> sys_copy_file_range(Kernel& kernel, Task& task, const SyscallAr
   return finish_transfer(kernel, task, task.files->share(args[2]), args[2], "copy_file_range", moved);
 }
 
-Result<uint32_t> sys_fadvise64(Kernel&, Task& task, const SyscallArgs& args) { return advise(task, args[0], args[4]); }
+Result<uint32_t> sys_fadvise64(Kernel&, Task& task, const SyscallArgs& args) {
+  return advise(task, args[0], wide(args[1], args[2]), args.s(3), args[4]);
+}
 Result<uint32_t> sys_fadvise64_64(Kernel&, Task& task, const SyscallArgs& args) {
-  return advise(task, args[0], args[5]);
+  return advise(task, args[0], wide(args[1], args[2]), static_cast<int64_t>(wide(args[3], args[4])), args[5]);
 }
 Result<uint32_t> sys_readahead(Kernel&, Task& task, const SyscallArgs& args) {
   FL_TRY_ASSIGN(OpenFile * file, file_for_io(task, args[0]));
   if (!file->readable()) {
     return fail(Errno::kEBADF);
   }
-  return file->mapped_file() ? Result<uint32_t>(0u) : fail(Errno::kEINVAL);
+  if (!file->mapped_file()) {
+    return fail(Errno::kEINVAL);
+  }
+  file->advise(wide(args[1], args[2]), args[3], static_cast<uint32_t>(vm::FileAdvice::kWillNeed));
+  return 0u;
 }
 
 }  // namespace fl::guest

@@ -139,6 +139,9 @@ vm::OomKiller::Action OomKill::choose_and_kill(vm::Gfp gfp, uint32_t order, cons
     return Action::kFail;
   }
   report(*victim, gfp, order, memcg);
+  kernel_.memory().tell({.kind = vm::MemoryEvent::Kind::kOomKill,
+                         .victim = victim->tgid,
+                         .pages = oom_badness(*victim, oom_total_pages(kernel_.memory())).value_or(0)});
   const std::shared_ptr<vm::AddressSpace> mm = victim->mm;
   kill(*victim);
   if (current != nullptr && current->mm == mm) {

@@ -6,15 +6,17 @@
 
 #include <cstdint>
 
+#include "vm/block/request_queue.hpp"
+
 namespace fl::guest {
 
 inline constexpr uint64_t kNsPerSecond = 1'000'000'000;
 
-class TimeSource {
+class TimeSource : public vm::IoClock {
  public:
   virtual ~TimeSource() = default;
   // Nanoseconds since boot; never goes back. Also what RDTSC reads.
-  virtual uint64_t now_ns() const = 0;
+  uint64_t now_ns() const override = 0;
   // Nanoseconds that the processor worked, that is now_ns() without sleeps.
   virtual uint64_t cpu_ns() const = 0;
   // CLOCK_REALTIME at boot, in nanoseconds since 1970.

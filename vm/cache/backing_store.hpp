@@ -15,6 +15,8 @@ class BackingStore {
   virtual ~BackingStore() = default;
   // Size in bytes now. Linux: i_size_read.
   virtual uint64_t size() const = 0;
+  // The file's number, to name it; 0: it has none. Linux: i_ino.
+  virtual uint64_t inode() const { return 0; }
   // Fills `pages` (each 4096 bytes), which stand one after the other from page `first` of the file. Bytes past the end
   // of the file are zeroed. An error fills nothing that may be used.
   virtual Status read_pages(uint64_t first, std::span<std::byte* const> pages) = 0;

@@ -20,12 +20,9 @@
 namespace fl::vm {
 namespace {
 
-// Pages that one read(2) request asks of the store at once. Linux: read_ahead_kb, 128 KiB.
-constexpr uint32_t kReadAheadPages = 32;
-
 // Reads pages from a store. All their frames are mapped at once, longer than a moment: by kmap.
 Status read_frames(MemorySystem& memory, BackingStore& store, uint64_t index, std::span<const Pfn> frames) {
-  std::array<std::byte*, kReadAheadPages> buffers;
+  std::array<std::byte*, kReadPages> buffers;
   uint32_t mapped = 0;
   Status done;
   for (; mapped < frames.size(); ++mapped) {
@@ -62,12 +59,18 @@ Result<std::shared_ptr<Mapping>> Mapping::for_shmem(MemorySystem& memory, uint64
 
 Mapping::Mapping(Key, MemorySystem& memory, std::shared_ptr<BackingStore> store, uint64_t shmem_bytes,
                  ShmemCharge charge)
-    : memory_(memory), store_(std::move(store)), shmem_size_(shmem_bytes), charge_(charge), tree_(memory) {
+    : memory_(memory),
+      store_(std::move(store)),
+      shmem_size_(shmem_bytes),
+      charge_(charge),
+      in_flight_(SlabStlAllocator<InFlight>(memory.slab())),
+      tree_(memory) {
   memory_.cache().add_mapping(*this);
   memory_.overcommit().charge(committed_pages());
 }
 
-Mapping::Mapping(MemorySystem& memory, ShmemSpace& space) : memory_(memory), space_(&space), tree_(memory) {
+Mapping::Mapping(MemorySystem& memory, ShmemSpace& space)
+    : memory_(memory), space_(&space), in_flight_(SlabStlAllocator<InFlight>(memory.slab())), tree_(memory) {
   memory_.cache().add_mapping(*this);
 }
 
@@ -97,19 +100,21 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead, bool* waited) {
   if (const uint32_t frame = find(index); frame != kNoPage) {
     return Pfn(frame);
   }
-  // Every page of the file was cached once; one that reclaim took has to be read again.
-  if (waited != nullptr && tree_.find_value(index)) {
-    *waited = true;
+  if (is_shmem()) {
+    return allocate(index, waited);
   }
+  const auto wanted = static_cast<uint32_t>(std::min<uint64_t>({std::max(ahead, 1u), kReadPages, size_pages - index}));
+  FL_TRY(bring_in(index, wanted));
+  return Pfn(find(index));
+}
 
-  std::array<Pfn, kReadAheadPages> frames;
-  const auto wanted =
-      static_cast<uint32_t>(std::min<uint64_t>({std::max(ahead, 1u), kReadAheadPages, size_pages - index}));
+Result<uint32_t> Mapping::bring_in(uint64_t index, uint32_t wanted) {
+  std::array<Pfn, kReadPages> frames;
   uint32_t count = 0;
-  while (count < wanted && (count == 0 || find(index + count) == kNoPage)) {
+  while (count < wanted && find(index + count) == kNoPage) {
     auto frame = memory_.pages().alloc_pages(kGfpHighUserMovable);
     // What others brought into the cache is not charged, what has to be read again is.
-    if (frame && tree_.find_value(index + count)) {
+    if (frame && must_read(index + count)) {
       frame = memory_.pages().charge(*frame, kGfpHighUserMovable);
     }
     if (!frame) {
@@ -127,8 +132,8 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead, bool* waited) {
     }
     return fail(read.error());
   }
-  // The page asked for is pinned: storing the others may reclaim.
-  Page& wanted_page = memory_.page(frames[0]);
+  // The first page is pinned: storing the others may reclaim.
+  Page& first_page = memory_.page(frames[0]);
   for (uint32_t i = 0; i < count; ++i) {
     if (const auto inserted = insert(index + i, frames[i]); !inserted) {
       for (uint32_t rest = i; rest < count; ++rest) {
@@ -137,14 +142,15 @@ Result<Pfn> Mapping::get(uint64_t index, uint32_t ahead, bool* waited) {
       if (i == 0) {
         return fail(inserted.error());
       }
+      count = i;
       break;
     }
     if (i == 0) {
-      ++wanted_page.refcount;
+      ++first_page.refcount;
     }
   }
-  --wanted_page.refcount;
-  return frames[0];
+  --first_page.refcount;
+  return count;
 }
 
 Result<Pfn> Mapping::allocate(uint64_t index, bool* waited) {
@@ -201,6 +207,9 @@ Status Mapping::insert(uint64_t index, Pfn pfn) {
 }
 
 void Mapping::erase(uint32_t index) {
+  if (is_dirty(index)) {
+    memory_.cache().count_dirty(-1);
+  }
   memory_.cache().remove(tree_.erase(index));
   if (is_shmem() && charge_ == ShmemCharge::kByPage) {
     memory_.overcommit().uncharge(1);
@@ -290,16 +299,25 @@ Result<Pfn> Mapping::swap_in(uint32_t index, SwapEntry entry, bool* waited) {
   return found.pfn;
 }
 
-Result<uint32_t> Mapping::read(uint64_t offset, std::span<std::byte> to) {
+Result<uint32_t> Mapping::read(uint64_t offset, std::span<std::byte> to, FileRaState* ra) {
   uint32_t done = 0;
+  uint64_t ready = 0;  // pages before need no look at the disk
   while (done < to.size()) {
     const uint64_t file_size = size();
     if (offset >= file_size) {
       break;
     }
+    const uint64_t index = offset >> kPageShift;
     const uint32_t in_page = static_cast<uint32_t>(offset & kPageOffsetMask);
-    const uint64_t length = std::min<uint64_t>({to.size() - done, kPageSize - in_page, file_size - offset});
-    const auto pfn = get(offset >> kPageShift, static_cast<uint32_t>(pages_for(in_page + to.size() - done)));
+    const uint64_t left = std::min<uint64_t>(to.size() - done, file_size - offset);
+    const uint64_t length = std::min<uint64_t>(left, kPageSize - in_page);
+    Errno error{};
+    if (ra != nullptr && index >= ready) {
+      const auto got = filemap_get_pages(*this, *ra, index, index + pages_for(in_page + left));
+      error = got ? error : got.error();
+      ready = got.value_or(0);
+    }
+    const auto pfn = error == Errno{} ? get(index, static_cast<uint32_t>(pages_for(in_page + left))) : fail(error);
     if (!pfn) {
       if (done > 0) {
         break;
@@ -310,6 +328,9 @@ Result<uint32_t> Mapping::read(uint64_t offset, std::span<std::byte> to) {
     memory_.lru().mark_accessed(*pfn);
     done += static_cast<uint32_t>(length);
     offset += length;
+  }
+  if (ra != nullptr && done > 0) {
+    ra->prev_pos = static_cast<int64_t>(offset - 1);
   }
   return done;
 }
@@ -443,7 +464,10 @@ void Mapping::mark_dirty(Pfn pfn) {
   }
   Page& page = memory_.page(pfn);
   page.set(PageFlag::kDirty);
-  tree_.set_tag(page.index, PageTag::kDirty);
+  if (!is_dirty(page.index)) {
+    tree_.set_tag(page.index, PageTag::kDirty);
+    memory_.cache().count_dirty(1);
+  }
 }
 
 Status Mapping::write_page(uint32_t index) {
@@ -460,11 +484,20 @@ Status Mapping::write_page(uint32_t index) {
     }
   });
   tree_.set_tag(index, PageTag::kWriteback);
+  memory_.disk().submit(store_.get(), index, 1);
   const auto written = store_->write_page(index, KmapLocal(memory_.kmap_slots(), pfn).bytes());
   tree_.clear_tag(index, PageTag::kWriteback);
+  memory_.tell({.kind = MemoryEvent::Kind::kWriteback,
+                .failed = !written,
+                .pfn = pfn,
+                .inode = store_->inode(),
+                .index = index});
   FL_TRY(written);
   memory_.page(pfn).clear(PageFlag::kDirty);
-  tree_.clear_tag(index, PageTag::kDirty);
+  if (is_dirty(index)) {
+    tree_.clear_tag(index, PageTag::kDirty);
+    memory_.cache().count_dirty(-1);
+  }
   return {};
 }
 

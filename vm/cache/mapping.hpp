@@ -1,9 +1,11 @@
 // Mapping: the cached pages of one file, shared by read(), write() and every mmap of it. Linux: struct address_space.
 //
 // A host file's pages count as cached from the start ("warm"): a frame is taken when a page is first needed, and that
-// is not a major fault; one that reclaim took has to be read again, which is. A mapping without a backing store is
-// shared memory (tmpfs, MAP_SHARED|MAP_ANONYMOUS, memfd, System V): its pages exist once touched, in memory or in swap,
-// and live as long as the mapping.
+// is not a major fault; one that reclaim took has to be read again, which is. Where the page cache starts cold, or was
+// emptied (drop_caches, POSIX_FADV_DONTNEED), absent pages are on the disk only (must_read). What is read is in memory
+// at once, and in flight until the disk would have brought it. A mapping without a backing store is shared memory
+// (tmpfs, MAP_SHARED|MAP_ANONYMOUS, memfd, System V): its pages exist once touched, in memory or in swap, and live as
+// long as the mapping.
 //
 // Lives in a cache of inodes (KernelCaches); its kernel address is Page::mapping of its pages.
 #pragma once
@@ -17,7 +19,9 @@
 #include "mmu/base/result.hpp"
 #include "vm/cache/backing_store.hpp"
 #include "vm/cache/page_tree.hpp"
+#include "vm/cache/readahead.hpp"
 #include "vm/mm/vm_area.hpp"
+#include "vm/slab/stl_allocator.hpp"
 #include "vm/swap/swap_entry.hpp"
 
 namespace fl::vm {
@@ -35,6 +39,9 @@ struct ShmemSpace {
 // shmem_acct_size, shmem_acct_blocks (VM_NORESERVE).
 enum class ShmemCharge : uint8_t { kBySize, kByPage };
 enum class ZapCopies : bool;
+
+// Pages that one request asks of a store at once.
+inline constexpr uint32_t kReadPages = 32;
 
 class Mapping {
  public:
@@ -77,15 +84,39 @@ class Mapping {
   uint32_t find(uint64_t index) const { return tree_.find(index); }
   // Whether get would find it without waiting: it counts as cached. Linux: mincore_page.
   bool in_memory(uint64_t index) const {
-    return index < pages() && (is_shmem() ? find_uptodate(index) != kNoPage : !tree_.find_value(index));
+    return index < pages() && (is_shmem() ? find_uptodate(index) != kNoPage : !must_read(index));
   }
-  // The frame of a page that is in memory and has contents, so that a fault may map it beside another. kNoPage: none.
-  // Linux: next_uptodate_folio.
+  // The frame of a page that is in memory and has contents. kNoPage: none.
   uint32_t find_uptodate(uint64_t index) const;
-  // The frame of page `index`, read in (with up to `ahead` - 1 following absent pages in the same request) or, for
-  // shared memory, made. EFAULT beyond the end; EIO; ENOMEM, EFBIG; ENOSPC (also if no more may be promised). Linux:
-  // filemap_fault, shmem_get_folio.
-  // `waited`, if not null, tells whether a device had to be waited for.
+
+  // --- pages of a file that are on the disk only; vm/cache/readahead.hpp decides what is read when ---
+  // From now on those of [first, last] that are absent are. A file remembers one such range, which grows.
+  void forget_cached(uint64_t first, uint64_t last);
+  // All of them are, if the machine's page cache is cold.
+  void start_cold();
+  bool must_read(uint64_t index) const {
+    return index < pages() && !is_shmem() && find(index) == kNoPage &&
+           ((first_cold_ <= index && index <= last_cold_) || tree_.find_value(index).has_value());
+  }
+  // Reads those of [first, first + count) that must be, as far as there is memory, and marks the one `lookahead` pages
+  // before the end. Linux: page_cache_ra_unbounded.
+  void read_ahead(uint64_t first, uint32_t count, uint32_t lookahead);
+  // The page's frame if a fault may map it beside another: it has contents, no mark, and is not in flight. kNoPage: it
+  // may not. Linux: next_uptodate_folio.
+  uint32_t find_mappable(uint64_t index) const;
+  // Whether the page is in memory and has the mark.
+  bool has_readahead(uint64_t index) const;
+  void clear_readahead(uint64_t index);
+  // Whether the disk has not brought it yet. Linux: a page that is locked and not up to date.
+  bool in_flight(uint64_t index) const { return !in_flight_.empty() && arrives(index) != 0; }
+  // Waits for the disk if so, and says that it was so. Linux: folio_wait_locked.
+  bool wait_for(uint64_t index);
+  const Readahead& readahead() const;
+
+  // The frame of page `index`, brought in (with up to `ahead` - 1 following absent pages in the same request) or, for
+  // shared memory, made. Of a file it takes no time. EFAULT beyond the end; EIO; ENOMEM, EFBIG; ENOSPC (also if no more
+  // may be promised). Linux: filemap_get_folio, shmem_get_folio.
+  // `waited`, if not null, tells whether swap had to be waited for.
   Result<Pfn> get(uint64_t index, uint32_t ahead = 1, bool* waited = nullptr);
   // Shared memory only: the page is there from now on, also beyond the end. One that is made has no contents until it
   // is got, written or allocated again. Linux: shmem_get_folio(SGP_FALLOC).
@@ -99,9 +130,9 @@ class Mapping {
   bool holds(uint64_t index) const { return find_uptodate(index) != kNoPage || tree_.find_value(index).has_value(); }
   std::optional<uint32_t> next_held(uint64_t from) const;
 
-  // Copies file bytes through the cache; stops at the end of the file. Returns the bytes copied.
-  // Linux: filemap_read. EIO or ENOMEM only if nothing was copied.
-  Result<uint32_t> read(uint64_t offset, std::span<std::byte> to);
+  // Copies file bytes through the cache; stops at the end of the file. Returns the bytes copied. With the state of the
+  // open file it reads ahead. Linux: filemap_read. EIO or ENOMEM only if nothing was copied.
+  Result<uint32_t> read(uint64_t offset, std::span<std::byte> to, FileRaState* ra = nullptr);
   // Shared memory only: stores bytes, growing the size. Linux: shmem's write.
   Result<uint32_t> write_shmem(uint64_t offset, std::span<const std::byte> from);
   // The store was written behind the cache (write(2) on a host file): cached pages in the range are read again from it.
@@ -134,6 +165,9 @@ class Mapping {
   // Takes an unmapped page without dirt and without other users out of the cache. False: it is not such a page. Linux:
   // mapping_evict_folio.
   bool invalidate(uint32_t index);
+  // Does so with those of [first, last], all of which are on the disk only then; how many. Not for shared memory.
+  // Linux: invalidate_mapping_pages.
+  uint32_t drop_unused(uint64_t first, uint64_t last);
 
   // The areas that map this file.
   using Areas = boost::intrusive::list<
@@ -161,6 +195,11 @@ class Mapping {
   // Of pages [first, last], those in memory; all mappings of the range are undone before.
   void drop_range(uint64_t first, uint64_t last, ZapCopies copies);
   Status write_page(uint32_t index);
+  // Takes frames for pages [index, index + wanted) as far as they are absent and there is memory, and reads them; how
+  // many. EIO, ENOMEM: none.
+  Result<uint32_t> bring_in(uint64_t index, uint32_t wanted);
+  // When the disk brings the page; 0: it has.
+  uint64_t arrives(uint64_t index) const;
   // Calls visit(area, first address, end address) for every area that maps a page of [first, last].
   template <typename Visit>
   void for_each_mapped_range(uint64_t first, uint64_t last, Visit&& visit);
@@ -170,6 +209,14 @@ class Mapping {
   uint64_t shmem_size_ = 0;
   ShmemSpace* space_ = nullptr;  // null: no limit
   ShmemCharge charge_ = ShmemCharge::kByPage;
+  // What has been asked of the disk.
+  struct InFlight {
+    uint64_t first;
+    uint32_t pages;
+    uint64_t done;  // as RequestQueue::now counts
+  };
+  SlabVector<InFlight> in_flight_;
+  uint64_t first_cold_ = 1, last_cold_ = 0;  // forget_cached; none
   PageTree tree_;
   Areas areas_;
 };

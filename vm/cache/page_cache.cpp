@@ -66,9 +66,10 @@ void PageCache::prune_shadows() {
 
 uint32_t PageCache::drop_pagecache() {
   uint32_t dropped = 0;
+  readahead.cold = true;  // files that nobody has open lose their pages, too
   for (Mapping& mapping : mappings_) {
-    for (auto entry = mapping.tree().next(0); entry; entry = mapping.tree().next(uint64_t{entry->index} + 1)) {
-      dropped += mapping.invalidate(entry->index) ? 1 : 0;
+    if (!mapping.is_shmem()) {
+      dropped += mapping.drop_unused(0, UINT64_MAX);
     }
   }
   return dropped;

@@ -7,6 +7,7 @@
 
 #include "mmu/base/addr.hpp"
 #include "vm/cache/mapping.hpp"
+#include "vm/cache/writeback.hpp"
 #include "vm/phys/page.hpp"
 
 namespace fl::vm {
@@ -34,7 +35,7 @@ class PageCache {
   // Another frame takes the page's place in its file. For migration.
   void replace(Pfn from, Pfn to);
 
-  // Drops all clean pages that nobody uses; how many. Linux: drop_pagecache_sb.
+  // Drops all clean pages that nobody uses, so that they must be read again; how many. Linux: drop_pagecache_sb.
   uint32_t drop_pagecache();
 
   // Shadows of evicted pages that the trees of files hold. When there are more than eight for each frame of the
@@ -43,6 +44,13 @@ class PageCache {
   uint64_t shadows() const { return shadows_; }
   uint64_t most_shadows() const;
   void prune_shadows();
+
+  // How files are read ahead, and how much of them may be dirty.
+  Readahead readahead;
+  DirtyLimits dirty_limits;
+  // Dirty pages of all files.
+  void count_dirty(int64_t change) { dirty_ = static_cast<uint64_t>(static_cast<int64_t>(dirty_) + change); }
+  uint64_t dirty_pages() const { return dirty_; }
 
   uint32_t cached_pages() const { return cached_; }
   // All mappings, in the order they were made. For verification.
@@ -57,6 +65,7 @@ class PageCache {
   Mappings mappings_;
   uint32_t cached_ = 0;
   uint64_t shadows_ = 0;
+  uint64_t dirty_ = 0;
 };
 
 }  // namespace fl::vm

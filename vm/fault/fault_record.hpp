@@ -13,6 +13,7 @@
 
 namespace fl::vm {
 
+struct MemoryEvent;
 struct VmArea;
 
 // How the access was made: by the program, by the kernel on its behalf (copy_to_user ...), or by get_user_pages.
@@ -82,6 +83,8 @@ class FaultObserver {
   virtual ~FaultObserver() = default;
   // Called once for each fault, after it was handled or refused and before the access is tried again.
   virtual void on_fault(const FaultRecord& record) = 0;
+  // What else happens to memory.
+  virtual void on_event(const MemoryEvent&) {}
 };
 
 // Faults of one task, or of the whole machine. Linux: task->min_flt, maj_flt.

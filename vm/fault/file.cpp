@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "vm/cache/mapping.hpp"
+#include "vm/cache/readahead.hpp"
 #include "vm/fault/vm_fault.hpp"
 #include "vm/mm/protection.hpp"
 #include "vm/phys/page_pin.hpp"
@@ -48,9 +49,9 @@ void map_window(VmFault& fault, Window window, uint32_t protection) {
     if (!entry->none()) {
       continue;
     }
-    uint32_t frame = mapping.find_uptodate(index);
-    // A page that reclaim took is on disk only: nobody waits for it here.
-    if (frame == kNoPage && !mapping.is_shmem() && !mapping.tree().find_value(index)) {
+    uint32_t frame = mapping.find_mappable(index);
+    // Nobody waits for the disk here.
+    if (frame == kNoPage && !mapping.is_shmem() && mapping.find(index) == kNoPage && !mapping.must_read(index)) {
       const auto got = mapping.get(index, static_cast<uint32_t>((window.to - at) >> kPageShift));
       if (!got) {
         break;
@@ -65,15 +66,27 @@ void map_window(VmFault& fault, Window window, uint32_t protection) {
   }
   around.from = window.from;
   around.to = window.to - kPageSize;
+  uint32_t& misses = fault.area.file->ra.mmap_miss;
+  misses -= std::min(misses, around.mapped);
 }
 
-}  // namespace
+// The page that the fault needs. `major` becomes true if a device had to be waited for. Linux: __do_fault.
+Result<Pfn> do_fault(VmFault& fault, bool& major) {
+  const MappedFile& file = *fault.area.file;
+  const uint64_t index = fault.area.page_index(fault.addr);
+  if (file.mapping->is_shmem()) {
+    return file.mapping->get(index, 1, &major);
+  }
+  const MmapAccess access{.random = fault.area.has(VmFlag::kRandRead), .sequential = fault.area.has(VmFlag::kSeqRead)};
+  FL_TRY_ASSIGN(const FileFault found, filemap_fault(*file.mapping, file.ra, index, access));
+  // A fault that holds only its area's lock begins anew with that of the address space, and forgets that it waited.
+  const bool begins_anew = fault.memory().profile().per_vma_locks && fault.record.mode == FaultMode::kUser;
+  major |= found.missed || (found.retried && !begins_anew);
+  return found.pfn;
+}
 
-namespace {
-
-// A fault that had to wait for a device is major.
-FaultResult finish(VmFault& fault, FaultCause cause, bool waited) {
-  if (!waited) {
+FaultResult finish(VmFault& fault, FaultCause cause, bool major) {
+  if (!major) {
     return fault.done(cause);
   }
   return fault.done(fault.area.file->mapping->is_shmem() ? FaultCause::kSwapIn : FaultCause::kFileMajor,
@@ -90,19 +103,25 @@ FaultResult do_read_fault(VmFault& fault) {
   const bool is_shmem = mapping.is_shmem();
   const bool existed = !is_shmem || mapping.find_uptodate(index) != kNoPage;
 
-  // The page itself first, so that a machine short of frames has it before its neighbours.
-  bool waited = false;
-  const auto pfn = mapping.get(index, static_cast<uint32_t>((window.to - fault.addr) >> kPageShift), &waited);
+  // The page itself first, so that a machine short of frames has it before its neighbours. One that the window would
+  // map, too, is not asked for by itself.
+  bool major = false;
+  const bool around = fault.area.file->fault_around;
+  if (around && !is_shmem && mapping.find(index) == kNoPage && !mapping.must_read(index)) {
+    static_cast<void>(mapping.get(index, static_cast<uint32_t>((window.to - fault.addr) >> kPageShift)));
+  }
+  const uint32_t frame = around ? mapping.find_mappable(index) : kNoPage;
+  const auto pfn = frame != kNoPage ? Result<Pfn>(Pfn(frame)) : do_fault(fault, major);
   if (!pfn) {
     return fault_result(pfn.error(), fault.record);
   }
   map_file_page(fault, *fault.pte, *pfn, protection);
-  if (fault.area.file->fault_around) {
+  if (around) {
     fault.record.around.mapped = 1;
     const PagePin pin(fault.memory(), *pfn);
     map_window(fault, window, protection);
   }
-  return finish(fault, existed ? FaultCause::kFileRead : FaultCause::kShmem, waited);
+  return finish(fault, existed ? FaultCause::kFileRead : FaultCause::kShmem, major);
 }
 
 FaultResult do_cow_fault(VmFault& fault) {
@@ -114,8 +133,8 @@ FaultResult do_cow_fault(VmFault& fault) {
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }
-  bool waited = false;
-  const auto page = fault.area.file->mapping->get(fault.area.page_index(fault.addr), 1, &waited);
+  bool major = false;
+  const auto page = do_fault(fault, major);
   if (!page) {
     fault.memory().pages().free_pages(*copy);
     return fault_result(page.error(), fault.record);
@@ -124,13 +143,13 @@ FaultResult do_cow_fault(VmFault& fault) {
   map_new_anon_page(fault.area, fault.addr, *copy);
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
   *fault.pte = mmu::Pte(*copy, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
-  return finish(fault, FaultCause::kFileCow, waited);
+  return finish(fault, FaultCause::kFileCow, major);
 }
 
 FaultResult do_shared_fault(VmFault& fault) {
   Mapping& mapping = *fault.area.file->mapping;
-  bool waited = false;
-  const auto page = mapping.get(fault.area.page_index(fault.addr), 1, &waited);
+  bool major = false;
+  const auto page = do_fault(fault, major);
   if (!page) {
     return fault_result(page.error(), fault.record);
   }
@@ -138,7 +157,10 @@ FaultResult do_shared_fault(VmFault& fault) {
   mapping.mark_dirty(*page);
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
   *fault.pte = mmu::Pte(*page, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
-  return finish(fault, mapping.is_shmem() ? FaultCause::kShmem : FaultCause::kSharedWrite, waited);
+  if (!mapping.is_shmem()) {
+    balance_dirty_pages(fault.memory());
+  }
+  return finish(fault, mapping.is_shmem() ? FaultCause::kShmem : FaultCause::kSharedWrite, major);
 }
 
 }  // namespace fl::vm

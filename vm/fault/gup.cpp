@@ -16,7 +16,8 @@ mmu::Pte present_entry(const AddressSpace& mm, VirtAddr addr) {
 
 }  // namespace
 
-tl::expected<Pfn, FaultResult> get_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, FaultCounters& task) {
+tl::expected<Pfn, FaultResult> get_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, FaultCounters& task,
+                                             Retried retried) {
   // At most: read fault, then copy on write. More would be a page that does not stay.
   for (int tries = 0; tries < 3; ++tries) {
     const mmu::Pte pte = present_entry(mm, addr);
@@ -25,7 +26,7 @@ tl::expected<Pfn, FaultResult> get_user_page(AddressSpace& mm, VirtAddr addr, mm
     }
     const uint32_t error_code = (pte.hw_present() ? uint32_t{PageFaultError::kProtection} : 0u) |
                                 (access == mmu::Access::kWrite ? uint32_t{PageFaultError::kWrite} : 0u);
-    const FaultResult result = handle_page_fault(mm, addr, access, error_code, FaultMode::kGup, task);
+    const FaultResult result = handle_page_fault(mm, addr, access, error_code, FaultMode::kGup, task, retried);
     if (is_error(result)) {
       return tl::make_unexpected(result);
     }
@@ -43,7 +44,7 @@ bool gup_allowed(const VmArea& area, mmu::Access access) {
 
 Status touch_range(AddressSpace& mm, VirtAddr start, VirtAddr end, mmu::Access access, FaultCounters& task) {
   for (VirtAddr at = start; at < end; at += kPageSize) {
-    const auto page = get_user_page(mm, at, access, task);
+    const auto page = get_user_page(mm, at, access, task, Retried::kForgotten);
     if (!page) {
       return fail(page.error() == FaultResult::kOom ? Errno::kENOMEM : Errno::kEFAULT);
     }

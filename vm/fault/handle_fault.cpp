@@ -65,13 +65,16 @@ void account(AddressSpace& mm, FaultRecord& record, FaultCounters& task) {
 }  // namespace
 
 FaultResult handle_page_fault(AddressSpace& mm, VirtAddr addr, mmu::Access access, uint32_t error_code, FaultMode mode,
-                              FaultCounters& task) {
+                              FaultCounters& task, Retried retried) {
   FaultRecord record;
   record.addr = addr;
   record.access = access;
   record.mode = mode;
   record.pte_before = entry_of(mm, addr);
   record.result = find_and_handle(mm, addr, access, error_code, record);
+  if (record.result == FaultResult::kMajor && retried == Retried::kForgotten) {
+    record.result = FaultResult::kMinor;
+  }
   account(mm, record, task);
   return record.result;
 }

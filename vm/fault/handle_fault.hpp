@@ -11,11 +11,15 @@
 
 namespace fl::vm {
 
+// Whether a fault that had to wait for the disk, and was tried again then, still knows that it did: it is major, or it
+// counts as minor. Linux: FAULT_FLAG_TRIED, which populate_vma_page_range does not pass on.
+enum class Retried : bool { kForgotten, kKnown };
+
 // A page fault of the program (mode kUser) or of the kernel on its behalf (kKernel): finds the area, grows the stack,
 // checks rights, handles it, counts it for `task` and the machine, tells the observer. `addr` is any user or kernel
 // address.
 FaultResult handle_page_fault(AddressSpace& mm, VirtAddr addr, mmu::Access access, uint32_t error_code, FaultMode mode,
-                              FaultCounters& task);
+                              FaultCounters& task, Retried retried = Retried::kKnown);
 
 // Makes the pages of [start, start + length) present as mlock and MAP_POPULATE do: writable private areas are written,
 // others read. Stops at the first page that cannot be had and says why. Linux: __mm_populate.
@@ -33,6 +37,7 @@ Result<Pfn> pin_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, F
 
 // Makes one page present for reading or writing and gives its frame; the frame stays valid until the address space
 // changes. `mm` need not be the running one. Linux: get_user_pages_remote (one page).
-tl::expected<Pfn, FaultResult> get_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, FaultCounters& task);
+tl::expected<Pfn, FaultResult> get_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, FaultCounters& task,
+                                             Retried retried = Retried::kKnown);
 
 }  // namespace fl::vm

@@ -68,7 +68,11 @@ FaultResult do_wp_page(VmFault& fault) {
   if (fault.area.shared()) {
     Mapping& mapping = *fault.area.file->mapping;
     mapping.mark_dirty(pte.pfn());
-    return wp_page_reuse(fault, FaultCause::kSharedWrite);
+    const FaultResult result = wp_page_reuse(fault, FaultCause::kSharedWrite);
+    if (!mapping.is_shmem()) {
+      balance_dirty_pages(fault.memory());
+    }
+    return result;
   }
   if (pte.special()) {
     return wp_page_copy(fault, fault.area.special != nullptr ? FaultCause::kVdso : FaultCause::kZeroCow);

@@ -142,13 +142,7 @@ Status advise_area(AddressSpace& mm, VmArea& area, VirtAddr start, VirtAddr end,
       return {};
     case kWillNeed:
       if (area.file != nullptr && !area.file->mapping->is_shmem()) {
-        Mapping& mapping = *area.file->mapping;
-        const uint32_t last = area.page_index(end - 1);
-        for (uint32_t index = area.page_index(start); index <= last && index < mapping.pages(); ++index) {
-          if (mapping.find(index) == kNoPage && !mapping.get(index, last - index + 1)) {
-            break;  // advice only
-          }
-        }
+        force_page_cache_readahead(*area.file->mapping, area.page_index(start), (end - start) >> kPageShift);
       }
       return {};
     default: {

@@ -46,6 +46,7 @@ Status AddressSpace::msync(VirtAddr addr, uint32_t length, uint32_t flags) {
     if ((flags & kMsSync) != 0 && area->file != nullptr && area->shared()) {
       const uint64_t first = area->page_index(VirtAddr(static_cast<uint32_t>(at)));
       FL_TRY(area->file->mapping->write_back(first, first + ((stop - at) >> kPageShift) - 1));
+      memory_.disk().wait_idle();
     }
     at = stop;
   }

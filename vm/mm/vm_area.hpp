@@ -12,6 +12,7 @@
 
 #include "mmu/base/addr.hpp"
 #include "mmu/base/result.hpp"
+#include "vm/cache/readahead.hpp"
 #include "vm/mm/anon_vma.hpp"
 #include "vm/phys/mempolicy.hpp"
 
@@ -91,6 +92,7 @@ struct MappedFile {
   // A read fault maps present neighbours too (rule D6). Linux: vm_operations_struct::map_pages.
   bool fault_around = true;
   AreaOperations* area_operations = nullptr;  // as long-lived as the file; null: it does not care
+  mutable FileRaState ra;                     // Linux: f_ra
 };
 
 // What an area maps, and where: all that mmap decides. It may be made anywhere; an address space takes a copy.

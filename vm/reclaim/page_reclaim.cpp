@@ -2,6 +2,7 @@
 #include "vm/reclaim/page_reclaim.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "vm/memory_system.hpp"
 #include "vm/reclaim/lru.hpp"
@@ -9,6 +10,9 @@
 
 namespace fl::vm {
 namespace {
+
+// Linux: HZ / 10, as long as a reclaimer waits for writeback.
+constexpr uint64_t kMaxBacklogNs = 100'000'000;
 
 // Linux: pgdat_balanced.
 bool balanced(const Node& node, ZoneType highest) {
@@ -50,9 +54,10 @@ void PageReclaim::shrink_node(Node& node, ScanControl& scan) {
 
 uint32_t PageReclaim::do_try_to_free_pages(ScanControl scan) {
   const ScanControl wanted = scan;
+  uint64_t all_scanned = 0;
   for (;;) {
     for (; scan.priority >= 0; --scan.priority) {
-      scan.nr_scanned = 0;
+      all_scanned += std::exchange(scan.nr_scanned, 0);
       for (Node& node : memory_.pages().nodes()) {
         shrink_node(node, scan);
       }
@@ -69,6 +74,10 @@ uint32_t PageReclaim::do_try_to_free_pages(ScanControl scan) {
   }
   snapshot_refaults(memory_, scan.memcg);
   memory_.cache().prune_shadows();
+  memory_.tell({.kind = MemoryEvent::Kind::kReclaim,
+                .scanned = all_scanned + scan.nr_scanned,
+                .reclaimed = scan.nr_reclaimed,
+                .priority = std::max(scan.priority, 0)});
   return static_cast<uint32_t>(scan.nr_reclaimed);
 }
 
@@ -76,7 +85,12 @@ uint32_t PageReclaim::try_to_free_pages(Gfp gfp, uint32_t, ZoneType highest) {
   ScanControl scan;
   scan.highest = highest;
   scan.may_swap = gfp.has(kGfpIo);
-  return do_try_to_free_pages(scan);
+  const uint32_t reclaimed = do_try_to_free_pages(scan);
+  // Who needs memory goes no faster than the disk takes what is in its place. Linux: reclaim_throttle.
+  if (const uint64_t backlog = memory_.disk().backlog_ns(); backlog > kMaxBacklogNs) {
+    memory_.disk().wait_until(memory_.disk().now() + backlog - kMaxBacklogNs);
+  }
+  return reclaimed;
 }
 
 uint32_t PageReclaim::try_to_free_mem_cgroup_pages(MemCgroup& memcg, uint32_t pages, Gfp gfp) {
@@ -89,6 +103,9 @@ uint32_t PageReclaim::try_to_free_mem_cgroup_pages(MemCgroup& memcg, uint32_t pa
 }
 
 void PageReclaim::wakeup_kswapd(ZoneType highest) {
+  if (!kswapd_woken()) {
+    memory_.tell({.kind = MemoryEvent::Kind::kKswapdWake});
+  }
   kswapd_highest_ = std::max(kswapd_highest_, static_cast<int>(index_of(highest)));
 }
 
@@ -110,6 +127,7 @@ void PageReclaim::balance_node(Node& node, ZoneType highest) {
   ScanControl scan;
   scan.kswapd = true;
   scan.highest = highest;
+  uint64_t scanned = 0, reclaimed = 0;
   while (scan.priority >= 1 && !balanced(node, highest)) {
     policy_->age(memory_, node.lruvec, scan);
     if (memory_.memcg() != nullptr) {
@@ -121,12 +139,20 @@ void PageReclaim::balance_node(Node& node, ZoneType highest) {
       scan.nr_to_reclaim += std::max<uint32_t>(node.zones[zone].watermark.high, ScanControl::kSwapClusterMax);
     }
     shrink_node(node, scan);
+    scanned += scan.nr_scanned;
+    reclaimed += scan.nr_reclaimed;
     memory_.pages().drain_all_pages();
     // As long as each pass finds enough, the next need not look harder. Linux: raise_priority.
     if (scan.nr_scanned < scan.nr_to_reclaim || scan.nr_reclaimed == 0) {
       --scan.priority;
     }
   }
+  memory_.tell({.kind = MemoryEvent::Kind::kReclaim,
+                .kswapd = true,
+                .node = node.id,
+                .scanned = scanned,
+                .reclaimed = reclaimed,
+                .priority = scan.priority});
 }
 
 void PageReclaim::reclaim_pages(std::span<const Pfn> pages) {

@@ -136,7 +136,15 @@ void SwapCache::replace(Pfn from, Pfn to) {
 }
 
 Status SwapCache::write_page(Pfn pfn) {
-  return memory_.swap().write_page(entry_of(memory_.page(pfn)), KmapLocal(memory_.kmap_slots(), pfn).bytes());
+  const SwapEntry entry = entry_of(memory_.page(pfn));
+  memory_.disk().submit(memory_.swap().area(entry.type), entry.offset, 1);
+  const Status done = memory_.swap().write_page(entry, KmapLocal(memory_.kmap_slots(), pfn).bytes());
+  memory_.tell({.kind = MemoryEvent::Kind::kSwapOut,
+                .failed = !done,
+                .pfn = pfn,
+                .swap_type = entry.type,
+                .swap_offset = entry.offset});
+  return done;
 }
 
 }  // namespace fl::vm

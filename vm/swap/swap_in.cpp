@@ -32,7 +32,8 @@ uint32_t window_pages(uint32_t previous, uint32_t at, uint32_t hits, uint32_t la
   return std::max(std::min(pages, kMaxWindow), last_window / 2);
 }
 
-// A fresh page of the swap cache with the entry's contents, or why not.
+// A fresh page of the swap cache with the entry's contents, or why not. The disk brings it last of all it was asked
+// for.
 Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp) {
   FL_TRY_ASSIGN(const Pfn fresh, memory.pages().alloc_pages(gfp));
   FL_TRY_ASSIGN(const Pfn pfn, memory.pages().charge(fresh, gfp));
@@ -44,6 +45,7 @@ Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp) {
     memory.pages().free_pages(pfn);
     return fail(added.error());
   }
+  memory.disk().submit(memory.swap().area(entry.type), entry.offset, 1);
   const auto done = memory.swap().read_page(entry, KmapLocal(memory.kmap_slots(), pfn).bytes());
   if (!done) {
     memory.swap_cache().remove(pfn);
@@ -56,6 +58,13 @@ Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp) {
     workingset_refault(memory, pfn, *shadow);
   }
   memory.lru().add(pfn);
+  return pfn;
+}
+
+// The page that is wanted: it has to come.
+Result<Pfn> read_and_wait(MemorySystem& memory, SwapEntry entry) {
+  FL_TRY_ASSIGN(const Pfn pfn, read_into_cache(memory, entry, kGfpHighUserMovable));
+  memory.disk().wait_idle();
   return pfn;
 }
 
@@ -105,7 +114,7 @@ class ReadaheadWindow {
     if (entry.raw() != wanted_.raw()) {
       read_ahead(memory_, entry);
     } else {
-      page_ = read_into_cache(memory_, entry, kGfpHighUserMovable);
+      page_ = read_and_wait(memory_, entry);
     }
   }
   // With a reference, or why not; nothing: its turn did not come.
@@ -165,7 +174,7 @@ Result<SwappedIn> read_swap_page(MemorySystem& memory, SwapEntry entry) {
   if (const uint32_t frame = look_up(memory, entry, nullptr, VirtAddr(0)); frame != kNoPage) {
     return SwappedIn{Pfn(frame), false};
   }
-  FL_TRY_ASSIGN(const Pfn pfn, read_into_cache(memory, entry, kGfpHighUserMovable));
+  FL_TRY_ASSIGN(const Pfn pfn, read_and_wait(memory, entry));
   return SwappedIn{pfn, true};
 }
 
@@ -179,8 +188,7 @@ Result<SwappedIn> swap_in(MemorySystem& memory, SwapEntry entry, VmArea& area, V
   } else {
     vma_readahead(area, addr, window);
   }
-  FL_TRY_ASSIGN(const Pfn pfn,
-                window.wanted() ? *window.wanted() : read_into_cache(memory, entry, kGfpHighUserMovable));
+  FL_TRY_ASSIGN(const Pfn pfn, window.wanted() ? *window.wanted() : read_and_wait(memory, entry));
   return SwappedIn{pfn, true};
 }
 

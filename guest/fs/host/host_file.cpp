@@ -11,6 +11,7 @@
 #include "guest/fs/host/host_call.hpp"
 #include "guest/fs/host/host_swap.hpp"
 #include "guest/fs/ioctl.hpp"
+#include "vm/cache/readahead.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/swap/swap_space.hpp"
 
@@ -55,31 +56,38 @@ uint64_t HostFile::known_size(uint64_t wanted_end) {
 
 Result<uint32_t> HostFile::read(IoBuffer& to, uint64_t& at) {
   const uint64_t size = known_size(at + to.left());
+  vm::Mapping& mapping = *inode_->mapping;
   uint32_t done = 0;
+  uint64_t ready = 0;  // the page until which nothing has to be waited for
   while (to.left() > 0 && at < size) {
-    const auto wanted = static_cast<uint32_t>(std::min<uint64_t>(to.left(), size - at));
-    // All pages of the request are asked of the host together, not one for each piece of the guest's memory.
-    const uint64_t index = at >> kPageShift;
-    if (inode_->mapping->find(index) == vm::kNoPage) {
-      const auto page = inode_->mapping->get(index, static_cast<uint32_t>(pages_for((at & kPageOffsetMask) + wanted)));
-      if (!page) {
+    uint64_t wanted = std::min<uint64_t>(to.left(), size - at);
+    // All pages of the request are asked for together, not one for each piece of the guest's memory.
+    if (const uint64_t index = at >> kPageShift; index >= ready) {
+      const auto got =
+          vm::filemap_get_pages(mapping, mapped_.ra, index, index + pages_for((at & kPageOffsetMask) + wanted));
+      if (!got) {
         if (done > 0) {
           break;
         }
-        return fail(page.error() == Errno::kENOMEM ? Errno::kENOMEM : Errno::kEIO);
+        return fail(got.error() == Errno::kENOMEM ? Errno::kENOMEM : Errno::kEIO);
       }
+      ready = *got;
     }
-    const auto piece = to.chunk(wanted, mmu::Access::kWrite);
+    wanted = std::min(wanted, (ready << kPageShift) - at);
+    const auto piece = to.chunk(static_cast<uint32_t>(wanted), mmu::Access::kWrite);
     if (!piece) {
       return done > 0 ? Result<uint32_t>(done) : fail(piece.error());
     }
-    const auto got = inode_->mapping->read(at, piece->bytes());
+    const auto got = mapping.read(at, piece->bytes());
     if (!got || *got == 0) {
       return done > 0 || got ? Result<uint32_t>(done) : fail(got.error());
     }
     to.advance(*got);
     at += *got;
     done += *got;
+  }
+  if (done > 0) {
+    mapped_.ra.prev_pos = static_cast<int64_t>(at - 1);
   }
   return done;
 }
@@ -173,9 +181,16 @@ Status HostFile::allocate(uint32_t mode, uint64_t offset, uint64_t length) {
   return inode_->mapping->reload(offset, length);
 }
 
+void HostFile::advise(uint64_t offset, uint64_t length, uint32_t advice) {
+  if (inode_->mapping != nullptr) {
+    vm::generic_fadvise(*inode_->mapping, mapped_.ra, offset, length, static_cast<vm::FileAdvice>(advice));
+  }
+}
+
 Status HostFile::sync() {
   if (inode_->mapping != nullptr) {
     FL_TRY(inode_->mapping->write_back(0, std::numeric_limits<uint64_t>::max()));
+    memory_.disk().wait_idle();
   }
   return host_status(::fsync(fd_->get()));
 }

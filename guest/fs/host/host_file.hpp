@@ -32,6 +32,7 @@ class HostFile final : public OpenFile {
   Result<uint64_t> seek(int64_t offset, uint32_t whence) override;
   Status truncate(uint64_t size) override;
   Status allocate(uint32_t mode, uint64_t offset, uint64_t length) override;
+  void advise(uint64_t offset, uint64_t length, uint32_t advice) override;
   Status sync() override;
   Status chmod(const Caller& caller, uint32_t mode) override;
   Status chown(const Caller& caller, uint32_t uid, uint32_t gid) override;

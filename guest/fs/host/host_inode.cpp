@@ -162,6 +162,8 @@ Result<std::shared_ptr<HostInode>> HostInodeTable::acquire(const SharedFd& fd, F
   if (fresh) {
     FL_TRY_ASSIGN(inode, make_shared_object(caches_.host_inode, caches_.slab(), key));
     inode->kept = inode;
+    inode->store->set_size(stat.size);
+    inode->began_empty = stat.size == 0;
     by_key_.insert(*inode);
     by_age_.push_back(*inode);
     drop_oldest_idle(kMaxIdle - 1);  // the new one is idle soon, too
@@ -176,6 +178,9 @@ Result<std::shared_ptr<HostInode>> HostInodeTable::acquire(const SharedFd& fd, F
   if (store.has_reader() && inode->mapping == nullptr) {
     // Without memory the inode stays in the table, idle, and is tried again by the next open.
     FL_TRY_ASSIGN(inode->mapping, vm::Mapping::for_file(memory_, inode->store));
+    if (!inode->began_empty) {
+      inode->mapping->start_cold();
+    }
   }
   const bool changed = !fresh && (!same_time(inode->mtime, stat.mtime) || !same_time(inode->ctime, stat.ctime));
   inode->adopt_size(stat.size);

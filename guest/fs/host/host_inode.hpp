@@ -34,7 +34,9 @@ using SharedFd = std::shared_ptr<const UniqueFd>;
 // The pages of a host file, by pread and pwrite.
 class HostStore final : public vm::BackingStore {
  public:
+  explicit HostStore(uint64_t inode) : inode_(inode) {}
   uint64_t size() const override { return size_; }
+  uint64_t inode() const override { return inode_; }
   // Fills what the file no longer has with zeros.
   Status read_pages(uint64_t first, std::span<std::byte* const> pages) override;
   Status write_page(uint64_t index, std::span<const std::byte, 4096> bytes) override;
@@ -50,6 +52,7 @@ class HostStore final : public vm::BackingStore {
  private:
   SharedFd reader_, writer_;
   uint64_t size_ = 0;
+  const uint64_t inode_;
 };
 
 struct HostInodeKey {
@@ -63,13 +66,14 @@ struct HostInodeKey {
 struct HostInode {
   // Throws std::bad_alloc, as FsCaches' makers expect.
   HostInode(vm::SlabAllocator& slab, HostInodeKey identity)
-      : key(identity), store(std::allocate_shared<HostStore>(vm::SlabStlAllocator<HostStore>(slab))) {}
+      : key(identity), store(std::allocate_shared<HostStore>(vm::SlabStlAllocator<HostStore>(slab), identity.number)) {}
 
   HostInodeKey key;
   std::shared_ptr<HostStore> store;
   std::shared_ptr<vm::Mapping> mapping;
   FileTime mtime, ctime;  // as last seen
   WriteCount writers;
+  bool began_empty = false;  // when it was first seen: all that it has was written since, and is cached
 
   // The table's: it keeps the inode by `kept`, finds it by key, and knows the order of first use.
   std::shared_ptr<HostInode> kept;

@@ -126,9 +126,19 @@ Status compact_memory(Kernel& kernel, std::string_view) {
   return {};
 }
 
-using Overcommit = vm::OvercommitSettings;
+template <uint32_t vm::DirtyLimits::*kField>
+std::string dirty_number(Kernel& kernel) {
+  return fmt::format("{}\n", kernel.memory().cache().dirty_limits.*kField);
+}
+template <uint32_t vm::DirtyLimits::*kField>
+Status set_dirty_number(Kernel& kernel, std::string_view text) {
+  return parse_sysctl(text, std::span(&(kernel.memory().cache().dirty_limits.*kField), 1), 0, 100);
+}
 
-constexpr std::array<SystemFile, 19> kSysctlFiles = {{
+using Overcommit = vm::OvercommitSettings;
+using Dirty = vm::DirtyLimits;
+
+constexpr std::array<SystemFile, 21> kSysctlFiles = {{
     {"sys/kernel/hostname", 0x40, 0444, host_name},
     {"sys/kernel/ngroups_max", 0x41, 0444, [](Kernel&) { return std::string("65536\n"); }},
     {"sys/kernel/osrelease", 0x42, 0444, os_release},
@@ -138,6 +148,9 @@ constexpr std::array<SystemFile, 19> kSysctlFiles = {{
     {"sys/vm/admin_reserve_kbytes", 0x59, 0644, overcommit_number<&Overcommit::admin_reserve_kbytes>,
      set_overcommit_number<&Overcommit::admin_reserve_kbytes, UINT32_MAX>},
     {"sys/vm/compact_memory", 0x50, 0200, nullptr, compact_memory},
+    {"sys/vm/dirty_background_ratio", 0x5e, 0644, dirty_number<&Dirty::background_ratio>,
+     set_dirty_number<&Dirty::background_ratio>},
+    {"sys/vm/dirty_ratio", 0x5f, 0644, dirty_number<&Dirty::ratio>, set_dirty_number<&Dirty::ratio>},
     {"sys/vm/drop_caches", 0x51, 0200, nullptr, drop_caches},
     {"sys/vm/lowmem_reserve_ratio", 0x52, 0644, lowmem_reserve_ratio, set_lowmem_reserve_ratio},
     {"sys/vm/max_map_count", 0x53, 0644, max_map_count, set_max_map_count},

@@ -44,13 +44,16 @@ std::string read_file(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-std::vector<TraceRecord> parse_trace(const std::string& lines) {
-  std::vector<TraceRecord> records;
-  std::istringstream in(lines);
-  for (std::string line; std::getline(in, line);) {
-    records.push_back(parse_record(json::parse(line)));
+void parse_trace(FaultlineResult& result) {
+  std::istringstream in(result.trace_text);
+  for (std::string text; std::getline(in, text);) {
+    const json line = json::parse(text);
+    if (line.contains("event")) {
+      ++result.events[line.at("event")];
+    } else {
+      result.trace.push_back(parse_record(line));
+    }
   }
-  return records;
 }
 
 void read_stats(const fs::path& path, FaultlineResult& result) {
@@ -104,7 +107,7 @@ FaultlineResult run_faultline(const RunSpec& spec, const FaultlineOptions& optio
   read_stats(stats, result);
   if (options.trace) {
     result.trace_text = read_file(trace);
-    result.trace = parse_trace(result.trace_text);
+    parse_trace(result);
   }
   return result;
 }

@@ -42,6 +42,7 @@ struct FaultlineResult {
   };
   std::vector<Process> processes;
   std::vector<TraceRecord> trace;
+  std::map<std::string, long> events;  // of the trace: how many of each name
   std::string trace_text, stats_text;  // the files, byte for byte
 };
 
