@@ -116,9 +116,9 @@ FaultResult do_cow_fault(VmFault& fault) {
   }
   bool waited = false;
   const auto page = fault.area.file->mapping->get(fault.area.page_index(fault.addr), 1, &waited);
-  if (!page) {
+  if (!page || fault.reaped()) {
     fault.memory().pages().free_pages(*copy);
-    return fault_result(page.error(), fault.record);
+    return page ? fault.done_reaped() : fault_result(page.error(), fault.record);
   }
   fault.copy_page(*copy, *page);
   map_new_anon_page(fault.area, fault.addr, *copy);

@@ -34,6 +34,10 @@ FaultResult do_swap_page(VmFault& fault) {
   if (!found) {
     return fault_result(found.error(), fault.record);
   }
+  if (fault.reaped()) {
+    put_page(memory, found->pfn);
+    return fault.done_reaped();
+  }
   Page& page = memory.page(found->pfn);
   --fault.mm.use_mutable().swap_entries;
   memory.swap().swap_free(entry);
