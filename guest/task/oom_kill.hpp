@@ -3,8 +3,8 @@
 //
 // The victim's private memory is given back at once (Linux: by oom_reaper, a moment later), unless the victim is who
 // needs memory just now: then it may use the reserve until it has come to its end. Accesses to memory that was given
-// back fail. Simplified: no cpusets, no process is "origin" of the trouble, vm.panic_on_oom and
-// vm.oom_kill_allocating_task are 0.
+// back fail. Who removes a swap area for which there is not enough memory is killed for it, and the area
+// stays. Simplified: no cpusets; vm.panic_on_oom and vm.oom_kill_allocating_task are 0.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,7 @@ class OomKill final : public vm::OomKiller {
   Action out_of_memory(vm::Gfp gfp, uint32_t order) override;
 
  private:
+  bool current_is_origin() const;
   Task* select_victim();
   void report(const Task& victim, vm::Gfp gfp, uint32_t order);
   void kill(Task& victim);
