@@ -132,15 +132,20 @@ void unmap_page(VmArea& area, mmu::Pte old) {
   MemorySystem& memory = area.mm->memory();
   Page& page = memory.page(old.pfn());
   forget_mapping(area, page, old);
+  put_page(memory, old.pfn());
+}
+
+void put_page(MemorySystem& memory, Pfn pfn) {
+  Page& page = memory.page(pfn);
   if (page.refcount > 1) {
     --page.refcount;
     if (page.has(PageFlag::kSwapCache) && page.mapcount == 0) {
-      memory.swap_cache().free_unused(old.pfn());
+      memory.swap_cache().free_unused(pfn);
     }
   } else {
-    memory.lru().remove(old.pfn());
+    memory.lru().remove(pfn);
     page.mapping = 0;
-    memory.pages().free_pages(old.pfn());
+    memory.pages().free_pages(pfn);
   }
 }
 

@@ -41,5 +41,8 @@ void unmap_page(VmArea& area, mmu::Pte old);
 // The same when the page goes to swap: its address space does not lose it. Linux: page_remove_rmap and put_page in
 // try_to_unmap_one.
 void unmap_for_reclaim(VmArea& area, mmu::Pte old);
+// Gives back a reference that is neither an entry's nor a cache's; whoever is the last frees the page, and its slot.
+// Linux: put_page, free_page_and_swap_cache.
+void put_page(MemorySystem& memory, Pfn pfn);
 
 }  // namespace fl::vm

@@ -171,6 +171,15 @@ Status send_signal(Kernel& kernel, Task& task, const SignalInfo& info, SignalTar
   }
   FL_TRY(enqueue(kernel, task, group.pending, info));
   group.signalled.wake_all(PollEvent::kIn);
+  if (info.signal == Signal::kKill) {
+    // No thread gets back to its program: its memory may be gone already. Linux: complete_signal.
+    for (ThreadLink& link : group.threads) {
+      if (link.task.alive()) {
+        notify(kernel, link.task);
+      }
+    }
+    return {};
+  }
   if (wants(task, info.signal)) {
     notify(kernel, task);
     return {};

@@ -14,6 +14,7 @@
 #include "guest/syscall/syscall.hpp"
 #include "vm/fault/handle_fault.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/phys/page_pin.hpp"
 
 namespace fl::guest {
 namespace {
@@ -69,6 +70,7 @@ Status move_segment(Task& task, vm::AddressSpace& mm, const UserSegment& remote,
       const auto bytes = static_cast<uint32_t>(std::min<uint64_t>(kPageSize - va.page_offset(), stop - at));
       // It is there: this takes no fault, unless it was reclaimed meanwhile.
       FL_TRY_ASSIGN(const Pfn pfn, vm::pin_user_page(mm, va, access, task.faults));
+      const vm::PagePin pin(mm.memory(), pfn);  // the local side may need memory
       FL_TRY(move_page(mm.memory(), pfn, va.page_offset(), bytes, local, direction));
       at += bytes;
     }

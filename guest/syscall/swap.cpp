@@ -1,8 +1,7 @@
 // swapon, swapoff. Linux counterpart: mm/swapfile.c.
 //
 // The file is one of a writable directory of the host, or an area that the command line named. Simplified: nothing is
-// discarded, whatever the flags ask for; swapoff does not look whether the rest of memory would hold what is promised,
-// which Linux's heuristic overcommit never denies either.
+// discarded, whatever the flags ask for.
 #include <optional>
 #include <utility>
 
@@ -104,6 +103,8 @@ Result<uint32_t> sys_swapoff(Kernel& kernel, Task& task, const SyscallArgs& args
   if (area == nullptr) {
     return fail(Errno::kEINVAL);
   }
+  // What has been promised must fit without it, where promises are counted.
+  FL_TRY(kernel.memory().overcommit().enough_memory(task.mm.get(), area->pages()));
   return zero_or(swap.swapoff(area->type()));
 }
 

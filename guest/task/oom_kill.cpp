@@ -65,8 +65,18 @@ OomKill::OomKill(Kernel& kernel) : kernel_(kernel) { kernel_.memory().pages().se
 
 OomKill::~OomKill() { kernel_.memory().pages().set_oom_killer(nullptr); }
 
+// The caller removes a swap area: it goes first, whatever its score, for it alone needs the memory. Linux:
+// oom_flag_origin, which swapoff sets.
+bool OomKill::current_is_origin() const {
+  const vm::SwapSpace& swap = kernel_.memory().swap();
+  return kernel_.current() != nullptr && static_cast<int64_t>(swap.free_swap_pages()) != swap.nr_swap_pages();
+}
+
 // Linux: select_bad_process.
 Task* OomKill::select_victim(int64_t total) {
+  if (current_is_origin()) {
+    return kernel_.current();
+  }
   Task* chosen = nullptr;
   int64_t most = INT64_MIN;
   for_each_process_with_mm(kernel_.tasks(), [&](Task& task) {
@@ -143,7 +153,11 @@ vm::OomKiller::Action OomKill::choose_and_kill(vm::Gfp gfp, uint32_t order, cons
                          .victim = victim->tgid,
                          .pages = oom_badness(*victim, oom_total_pages(kernel_.memory())).value_or(0)});
   const std::shared_ptr<vm::AddressSpace> mm = victim->mm;
+  const bool origin = current_is_origin();
   kill(*victim);
+  if (origin) {
+    return Action::kFail;  // the area stays
+  }
   if (current != nullptr && current->mm == mm) {
     return Action::kUseReserve;
   }

@@ -3,8 +3,8 @@
 //
 // The victim's private memory is given back at once (Linux: by oom_reaper, a moment later), unless the victim is who
 // needs memory just now: then it may use the reserve until it has come to its end. Accesses to memory that was given
-// back fail. Simplified: no cpusets, no process is "origin" of the trouble, vm.panic_on_oom and
-// vm.oom_kill_allocating_task are 0.
+// back fail. Who removes a swap area for which there is not enough memory is killed for it, and the area
+// stays. Simplified: no cpusets; vm.panic_on_oom and vm.oom_kill_allocating_task are 0.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,7 @@ class OomKill final : public vm::OomKiller {
   Action memcg_out_of_memory(vm::Gfp gfp, uint32_t order) override;
 
  private:
+  bool current_is_origin() const;
   Action choose_and_kill(vm::Gfp gfp, uint32_t order, const vm::MemCgroup* memcg);
   Task* select_victim(int64_t total_pages);
   void report(const Task& victim, vm::Gfp gfp, uint32_t order, const vm::MemCgroup* memcg);

@@ -3,11 +3,13 @@
  *   fork     a heap that four processes share by fork, each changing a quarter
  *   tmpfs    8 MiB of files in /tmp, which other memory pushes out, read and mapped
  *   shared   a mapping shared by two processes
+ *   peer     the memory of another process, read and written by process_vm_readv and process_vm_writev
  *   file     a shared mapping of the file "data" in the working directory, which must be right afterwards */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 
 #include "support/say.h"
 
@@ -127,6 +129,38 @@ static void shared(size_t bytes, int fd) {
   say("parent: %zu words wrong", wrong);
 }
 
+static void peer(size_t bytes) {
+  const size_t words = bytes / sizeof(uint32_t), piece = 256 << 10;
+  uint32_t* mine = map_words(bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+  const struct gate filled = new_gate(), changed = new_gate();
+  const pid_t child = must_fork();
+  if (child == 0) {
+    for (size_t i = 0; i < words; i += 128) mine[i] = (uint32_t)i + 5;
+    tell(filled);
+    wait_for(changed);
+    for (size_t i = 0; i < words; i += 128)
+      if (mine[i] != ~((uint32_t)i + 5)) _exit(1);
+    _exit(0);
+  }
+  wait_for(filled);
+  size_t wrong = 0;
+  for (size_t at = 0; at < bytes; at += piece) {
+    const struct iovec here = {(char*)mine + at, piece}, there = here;
+    MUST(process_vm_readv(child, &here, 1, &there, 1, 0) == (ssize_t)piece);
+  }
+  for (size_t i = 0; i < words; i += 128) {
+    wrong += mine[i] != (uint32_t)i + 5;
+    mine[i] = ~mine[i];
+  }
+  for (size_t at = 0; at < bytes; at += piece) {
+    const struct iovec here = {(char*)mine + at, piece}, there = here;
+    MUST(process_vm_writev(child, &here, 1, &there, 1, 0) == (ssize_t)piece);
+  }
+  tell(changed);
+  say("child: %s", status_text(must_wait(child)));
+  say("parent: %zu words wrong", wrong);
+}
+
 int main(int argc, char** argv) {
   MUST(argc == 3);
   const size_t bytes = (size_t)atoi(argv[2]) << 20;
@@ -134,6 +168,7 @@ int main(int argc, char** argv) {
   if (!strcmp(argv[1], "fork")) forked(bytes);
   if (!strcmp(argv[1], "tmpfs")) in_tmpfs(bytes);
   if (!strcmp(argv[1], "shared")) shared(bytes, -1);
+  if (!strcmp(argv[1], "peer")) peer(bytes);
   if (!strcmp(argv[1], "file")) {
     const int fd = open("data", O_RDWR | O_CREAT | O_TRUNC, 0600);
     MUST(fd >= 0 && ftruncate(fd, (off_t)bytes) == 0);

@@ -1,10 +1,12 @@
 /* What happens when memory is used up. Arguments: what, and for "hog" how many bytes, in MiB, its small parent has.
  *   hog       a child takes all there is; its parent lives on with its data
  *   adjust    of two hogs the one with the higher oom_score_adj is killed, though it is the smaller
+ *   threads   all threads of a process that is killed for others are stopped at once, though they are at work
  *   bomb      every hog forks two more; somebody is left to tell the end
  *   unkillable    a process that cannot be chosen takes all there is: the machine ends */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/mman.h>
 
@@ -55,6 +57,36 @@ static void adjusted(void) {
   say("large: %s", status_text(must_wait(large)));
 }
 
+static void* sleeps(void* nothing) {
+  for (;;) pause();
+  return nothing;
+}
+static void* reads(void* at) {
+  for (;;)
+    for (size_t i = 0; i < kMib; i += 4096) (void)((volatile unsigned char*)at)[i];
+  return NULL;
+}
+
+static void threads(void) {
+  const struct gate gate = new_gate();
+  const pid_t busy = must_fork();
+  if (busy == 0) {
+    adjust_oom_score("1000");
+    /* Whoever sleeps and is woken for the signal comes behind those that work. */
+    for (int i = 0; i < 4; ++i) {
+      pthread_t thread;
+      MUST(pthread_create(&thread, NULL, i % 2 ? reads : sleeps, take(kMib, 1)) == 0);
+    }
+    tell(gate);
+    sleeps(NULL);
+  }
+  wait_for(gate);
+  const pid_t large = must_fork();
+  if (large == 0) take_all();
+  say("busy: %s", status_text(must_wait(busy)));
+  say("large: %s", status_text(must_wait(large)));
+}
+
 static void bomb(int depth) {
   if (take(kMib, depth) == MAP_FAILED) _exit(7);
   for (int i = 0; i < 2 && depth < 5; ++i)
@@ -68,6 +100,7 @@ int main(int argc, char** argv) {
   MUST(argc >= 2);
   if (!strcmp(argv[1], "hog")) hog(argc > 2 ? (size_t)atoi(argv[2]) : 1);
   if (!strcmp(argv[1], "adjust")) adjusted();
+  if (!strcmp(argv[1], "threads")) threads();
   if (!strcmp(argv[1], "bomb")) {
     adjust_oom_score("-999");
     const pid_t child = must_fork();

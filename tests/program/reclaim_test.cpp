@@ -45,6 +45,7 @@ TEST_CASE("reclaim: programs larger than memory end with the right answer", "[re
   check_case({"fork", "32", "16M", "128M", kForked});
   check_case({"tmpfs", "32", "24M", "64M", "four files of 32 blocks: 0 words wrong\n"});
   check_case({"shared", "48", "16M", "64M", kShared});
+  check_case({"peer", "12", "8M", "64M", kShared});
 }
 
 TEST_CASE("reclaim: a shared mapping of a file larger than memory leaves the right file", "[reclaim]") {

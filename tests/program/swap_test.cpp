@@ -7,6 +7,7 @@
 
 #include "tests/program/support/faultline_run.hpp"
 #include "tests/program/support/native_run.hpp"
+#include "tests/program/support/swap_files.hpp"
 
 namespace fl::test {
 namespace fs = std::filesystem;
@@ -27,26 +28,6 @@ std::string output_of(const std::vector<std::string>& args, const std::vector<st
   INFO(run.error);
   REQUIRE(run.exit_status == 0);
   return run.output;
-}
-
-fs::path zeros(const std::string& name, size_t bytes) {
-  const fs::path path = scratch() / name;
-  std::ofstream(path, std::ios::binary) << std::string(bytes, '\0');
-  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
-  return fs::canonical(path);
-}
-
-// An area of so many KiB, as mkswap(8) makes it.
-fs::path make_swap(const std::string& name, size_t kib) {
-  fs::path path = zeros(name, kib << 10);
-  const fs::path program = fs::exists("/usr/sbin/mkswap") ? "/usr/sbin/mkswap" : "/sbin/mkswap";
-  if (!fs::exists(program)) {
-    SKIP("no mkswap");
-  }
-  const RunResult run = run_process({.program = program, .args = {path.string()}});
-  INFO(run.error);
-  REQUIRE(run.exit_status == 0);
-  return path;
 }
 
 std::string line(const std::string& name, const char* rest) {
@@ -88,9 +69,9 @@ TEST_CASE("swap: an area that cannot be used ends the run with status 125 and on
     CHECK(run.exit_status == 125);
     CHECK(run.error == "faultline: cannot swap to: " + path.string() + ": " + why + "\n");
   };
-  refused(zeros("zeros", 1 << 20), "no swap signature: make one with mkswap(8)");
+  refused(zero_file("zeros", 1 << 20), "no swap signature: make one with mkswap(8)");
   refused(scratch() / "none", "No such file or directory");
-  refused(zeros("tiny", 100), "no swap header can be read");
+  refused(zero_file("tiny", 100), "no swap header can be read");
   refused("/dev/zero", "not a regular file");
   const auto spoilt = [&](const char* name, size_t at, uint32_t word) {
     const fs::path path = scratch() / name;
@@ -138,6 +119,20 @@ TEST_CASE("swap: busybox's swapoff and swapon work on areas of the command line 
   CHECK(run.error.find("Text file busy") != std::string::npos);
   CHECK(run.error.find("leaks: none\n") != std::string::npos);
   CHECK_FALSE(fs::exists(own));
+}
+
+TEST_CASE("swapoff: where promises are counted, they must fit without the area", "[swap]") {
+  if (::geteuid() != 0) {
+    SKIP("not root: the guest may not swap");
+  }
+  const std::string commands =
+      "cd /proc/sys/vm; echo 2 > overcommit_memory; echo 0 > overcommit_ratio; swapoff /dev/swap0; tail -n +2 "
+      "/proc/swaps; echo 0 > overcommit_memory; swapoff /dev/swap0 && cat /proc/swaps";
+  const RunResult run = busybox({"ash", "-c", commands}, {"--swap", "64M", "--dump", "leaks"});
+  INFO(run.error);
+  CHECK(run.output == line("/dev/swap0", "partition\t65532\t\t0\t\t-2\n") + kHeading);
+  CHECK(run.error.find("swapoff: /dev/swap0: Cannot allocate memory") != std::string::npos);
+  CHECK(run.error.find("leaks: none\n") != std::string::npos);
 }
 
 }  // namespace fl::test

@@ -16,6 +16,7 @@
 #include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_in.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 
 namespace fl::vm {
 namespace {
@@ -250,7 +251,9 @@ void Mapping::drop_values(uint64_t first, uint64_t last) {
     if (!is_shmem()) {
       memory_.cache().count_shadows(-1);
     } else {
-      memory_.swap().free_swap_and_cache(SwapEntry::from_raw(value->value));
+      if (const SwapEntry entry = SwapEntry::from_raw(value->value); !non_swap_entry(entry)) {
+        memory_.swap().free_swap_and_cache(entry);
+      }
       if (charge_ == ShmemCharge::kByPage) {
         memory_.overcommit().uncharge(1);
       }
@@ -280,7 +283,20 @@ bool Mapping::move_to_swap(uint32_t index) {
 }
 
 Result<Pfn> Mapping::swap_in(uint32_t index, SwapEntry entry, bool* waited) {
-  FL_TRY_ASSIGN(const SwappedIn found, read_swap_page(memory_, entry));
+  if (non_swap_entry(entry)) {
+    return fail(Errno::kEIO);
+  }
+  const auto read = read_swap_page(memory_, entry);
+  if (!read) {
+    if (read.error() == Errno::kEIO) {
+      // It is lost, once and for all; its slot is needed no more. Linux: shmem_set_folio_swapin_error.
+      FL_CHECK(tree_.insert(index, memory_.zero_page()), "nothing had to be allocated");  // for a moment
+      tree_.erase(index, make_swapin_error_entry().raw());
+      memory_.swap().free_swap_and_cache(entry);
+    }
+    return fail(read.error());
+  }
+  const SwappedIn found = *read;
   if (waited != nullptr && found.read) {
     *waited = true;
   }

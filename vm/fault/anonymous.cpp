@@ -19,6 +19,10 @@ FaultResult do_anonymous_page(VmFault& fault) {
   if (!pfn) {
     return fault_result(pfn.error(), fault.record);
   }
+  if (fault.reaped()) {
+    fault.memory().pages().free_pages(*pfn);
+    return fault.done_reaped();
+  }
   map_new_anon_page(fault.area, fault.addr, *pfn);
   *fault.pte = mmu::Pte(*pfn, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
   return fault.done(FaultCause::kAnon);
@@ -42,6 +46,10 @@ FaultResult do_special_page(VmFault& fault) {
   const auto copy = fault.alloc_page(kGfpHighUserMovable);
   if (!copy) {
     return fault_result(copy.error(), fault.record);
+  }
+  if (fault.reaped()) {
+    fault.memory().pages().free_pages(*copy);
+    return fault.done_reaped();
   }
   fault.copy_page(*copy, frames[index]);
   map_new_anon_page(fault.area, fault.addr, *copy);

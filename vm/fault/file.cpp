@@ -135,9 +135,9 @@ FaultResult do_cow_fault(VmFault& fault) {
   }
   bool major = false;
   const auto page = do_fault(fault, major);
-  if (!page) {
+  if (!page || fault.reaped()) {
     fault.memory().pages().free_pages(*copy);
-    return fault_result(page.error(), fault.record);
+    return page ? fault.done_reaped() : fault_result(page.error(), fault.record);
   }
   fault.copy_page(*copy, *page);
   map_new_anon_page(fault.area, fault.addr, *copy);

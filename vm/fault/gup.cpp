@@ -116,7 +116,9 @@ Result<Pfn> pin_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, F
       }
     }
   }
-  return present_entry(mm, addr).pfn();
+  // The OOM killer may have taken it while a copy was made.
+  const mmu::Pte now = present_entry(mm, addr);
+  return now.hw_present() ? Result<Pfn>(now.pfn()) : fail(Errno::kEFAULT);
 }
 
 }  // namespace fl::vm

@@ -5,6 +5,7 @@
 #include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_in.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 
 namespace fl::vm {
 namespace {
@@ -26,9 +27,16 @@ FaultResult do_swap_page(VmFault& fault) {
   MemorySystem& memory = fault.memory();
   const Pte old = *fault.pte;
   const SwapEntry entry = pte_to_swp_entry(old);
+  if (non_swap_entry(entry)) {
+    return fault.done(FaultCause::kBus, FaultResult::kBusErr);
+  }
   const auto found = swap_in(memory, entry, fault.area, fault.addr);
   if (!found) {
     return fault_result(found.error(), fault.record);
+  }
+  if (fault.reaped()) {
+    put_page(memory, found->pfn);
+    return fault.done_reaped();
   }
   Page& page = memory.page(found->pfn);
   --fault.mm.use_mutable().swap_entries;

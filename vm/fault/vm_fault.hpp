@@ -26,6 +26,10 @@ struct VmFault {
 
   bool write() const { return access == mmu::Access::kWrite; }
   MemorySystem& memory() const { return mm.memory(); }
+  // Taking memory may make the OOM killer take another process's, and this fault may be on that one's: its entry has
+  // been cleared, and is to stay so. Linux: check_stable_address_space, pte_same.
+  bool reaped() const { return mm.unstable(); }
+  FaultResult done_reaped() const { return done(FaultCause::kOom, FaultResult::kBusErr); }
   void copy_page(Pfn to, Pfn from) const { copy_highpage(memory().kmap_slots(), to, from); }
   // A page for this fault, from the nodes that the area's policy, or the task's, names, and charged. Linux:
   // vma_alloc_folio, mem_cgroup_charge.

@@ -36,6 +36,10 @@ FaultResult wp_page_copy(VmFault& fault, FaultCause cause) {
   if (!copy) {
     return fault_result(copy.error(), fault.record);
   }
+  if (fault.reaped()) {
+    fault.memory().pages().free_pages(*copy);
+    return fault.done_reaped();
+  }
   if (!from_zero_page) {
     fault.copy_page(*copy, old.pfn());
   }

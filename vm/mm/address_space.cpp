@@ -8,6 +8,7 @@
 #include "vm/mm/area_editor.hpp"
 #include "vm/rmap.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 #include "vm/verify/verify.hpp"
 
 namespace fl::vm {
@@ -66,9 +67,9 @@ void AddressSpace::zap_range(VmArea& area, VirtAddr start, VirtAddr end, ZapCopi
     }
     if (old.present()) {
       unmap_page(area, old);
-    } else {
+    } else if (const SwapEntry entry = pte_to_swp_entry(old); !non_swap_entry(entry)) {
       --use_.swap_entries;
-      memory_.swap().free_swap_and_cache(pte_to_swp_entry(old));
+      memory_.swap().free_swap_and_cache(entry);
     }
   });
 }

@@ -10,6 +10,7 @@
 #include "vm/mm/area_editor.hpp"
 #include "vm/rmap.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 #include "vm/verify/verify.hpp"
 
 namespace fl::vm {
@@ -63,6 +64,9 @@ class EntryCopy {
   Result<Pte> copy_swap(Pte& source) {
     SwapSpace& swap = from_.mm->memory().swap();
     const SwapEntry entry = pte_to_swp_entry(source);
+    if (non_swap_entry(entry)) {
+      return source;
+    }
     if (!swap.swap_duplicate(entry)) {
       FL_TRY(swap.add_swap_count_continuation(entry, kGfpKernel));
       FL_TRY(swap.swap_duplicate(entry));

@@ -8,6 +8,7 @@
 #include "vm/reclaim/page_reclaim.hpp"
 #include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 
 namespace fl::vm {
 namespace {
@@ -67,10 +68,12 @@ void advise_free(VmArea& area, VirtAddr start, VirtAddr end) {
   bool flush = false;
   area.mm->tables().for_each(start, end.value(), [&](VirtAddr, Pte& pte) {
     if (pte.swap()) {
-      --area.mm->use_mutable().swap_entries;
       const SwapEntry entry = pte_to_swp_entry(pte);
       pte = Pte();
-      memory.swap().free_swap_and_cache(entry);
+      if (!non_swap_entry(entry)) {
+        --area.mm->use_mutable().swap_entries;
+        memory.swap().free_swap_and_cache(entry);
+      }
       return;
     }
     if (!pte.present() || pte.special()) {

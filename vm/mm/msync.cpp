@@ -7,6 +7,7 @@
 #include "vm/mm/address_space.hpp"
 #include "vm/phys/page.hpp"
 #include "vm/swap/swap_cache.hpp"
+#include "vm/swap/swapin_error.hpp"
 #include "vm/verify/verify.hpp"
 
 namespace fl::vm {
@@ -70,7 +71,8 @@ Result<uint32_t> AddressSpace::mincore(VirtAddr addr, std::span<uint8_t> residen
     const VirtAddr va = addr + (page << kPageShift);
     const mmu::Pte* pte = tables_.find(va);
     if (pte != nullptr && !pte->none()) {
-      resident[page] = pte->present() || memory_.swap_cache().find(pte_to_swp_entry(*pte)) != kNoPage ? 1 : 0;
+      const SwapEntry entry = pte->present() ? SwapEntry() : pte_to_swp_entry(*pte);
+      resident[page] = !entry || non_swap_entry(entry) || memory_.swap_cache().find(entry) != kNoPage ? 1 : 0;
       continue;
     }
     resident[page] = area->file != nullptr && area->file->mapping->in_memory(area->page_index(va)) ? 1 : 0;

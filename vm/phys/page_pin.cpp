@@ -2,6 +2,7 @@
 #include "vm/phys/page_pin.hpp"
 
 #include "vm/memory_system.hpp"
+#include "vm/rmap.hpp"
 
 namespace fl::vm {
 
@@ -11,15 +12,8 @@ PagePin::PagePin(MemorySystem& memory, Pfn pfn) : memory_(&memory), pfn_(pfn) {
 }
 
 void PagePin::unpin() {
-  Page& page = memory_->page(pfn_);
   --memory_->mem_map().pins();
-  if (page.refcount > 1) {
-    --page.refcount;
-    return;
-  }
-  memory_->lru().remove(pfn_);
-  page.mapping = 0;
-  memory_->pages().free_pages(pfn_);
+  put_page(*memory_, pfn_);
 }
 
 }  // namespace fl::vm

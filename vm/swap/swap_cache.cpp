@@ -105,7 +105,9 @@ void SwapCache::free_unused(Pfn pfn) {
 
 bool SwapCache::try_to_reclaim_swap(SwapEntry entry, SwapReclaim when) {
   const uint32_t frame = find(entry);
-  FL_CHECK(frame != kNoPage, "swap entry {:#x} has no page in the swap cache", entry.raw());
+  if (frame == kNoPage) {
+    return false;  // on its way in: who reads it sees that nobody wants it any more
+  }
   const Pfn pfn(frame);
   Page& page = memory_.page(pfn);
   if (when == SwapReclaim::kUnmappedOrFull && page.mapcount != 0 && !memory_.swap().vm_swap_full()) {

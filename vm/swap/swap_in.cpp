@@ -10,6 +10,7 @@
 #include "vm/reclaim/workingset.hpp"
 #include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 
 namespace fl::vm {
 namespace {
@@ -162,7 +163,7 @@ void vma_readahead(VmArea& area, VirtAddr addr, ReadaheadWindow& window) {
   const uint32_t end = std::min({first + pages, area.end.vpn(), (table >> kPageShift) + mmu::kEntriesPerTable});
   for (uint32_t page = std::max({first, area.start.vpn(), table >> kPageShift}); page < end; ++page) {
     const mmu::Pte* const pte = area.mm->tables().find(VirtAddr(page << kPageShift));
-    if (pte != nullptr && pte->swap()) {
+    if (pte != nullptr && pte->swap() && !non_swap_entry(pte_to_swp_entry(*pte))) {
       window.read(pte_to_swp_entry(*pte));
     }
   }

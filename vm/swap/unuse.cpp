@@ -10,6 +10,7 @@
 #include "vm/rmap.hpp"
 #include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 
 namespace fl::vm {
 namespace {
@@ -21,7 +22,25 @@ Status unuse_pte(AddressSpace& mm, VmArea& area, VirtAddr va, Pte& pte) {
   MemorySystem& memory = mm.memory();
   const Pte old = pte;
   const SwapEntry entry = pte_to_swp_entry(old);
-  FL_TRY_ASSIGN(const SwappedIn found, read_swap_page(memory, entry));
+  const auto read = read_swap_page(memory, entry);
+  if (pte.raw() != old.raw()) {
+    // The OOM killer has taken the entry meanwhile.
+    if (read) {
+      put_page(memory, read->pfn);
+    }
+    return {};
+  }
+  if (!read && read.error() == Errno::kEIO) {
+    // The page is lost; the area can go all the same, and who touches the page will hear of it.
+    --mm.use_mutable().swap_entries;
+    pte = swp_entry_to_pte(make_swapin_error_entry());
+    memory.swap().swap_free(entry);
+    return {};
+  }
+  if (!read) {
+    return fail(read.error());
+  }
+  const SwappedIn found = *read;
   Page& page = memory.page(found.pfn);
   --mm.use_mutable().swap_entries;
   memory.swap().swap_free(entry);
@@ -63,7 +82,10 @@ Status SwapCache::try_to_unuse(uint32_t type) {
     while (const auto value = mapping.tree().next_value(from)) {
       const SwapEntry entry = SwapEntry::from_raw(value->value);
       if (entry.type == type) {
-        FL_TRY(mapping.swap_in(value->index, entry, nullptr));
+        // One that cannot be read is lost, but nothing of the area is needed for it any more.
+        if (const auto in = mapping.swap_in(value->index, entry, nullptr); !in && in.error() != Errno::kEIO) {
+          return fail(in.error());
+        }
       }
       from = uint64_t{value->index} + 1;
     }

@@ -8,6 +8,7 @@
 #include "vm/mm/address_space.hpp"
 #include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 #include "vm/verify/checks.hpp"
 
 namespace fl::vm {
@@ -20,7 +21,7 @@ Holders count_holders(MemorySystem& memory) {
   for (AddressSpace& mm : memory.spaces()) {
     if (mm.use().swap_entries != 0) {
       mm.tables().for_each(VirtAddr(0), mmu::kTaskSize, [&](VirtAddr, mmu::Pte& pte) {
-        if (pte.swap()) {
+        if (pte.swap() && !non_swap_entry(pte_to_swp_entry(pte))) {
           ++holders[pte_to_swp_entry(pte)];
         }
       });
@@ -33,7 +34,9 @@ Holders count_holders(MemorySystem& memory) {
       if (!value) {
         break;
       }
-      ++holders[SwapEntry::from_raw(value->value)];
+      if (const SwapEntry entry = SwapEntry::from_raw(value->value); !non_swap_entry(entry)) {
+        ++holders[entry];
+      }
       from = uint64_t{value->index} + 1;
     }
   }

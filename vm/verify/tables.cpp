@@ -7,6 +7,7 @@
 #include "vm/mm/address_space.hpp"
 #include "vm/swap/swap_entry.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 #include "vm/verify/checks.hpp"
 
 namespace fl::vm {
@@ -110,9 +111,9 @@ class TableCheck {
   }
 
   void check_swap_entry(VirtAddr va, Pte pte, const VmArea& area) {
-    ++swapped_;
     const SwapEntry entry = pte_to_swp_entry(pte);
-    if (memory_.swap().swap_count(entry) == 0) {
+    swapped_ += non_swap_entry(entry) ? 0 : 1;
+    if (!non_swap_entry(entry) && memory_.swap().swap_count(entry) == 0) {
       out_.add(Invariant::kSwap, "entry {:#x} of {:08x} is in swap, in a slot that nobody has", pte.raw(), va.value());
     }
     if (area.shared() || !area.has_anon_vma()) {

@@ -14,6 +14,7 @@
 #include "vm/cache/mapping.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/swap/swap_space.hpp"
+#include "vm/swap/swapin_error.hpp"
 
 namespace fl::guest {
 namespace {
@@ -65,7 +66,7 @@ void gather(MemSizeStats& stats, vm::AddressSpace& mm, const vm::VmArea& area) {
       if (const auto page = mapped_page(mm, area, va, pte)) {
         account(stats, *page, pte, area.has(vm::VmFlag::kLocked));
       }
-    } else {
+    } else if (pte.swap() && !vm::non_swap_entry(vm::pte_to_swp_entry(pte))) {
       account_swapped(stats, mm.memory().swap(), pte);
     }
   });

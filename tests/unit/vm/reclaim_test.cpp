@@ -331,6 +331,48 @@ TEST_CASE("reclaim: a slot that cannot be read is SIGBUS for who needs it, one t
   CHECK(machine.problems().empty());
 }
 
+TEST_CASE("reclaim: swapoff of an area that cannot be read all brings in what can be, and the rest is SIGBUS") {
+  for (const KernelProfile* profile : {&KernelProfile::i386_6_1(), &KernelProfile::compat_6_18()}) {
+    SwapMachine machine(512, 1024, *profile);
+    const VirtAddr at = machine.map_anon(kBase, 10);
+    const VirtAddr shared = machine.map(kBase + 0x1000000, 10, kRw, kAnonShared);
+    fill(machine, at, 10, 30);
+    fill(machine, shared, 10, 300);
+    AddressSpace::Ptr child = machine.fork();
+    machine.page_out(at, 10);
+    machine.page_out(shared, 10);
+    machine.evict_all();
+    const SwapEntry lost = pte_to_swp_entry(machine.pte(at + bytes_of(3)));
+    REQUIRE(machine.pte(at + bytes_of(3)).swap());
+    const auto lost_shared = machine.mm().areas().lookup(shared)->file->mapping->tree().find_value(4);
+    REQUIRE(lost_shared);
+    machine.disk->bad_reads = {lost.offset, SwapEntry::from_raw(*lost_shared).offset};
+
+    REQUIRE(machine.memory().swap().swapoff(0));
+    CHECK(machine.mm().use().swap_entries == 0);
+    CHECK(child->use().swap_entries == 0);
+    CHECK(machine.problems().empty());
+    for (uint32_t page = 0; page < 10; ++page) {
+      const auto own = machine.touch(at + bytes_of(page), mmu::Access::kRead);
+      CHECK(own.refused == (page == 3 ? std::optional(FaultResult::kBusErr) : std::nullopt));
+      const auto common = machine.touch(shared + bytes_of(page), mmu::Access::kRead);
+      CHECK(common.refused == (page == 4 ? std::optional(FaultResult::kBusErr) : std::nullopt));
+    }
+    check_filled(machine, at, 3, 30);
+    check_filled(machine, shared, 4, 300);
+    // The mark is no slot: it is copied by a fork, counts as present for mincore, and goes with its area.
+    AddressSpace::Ptr other = machine.fork();
+    CHECK(machine.problems().empty());
+    std::array<uint8_t, 10> resident{};
+    CHECK(machine.mm().mincore(at, resident, [](const MappedFile&) { return true; }));
+    CHECK(resident[3] == 1);
+    CHECK(machine.mm().madvise(at, 10 * kPageSize, 4, machine.task));
+    CHECK_FALSE(machine.touch(at + bytes_of(3), mmu::Access::kRead).refused);
+    CHECK(machine.mm().munmap(shared, 10 * kPageSize));
+    CHECK(machine.problems().empty());
+  }
+}
+
 TEST_CASE("reclaim: each policy keeps a program's data") {
   for (const std::string_view name : policy_names()) {
     SwapMachine machine(160);
