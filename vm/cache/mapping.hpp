@@ -10,6 +10,7 @@
 // Lives in a cache of inodes (KernelCaches); its kernel address is Page::mapping of its pages.
 #pragma once
 
+#include <algorithm>
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
@@ -220,5 +221,20 @@ class Mapping {
   PageTree tree_;
   Areas areas_;
 };
+
+template <typename Visit>
+void Mapping::for_each_mapped_range(uint64_t first, uint64_t last, Visit&& visit) {
+  for (VmArea& area : areas_) {
+    const uint64_t area_first = area.pgoff;
+    const uint64_t area_last = area_first + area.pages() - 1;
+    if (area_last < first || area_first > last) {
+      continue;
+    }
+    const uint64_t from = std::max(first, area_first) - area_first;
+    const uint64_t to = std::min(last, area_last) - area_first + 1;
+    visit(area, area.start + static_cast<uint32_t>(from << kPageShift),
+          area.start + static_cast<uint32_t>(to << kPageShift));
+  }
+}
 
 }  // namespace fl::vm

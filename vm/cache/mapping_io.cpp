@@ -1,11 +1,83 @@
-// Which cached pages of a file the disk has still to bring, and bringing them. Linux counterpart: mm/readahead.c,
-// page_cache_ra_unbounded and read_pages.
+// The cached pages of a file and its disk: reading pages, which of them are still to come, and writing them back. Linux
+// counterparts: page_cache_ra_unbounded and read_pages (mm/readahead.c), write_cache_pages.
 #include <algorithm>
+#include <array>
 
 #include "vm/cache/mapping.hpp"
 #include "vm/memory_system.hpp"
+#include "vm/mm/address_space.hpp"
 
 namespace fl::vm {
+namespace {
+
+// Reads pages from a store. All their frames are mapped at once, longer than a moment: by kmap.
+Status read_frames(MemorySystem& memory, BackingStore& store, uint64_t index, std::span<const Pfn> frames) {
+  std::array<std::byte*, kReadPages> buffers;
+  uint32_t mapped = 0;
+  Status done;
+  for (; mapped < frames.size(); ++mapped) {
+    const auto address = memory.kmap().kmap(frames[mapped]);
+    if (!address) {
+      done = fail(address.error());
+      break;
+    }
+    buffers[mapped] = memory.kmap().pointer(*address);
+  }
+  if (done) {
+    done = store.read_pages(index, std::span(buffers.data(), frames.size()));
+  }
+  for (uint32_t i = 0; i < mapped; ++i) {
+    memory.kmap().kunmap(frames[i]);
+  }
+  return done;
+}
+
+}  // namespace
+
+Result<uint32_t> Mapping::bring_in(uint64_t index, uint32_t wanted) {
+  std::array<Pfn, kReadPages> frames;
+  uint32_t count = 0;
+  while (count < wanted && find(index + count) == kNoPage) {
+    auto frame = memory_.pages().alloc_pages(kGfpHighUserMovable);
+    // What others brought into the cache is not charged, what has to be read again is.
+    if (frame && must_read(index + count)) {
+      frame = memory_.pages().charge(*frame, kGfpHighUserMovable);
+    }
+    if (!frame) {
+      break;
+    }
+    frames[count] = *frame;
+    ++count;
+  }
+  if (count == 0) {
+    return fail(Errno::kENOMEM);
+  }
+  if (const auto read = read_frames(memory_, *store_, index, std::span(frames.data(), count)); !read) {
+    for (uint32_t i = 0; i < count; ++i) {
+      memory_.pages().free_pages(frames[i]);
+    }
+    return fail(read.error());
+  }
+  // The first page is pinned: storing the others may reclaim.
+  Page& first_page = memory_.page(frames[0]);
+  for (uint32_t i = 0; i < count; ++i) {
+    if (const auto inserted = insert(index + i, frames[i]); !inserted) {
+      for (uint32_t rest = i; rest < count; ++rest) {
+        memory_.pages().free_pages(frames[rest]);
+      }
+      if (i == 0) {
+        return fail(inserted.error());
+      }
+      count = i;
+      break;
+    }
+    if (i == 0) {
+      ++first_page.refcount;
+    }
+  }
+  --first_page.refcount;
+  return count;
+}
 
 const Readahead& Mapping::readahead() const { return memory_.cache().readahead; }
 
@@ -102,6 +174,60 @@ void Mapping::read_ahead(uint64_t first, uint32_t count, uint32_t lookahead) {
     }
     index += *got;
   }
+}
+
+void Mapping::mark_dirty(Pfn pfn) {
+  if (is_shmem()) {
+    return;  // there is nowhere to write it to
+  }
+  Page& page = memory_.page(pfn);
+  page.set(PageFlag::kDirty);
+  if (!is_dirty(page.index)) {
+    tree_.set_tag(page.index, PageTag::kDirty);
+    memory_.cache().count_dirty(1);
+  }
+}
+
+Status Mapping::write_page(uint32_t index) {
+  const Pfn pfn(find(index));
+  // Read-only first: a store after the copy must dirty the page again. Linux: page_mkclean.
+  for_each_mapped_range(index, index, [&](VmArea& area, VirtAddr va, VirtAddr) {
+    mmu::Pte* pte = area.mm->tables().find(va);
+    if (area.shared() && pte != nullptr && pte->present() && pte->pfn() == pfn && (pte->writable() || pte->dirty())) {
+      const bool seen = pte->accessed();
+      *pte = pte->without(mmu::Pte::kWritable | mmu::Pte::kDirty);
+      if (seen) {
+        memory_.tlb().flush();
+      }
+    }
+  });
+  tree_.set_tag(index, PageTag::kWriteback);
+  memory_.disk().submit(store_.get(), index, 1);
+  const auto written = store_->write_page(index, KmapLocal(memory_.kmap_slots(), pfn).bytes());
+  tree_.clear_tag(index, PageTag::kWriteback);
+  memory_.tell({.kind = MemoryEvent::Kind::kWriteback,
+                .failed = !written,
+                .pfn = pfn,
+                .inode = store_->inode(),
+                .index = index});
+  FL_TRY(written);
+  memory_.page(pfn).clear(PageFlag::kDirty);
+  if (is_dirty(index)) {
+    tree_.clear_tag(index, PageTag::kDirty);
+    memory_.cache().count_dirty(-1);
+  }
+  return {};
+}
+
+Status Mapping::write_back(uint64_t first, uint64_t last) {
+  Status result;
+  for (auto entry = tree_.next_tagged(first, PageTag::kDirty); entry && entry->index <= last;
+       entry = tree_.next_tagged(uint64_t{entry->index} + 1, PageTag::kDirty)) {
+    if (const auto written = write_page(entry->index); !written) {
+      result = written;
+    }
+  }
+  return result;
 }
 
 }  // namespace fl::vm
