@@ -1,5 +1,5 @@
 // faultline-record32: the recorder alone, as a static 32-bit program that needs nothing but a kernel. It makes the
-// reference records of i386 kernels.
+// reference records of i386 kernels; faultline-record64 is the same for x86-64 ones.
 //
 //   faultline-record32 [--runs N] [--clear-env] [--env N=V]... [--stdin FILE] [--renew COPY=ORIGINAL]
 //                      [--other FILE]... --output FILE [--] PROGRAM [ARGS...]

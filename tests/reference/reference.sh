@@ -1,19 +1,22 @@
 #!/bin/bash
-# reference.sh BUILD [--suite FILE] [--out DIR] [--filter TEXT] [--accel tcg|kvm]: records what a real i386 Linux does.
+# reference.sh BUILD [--kernel 6.1-i386|6.18-amd64] [--suite FILE] [--out DIR] [--filter TEXT] [--accel tcg|kvm]: records
+# what a real Linux does with i386 programs.
 #
-# Boots Debian's linux-image-686 (no PAE, 3G/1G) in qemu-system-i386 with the guest programs and the 32-bit recorder that
-# are below BUILD, runs every line of the suite, and puts the records below DIR (tests/records/6.1-i386). No network
-# but for Debian's kernel package, no root, no loop mounts; what it makes stands below .deps/ and BUILD/reference/.
+# Boots a kernel of Debian in qemu with the guest programs and the recorder that are below BUILD, runs every line of the
+# suite, and puts the records below DIR (tests/records/KERNEL). 6.1-i386 is linux-image-686 (no PAE, 3G/1G), 6.18-amd64
+# an x86-64 kernel that runs i386 programs. No network but for Debian's kernel package, no root, no loop mounts; what it
+# makes stands below .deps/ and BUILD/reference/.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=/dev/null
 . "$here/../../dev"
 
-build=${1:?usage: reference.sh BUILD [--suite FILE] [--out DIR] [--filter TEXT] [--accel tcg|kvm]}
+build=${1:?usage: reference.sh BUILD [--kernel 6.1-i386|6.18-amd64] [--suite FILE] [--out DIR] [--filter TEXT] [--accel tcg|kvm]}
 shift
-suite=tests/exactness.tsv out=tests/records/6.1-i386 filter="" accel=tcg
+suite=tests/exactness.tsv out="" filter="" accel=tcg name=6.1-i386
 while [ $# -gt 0 ]; do
   case "$1" in
+    --kernel) name=$2 ;;
     --suite) suite=$2 ;;
     --out) out=$2 ;;
     --filter) filter=$2 ;;
@@ -23,12 +26,18 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 
-readonly work="$build/reference" kernel="$deps/linux-686" scratch=/tmp/faultline-suite
-readonly programs="$build/guest_programs" recorder=${FAULTLINE_RECORDER:-$build/faultline-record32}
 # The processor is part of a reference. Nehalem is the newest named one of which faultline's engine can do everything:
-# SSE to SSE4.2 and POPCNT, but neither XSAVE nor AVX. What TCG cannot give it anyway is left out, or it would warn.
-readonly cpu=Nehalem,-syscall,-lm memory=512 limit_seconds=1500
-readonly base=6.1
+# SSE to SSE4.2 and POPCNT, but neither XSAVE nor AVX. What a 32-bit TCG cannot give it anyway is left out, or it would
+# warn.
+case "$name" in
+  6.1-i386) kernel="$deps/linux-686" base=6.1 qemu=qemu-system-i386 bits=32 cpu=Nehalem,-syscall,-lm ;;
+  6.18-amd64) kernel="$deps/linux-amd64" base=6.18 qemu=qemu-system-x86_64 bits=64 cpu=Nehalem ;;
+  *) die "reference.sh: no such kernel: $name" ;;
+esac
+readonly kernel base qemu bits cpu memory=512 limit_seconds=1500
+readonly work="$build/reference" scratch=/tmp/faultline-suite programs="$build/guest_programs"
+readonly recorder=${FAULTLINE_RECORDER:-$build/faultline-record$bits}
+out=${out:-tests/records/$name}
 
 fetch_kernel() {
   [ ! -e "$kernel/.complete" ] || return 0
@@ -37,10 +46,15 @@ fetch_kernel() {
   exec 9>"$deps/lock"
   flock 9
   rm -rf "$stage"
-  fetch bookworm i386 "$stage" linux-image-686
-  image=$(dpkg-deb -f "$deps"/apt/bookworm-i386/debs/linux-image-686_*.deb Depends | grep -o "linux-image-${base}[^ ,]*")
-  [ -n "$image" ] || die "linux-image-686 of bookworm names no kernel $base"
-  fetch bookworm i386 "$stage" "$image"
+  if [ "$name" = 6.1-i386 ]; then
+    fetch bookworm i386 "$stage" linux-image-686
+    image=$(dpkg-deb -f "$deps"/apt/bookworm-i386/debs/linux-image-686_*.deb Depends | grep -o "linux-image-${base}[^ ,]*")
+    [ -n "$image" ] || die "linux-image-686 of bookworm names no kernel $base"
+    fetch bookworm i386 "$stage" "$image"
+  else
+    # No release of Debian has this kernel as its own; the backports keep it.
+    fetch trixie-backports amd64 "$stage" "linux-image-$base.15+deb13-amd64"
+  fi
   install_tree "$stage" "$kernel"
   rm -rf "$deps/apt"
   touch "$kernel/.complete"
@@ -51,8 +65,10 @@ fetch_kernel() {
 declare -A listed=()
 module_files() {
   local file dependency
-  file=$(find "$kernel/lib/modules" -name "$1.ko" -o -name "${1//_/-}.ko" | head -n 1)
-  # What is not a module is built in.
+  file=$(find "$kernel" -path '*/lib/modules/*' \( -name "$1.ko*" -o -name "${1//_/-}.ko*" \) | head -n 1)
+  # What is not a module is built in. Newer packages compress modules.
+  [ -z "$file" ] || [ -e "${file%.xz}" ] || xz -dk "$file"
+  file=${file%.xz}
   [ -n "$file" ] && [ -z "${listed[$file]:-}" ] || return 0
   listed[$file]=1
   for dependency in $(objcopy -O binary --only-section=.modinfo "$file" /dev/stdout | tr '\0' '\n' |
@@ -157,7 +173,7 @@ boot() {
   local started=$SECONDS good bad
   : >"$work/console.log"
   # No network and no other device, so that nothing but the suite runs.
-  timeout "$limit_seconds" qemu-system-i386 -accel "$accel" -cpu "$cpu" -m "$memory" -nodefaults -no-user-config \
+  timeout "$limit_seconds" "$qemu" -accel "$accel" -cpu "$cpu" -m "$memory" -nodefaults -no-user-config \
     -display none -no-reboot -serial stdio -kernel "$kernel"/boot/vmlinuz-"$base"* -initrd "$work/initramfs.gz" \
     -append "console=ttyS0 quiet nokaslr mitigations=off transparent_hugepage=never panic=-1" \
     -drive "file=$work/root.img,format=raw,if=virtio" -drive "file=$work/records.img,format=raw,if=virtio" \
@@ -171,9 +187,9 @@ boot() {
   [ "$bad" = 0 ] || die "the recorder failed for $bad of $((good + bad)) programs (above, and in $work/console.log)"
 }
 
-install_packages qemu-system-x86 cpio e2fsprogs binutils
-command -v qemu-system-i386 >/dev/null || die "qemu-system-i386 is needed (Debian: qemu-system-x86)"
-[ -x "$recorder" ] || die "no recorder at $recorder: build the target faultline-record32"
+install_packages qemu-system-x86 cpio e2fsprogs binutils xz-utils
+command -v "$qemu" >/dev/null || die "$qemu is needed (Debian: qemu-system-x86)"
+[ -x "$recorder" ] || die "no recorder at $recorder: build the target faultline-record$bits"
 mkdir -p "$work"
 fetch_kernel
 make_jobs
