@@ -6,6 +6,7 @@
 // The driver's sources: a fuzz target is built from one file.
 #include "tests/unit/vm/vm_model.cpp"
 #include "tests/unit/vm/vm_model_calls.cpp"
+#include "tests/unit/vm/vm_model_processes.cpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace fl::vm;

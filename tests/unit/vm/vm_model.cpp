@@ -14,7 +14,8 @@ ModelDriver::ModelDriver(Choose choose, uint32_t frames, const KernelProfile& pr
   if (swap_pages != 0) {
     auto store = std::make_shared<MemorySwapStore>(swap_pages);
     store->rotates = choose_(2) == 0;
-    FL_CHECK(machine_.memory().swap().swapon(std::move(store), "/swap", std::nullopt));
+    swap_ = std::move(store);
+    FL_CHECK(machine_.memory().swap().swapon(swap_, "/swap", std::nullopt));
   }
   machine_.memory().slab().shrink_all();
   free_at_start_ = machine_.pages().free_frames();
@@ -40,6 +41,15 @@ ModelDriver::ModelDriver(Choose choose, uint32_t frames, const KernelProfile& pr
     }
     files_.push_back(std::move(file));
   }
+  // A segment of shared memory, which is there whether it is mapped or not.
+  auto segment = std::make_shared<File>();
+  segment->test.file = std::make_shared<MappedFile>();
+  segment->test.file->mapping = *Mapping::for_shmem(machine_.memory(), bytes_of(16), ShmemCharge::kByPage);
+  segment->test.file->writable = true;
+  segment->read_only = std::make_shared<MappedFile>(*segment->test.file);
+  segment->read_only->writable = false;
+  segment->words.resize(16);
+  files_.push_back(std::move(segment));
 }
 
 uint32_t ModelDriver::any_page() {
@@ -242,7 +252,7 @@ void ModelDriver::do_kernel_touch() {
 
 void ModelDriver::do_file_read() {
   File& file = *files_[choose_(static_cast<uint32_t>(files_.size()))];
-  const uint32_t index = choose_(48);
+  const uint32_t index = choose_(kMostFilePages);
   last_ = fmt::format("read page {} of a file of {}", index, file.words.size());
   std::array<std::byte, kPageSize> bytes{};
   const auto got = file.test.mapping().read(uint64_t{index} << kPageShift, bytes);
@@ -262,11 +272,11 @@ void ModelDriver::do_file_read() {
   }
 }
 
-void ModelDriver::check_all() {
-  for (const VmArea* area = machine_.mm().areas().first(); area != nullptr; area = area->next) {
+void ModelDriver::check_areas(const AddressSpace& mm, const Pages& pages) const {
+  for (const VmArea* area = mm.areas().first(); area != nullptr; area = area->next) {
     for (uint32_t vpn = area->start.vpn(); vpn < area->end.vpn(); ++vpn) {
-      const auto page = pages_.find(vpn);
-      if (page == pages_.end()) {
+      const auto page = pages.find(vpn);
+      if (page == pages.end()) {
         mismatch(fmt::format("page {:x} is mapped", vpn));
       }
       if ((area->flags & kVmAccessFlags) != page->second.prot ||
@@ -277,11 +287,19 @@ void ModelDriver::check_all() {
       if (area->has(VmFlag::kLocked) != page->second.locked) {
         mismatch(fmt::format("page {:x} is {} locked", vpn, area->has(VmFlag::kLocked) ? "" : "not"));
       }
+      if (area->has(VmFlag::kDontCopy) != page->second.dont_fork ||
+          area->has(VmFlag::kWipeOnFork) != page->second.wipe_on_fork) {
+        mismatch(fmt::format("page {:x} has other advice for fork", vpn));
+      }
     }
   }
-  if (machine_.mm().use().total_vm != pages_.size()) {
-    mismatch(fmt::format("{} pages are mapped, expected {}", machine_.mm().use().total_vm, pages_.size()));
+  if (mm.use().total_vm != pages.size()) {
+    mismatch(fmt::format("{} pages are mapped, expected {}", mm.use().total_vm, pages.size()));
   }
+}
+
+void ModelDriver::check_all() {
+  for_each_process([this](const AddressSpace& mm, const Pages& pages) { check_areas(mm, pages); });
   if (const std::vector<std::string> problems = machine_.problems(); !problems.empty()) {
     mismatch(problems.front());
   }
@@ -296,6 +314,8 @@ void ModelDriver::reconcile() {
     }
     pages_[vpn] = page->second;
     pages_[vpn].locked = area.has(VmFlag::kLocked);
+    pages_[vpn].dont_fork = area.has(VmFlag::kDontCopy);
+    pages_[vpn].wipe_on_fork = area.has(VmFlag::kWipeOnFork);
     return true;
   };
   for (const VmArea* area = machine_.mm().areas().first(); area != nullptr; area = area->next) {
@@ -309,7 +329,7 @@ void ModelDriver::reconcile() {
 }
 
 void ModelDriver::step() {
-  const uint32_t call = choose_(32);
+  const uint32_t call = choose_(41);
   before_ = pages_;
   partial_ = false;
   injected_ = choose_(8) == 0;
@@ -336,8 +356,20 @@ void ModelDriver::step() {
     do_kernel_touch();
   } else if (call == 15) {
     do_file_read();
-  } else {
+  } else if (call < 32) {
     do_touch();
+  } else if (call == 32) {
+    do_fork();
+  } else if (call < 36) {
+    do_switch();
+  } else if (call == 36) {
+    do_exit();
+  } else if (call < 39) {
+    do_shm();
+  } else if (call == 39) {
+    do_pressure();
+  } else {
+    do_swapoff();
   }
   machine_.pages().fail_allocation(0);
   if (partial_) {
@@ -349,20 +381,40 @@ void ModelDriver::step() {
   check_all();
 }
 
-void ModelDriver::finish() {
-  last_ = "end";
-  machine_.drop_space();
-  for (const std::shared_ptr<File>& file : files_) {
-    if (!file->test.mapping().write_back(0, UINT64_MAX)) {
-      mismatch("a file could not be written back");
+// Nobody maps it any more.
+void ModelDriver::check_file(File& file) {
+  if (!file.test.mapping().write_back(0, UINT64_MAX)) {
+    mismatch("a file could not be written back");
+  }
+  for (uint32_t page = 0; page < file.words.size(); ++page) {
+    std::array<std::byte, kPageSize> bytes{};
+    const uint64_t offset = uint64_t{page} << kPageShift;
+    if (file.shmem() && file.test.mapping().holds(page)) {
+      if (const auto got = file.test.mapping().read(offset, bytes); !got || *got != kPageSize) {
+        mismatch("shared memory cannot be read");
+      }
+    } else if (!file.shmem()) {
+      std::copy_n(file.test.store->bytes.begin() + static_cast<ptrdiff_t>(offset), kPageSize, bytes.begin());
     }
-    for (uint32_t page = 0; page < file->words.size(); ++page) {
-      for (size_t i = 0; i < kWordOffsets.size(); ++i) {
-        if (file->test.store->word((uint64_t{page} << kPageShift) + kWordOffsets[i]) != file->words[page][i]) {
-          mismatch(fmt::format("page {} of a file is not what was stored", page));
-        }
+    for (size_t i = 0; i < kWordOffsets.size(); ++i) {
+      uint32_t is = 0;
+      std::memcpy(&is, bytes.data() + kWordOffsets[i], sizeof is);
+      if (is != file.words[page][i]) {
+        mismatch(fmt::format("page {} of a file is not what was stored", page));
       }
     }
+  }
+}
+
+void ModelDriver::finish() {
+  last_ = "end";
+  others_.clear();
+  machine_.drop_space();
+  for (const Pfn frame : std::exchange(hoard_, {})) {
+    machine_.pages().free_pages(frame);
+  }
+  for (const std::shared_ptr<File>& file : files_) {
+    check_file(*file);
   }
   pages_.clear();
   before_.clear();

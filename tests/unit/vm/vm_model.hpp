@@ -1,8 +1,10 @@
-// The naive model of an address space, and the driver that makes random calls on it and on the real one and compares.
+// The naive model of processes' memory, and the driver that makes random calls on it and on the real one and compares.
 //
-// The model is a map from page number to what is mapped there. It knows rights and contents (two words of each page),
-// not page tables, frames or merging; what an mremap may span it asks the real areas. After each step the machine is
-// verified. The same driver serves the random test (numbers from a seed) and the fuzz target (numbers from the fuzzer).
+// The model of a process is a map from page number to what is mapped there. One process runs; others came by fork and
+// wait for their turn. Files and shared memory are known by their words. It knows rights and contents (two words of
+// each page), not page tables, frames or merging; what an mremap may span it asks the real areas. After each step the
+// machine is verified. The same driver serves the random test (numbers from a seed, model_script.hpp) and the fuzz
+// target (numbers from the fuzzer).
 #pragma once
 
 #include <array>
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "tests/unit/vm/vm_machine.hpp"
+#include "vm/swap/swap_store.hpp"
 
 namespace fl::vm::test {
 
@@ -28,6 +31,8 @@ inline constexpr uint32_t kHeapPages = 12;
 inline constexpr uint32_t kStackTop = 0x20000;
 inline constexpr uint32_t kStackLimit = 24;
 inline constexpr uint32_t kMostMapped = 160;
+inline constexpr uint32_t kMostFilePages = 48;
+inline constexpr size_t kMostProcesses = 4;
 
 inline VirtAddr at(uint32_t vpn) { return VirtAddr(vpn << kPageShift); }
 }  // namespace model
@@ -60,7 +65,7 @@ class ModelDriver {
   using Words = std::array<uint32_t, 2>;
 
   struct File {
-    TestFile test;  // without a store: shared memory, reached through areas only
+    TestFile test;  // without a store: shared memory; without a file too: it is reached through areas only
     std::shared_ptr<MappedFile> read_only;
     std::vector<Words> words;
     bool shmem() const { return test.store == nullptr; }
@@ -74,10 +79,18 @@ class ModelDriver {
     bool locked = false;
     bool given_up = false;  // MADV_FREE, and not written since: it may be zeros by now
     bool grows_down = false;
-    bool copied = false;  // has a private copy
+    bool dont_fork = false;     // MADV_DONTFORK
+    bool wipe_on_fork = false;  // MADV_WIPEONFORK
+    bool copied = false;        // has a private copy
     Words copy{};
   };
   using Pages = std::map<uint32_t, Page>;
+  // One that does not run.
+  struct Process {
+    AddressSpace::Ptr mm;
+    Pages pages;
+    uint32_t brk = 0;
+  };
   // What mremap takes of one area: its pages, and where the area ends.
   struct Piece {
     uint32_t from = 0;
@@ -126,6 +139,16 @@ class ModelDriver {
   void do_touch();
   void do_kernel_touch();
   void do_file_read();
+  void do_fork();
+  void do_switch();
+  void do_exit();
+  void do_shm();
+  void do_pressure();
+  void do_swapoff();
+  template <typename Visit>
+  void for_each_process(Visit&& visit);
+  void check_areas(const AddressSpace& mm, const Pages& pages) const;
+  void check_file(File& file);
   void compare_word(uint32_t vpn, const std::byte* host, uint32_t which);
   void check_all();
 
@@ -137,11 +160,23 @@ class ModelDriver {
   bool partial_ = false;  // the step's call may have stopped half-way
   std::vector<std::shared_ptr<File>> files_;
   uint32_t brk_ = 0;
+  std::vector<Process> others_;
+  std::shared_ptr<SwapStore> swap_;
+  std::vector<Pfn> hoard_;  // frames that the test keeps from everybody
   uint32_t next_value_ = 1;
   uint32_t successes_ = 0;
   bool injected_ = false;
   std::string last_;
 };
+
+// Calls visit(mm, pages), the running process first.
+template <typename Visit>
+void ModelDriver::for_each_process(Visit&& visit) {
+  visit(machine_.mm(), pages_);
+  for (Process& other : others_) {
+    visit(*other.mm, other.pages);
+  }
+}
 
 template <typename T>
 void ModelDriver::expect(const Result<T>& is, Errno should_be, const char* what) {

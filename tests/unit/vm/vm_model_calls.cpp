@@ -306,7 +306,7 @@ void ModelDriver::do_move_many(uint32_t first, uint32_t length, uint32_t target,
 }
 
 void ModelDriver::do_madvise() {
-  static constexpr std::array<int, 13> kAdvice{0, 1, 3, 4, 4, 4, 8, 10, 11, 20, 21, 22, 23};
+  static constexpr std::array<int, 16> kAdvice{0, 1, 3, 4, 4, 4, 8, 10, 11, 18, 19, 20, 21, 21, 22, 23};
   const int advice = kAdvice[choose_(kAdvice.size())];
   const uint32_t first = kArena - 4 + choose_(kArenaPages + 4);
   const uint32_t length = 1 + choose_(10);
@@ -324,7 +324,7 @@ void ModelDriver::do_madvise() {
     }
     Page& here = page->second;
     if ((advice == 4 && here.locked) || (advice == 8 && (here.locked || here.file != nullptr)) ||
-        ((advice == 20 || advice == 21) && here.locked) ||
+        ((advice == 20 || advice == 21) && here.locked) || (advice == 18 && (here.file != nullptr || here.shared)) ||
         (populate && (here.prot & (advice == 23 ? kWrite : kRead)) == 0)) {
       error = Errno::kEINVAL;
       break;
@@ -333,6 +333,8 @@ void ModelDriver::do_madvise() {
       error = Errno::kEFAULT;
       break;
     }
+    here.dont_fork = advice == 10 || (here.dont_fork && advice != 11);
+    here.wipe_on_fork = advice == 18 || (here.wipe_on_fork && advice != 19);
     here.copied = here.copied && advice != 4;
     here.given_up = here.copied && (here.given_up || (advice == 8 && here.file == nullptr && !here.shared));
   }
@@ -423,14 +425,18 @@ void ModelDriver::do_sync() {
 void ModelDriver::do_truncate() {
   File& file = *files_[choose_(static_cast<uint32_t>(files_.size()))];
   const auto old_size = static_cast<uint32_t>(file.words.size());
-  const uint32_t size = std::min(48u, choose_(3) == 0 ? old_size + choose_(6) : choose_(old_size + 1));
-  last_ = fmt::format("truncate to {} pages", size);
-  file.test.store->bytes.resize(uint64_t{size} << kPageShift);
+  const uint32_t size = std::min(kMostFilePages, choose_(3) == 0 ? old_size + choose_(6) : choose_(old_size + 1));
+  last_ = fmt::format("truncate {} to {} pages", file.shmem() ? "shared memory" : "a file", size);
+  if (!file.shmem()) {
+    file.test.store->bytes.resize(uint64_t{size} << kPageShift);
+  }
   file.test.mapping().truncate(uint64_t{size} << kPageShift);
   file.words.resize(size);
-  for (auto& [vpn, page] : pages_) {
-    page.copied = page.copied && !(page.file.get() == &file && page.index >= size);
-  }
+  for_each_process([&](const AddressSpace&, Pages& pages) {
+    for (auto& [vpn, page] : pages) {
+      page.copied = page.copied && !(page.file.get() == &file && page.index >= size);
+    }
+  });
   ++successes_;
 }
 
