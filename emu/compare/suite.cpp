@@ -33,6 +33,8 @@ bool plain_name(std::string_view name) {
 std::string set_flag(SuiteEntry& entry, std::string_view flag) {
   if (flag == "ext4") {
     entry.needs_ext4 = true;
+  } else if (flag == "stored") {
+    entry.stored_only = true;
   } else if (flag == "writes-data") {
     entry.writes_data = true;
   } else if (flag == "only-6.1") {
@@ -40,7 +42,7 @@ std::string set_flag(SuiteEntry& entry, std::string_view flag) {
   } else if (flag == "only-6.18") {
     entry.only = vm::KernelProfile::compat_6_18().name;
   } else {
-    return fmt::format("flag {}: give ext4, writes-data, only-6.1 or only-6.18", flag);
+    return fmt::format("flag {}: give ext4, stored, writes-data, only-6.1 or only-6.18", flag);
   }
   return {};
 }

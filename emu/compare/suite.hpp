@@ -21,6 +21,7 @@ struct SuiteEntry {
   std::vector<std::string> args;  // with placeholders
   Level level = Level::kOrder;
   bool needs_ext4 = false;
+  bool stored_only = false;  // not compared live
   bool writes_data = false;  // the scratch folder must be writable for it
   std::string only;          // profile's name; empty: each
   std::string label() const { return flavour + "/" + name; }

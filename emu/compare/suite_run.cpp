@@ -94,6 +94,9 @@ class SuiteRunner {
     if (std::error_code error; !request_.against.empty() && !fs::exists(record_path, error)) {
       return skip("there is no record: {}", record_path.string());
     }
+    if (entry.stored_only && request_.against.empty()) {
+      return skip("it is compared with stored records only");
+    }
     if (entry.needs_ext4 && request_.against.empty() && !files_.is_ext4()) {
       return skip("it needs ext4 at {}", files_.path().string());
     }
