@@ -48,6 +48,7 @@ class Reaper final : public OomKiller {
     free_all();
     return Action::kRetry;
   }
+  Action memcg_out_of_memory(Gfp gfp, uint32_t order) override { return out_of_memory(gfp, order); }
   int kills = 0;
 
  private:
