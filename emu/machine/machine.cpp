@@ -159,11 +159,11 @@ HostStatus Machine::boot(const MachineOptions& options) {
                                                                .observer = options.observer,
                                                                .stop = &stop_->flag()},
                                             std::move(kernel));
-  at_boot_ = vm::take_census(*memory_);
-  FL_HOST_TRY(swap_on(*memory_, options.swap, kernel_->options().swap_devices));
   if (options.memory_limit != 0 && !memory_->set_memory_limit(options.memory_limit >> kPageShift)) {
     return host_error("cannot limit memory: what is known of the limit does not fit: give more --ram");
   }
+  at_boot_ = vm::take_census(*memory_);
+  FL_HOST_TRY(swap_on(*memory_, options.swap, kernel_->options().swap_devices));
   if (!options.fail_alloc.empty()) {
     FL_CHECK(memory_->pages().fail_alloc().configure(options.fail_alloc, options.seed), "--fail-alloc was checked");
   }
