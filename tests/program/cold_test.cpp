@@ -47,7 +47,8 @@ TEST_CASE("cold: hello has the faults of Linux 6.1 with 128 KiB readahead, and o
   const FaultlineResult cold = run("hello", {}, {"--page-cache", "cold"});
   CHECK(cold.minflt == 20);
   CHECK(cold.majflt == 8);
-  const FaultlineResult at_once = run("hello", {}, {"--page-cache", "cold", "--readahead", "8192"}, false, "6.18-compat");
+  const FaultlineResult at_once =
+      run("hello", {}, {"--page-cache", "cold", "--readahead", "8192"}, false, "6.18-compat");
   CHECK(at_once.minflt == 24);
   CHECK(at_once.majflt == 1);
   const FaultlineResult none = run("hello", {}, {"--page-cache", "cold", "--readahead", "0"});

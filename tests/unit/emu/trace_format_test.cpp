@@ -91,7 +91,7 @@ TEST_CASE("trace: a refused fault without a mapping has nulls in jsonl and empty
   CHECK(record["access"] == "exec");
   CHECK(write(*make_csv_format(), sample.event) ==
         "22,1234567890,1,2,hello,user,exec,0x080f0a1c,0x080f0000,0x08049abc,,,,,,,,segv_maperr,0,0,,0x00000000,"
-        "0x00000000,,,\n");
+        "0x00000000,,,,,\n");
 }
 
 TEST_CASE("trace: a fault-around names its window") {
@@ -110,13 +110,41 @@ TEST_CASE("trace: a csv row has as many fields as the header and quotes commas")
   const std::string row = write(*format, sample.event);
   CHECK(row ==
         "22,1234567890,1,2,hello,user,write,0x080f0a1c,0x080f0000,0x08049abc,\"mov dword ptr [eax], 1\",main+0x1c,"
-        "0x080ee000,0x080f1000,rw-p,[heap],0,zero_cow,0,1,0x1234,0x00042225,0x01234067,0x08049000,0x08058000,16\n");
+        "0x080ee000,0x080f1000,rw-p,[heap],0,zero_cow,0,1,0x1234,0x00042225,0x01234067,0x08049000,0x08058000,16,,\n");
   CHECK(split_row(row).size() == split_row(std::string(format->header())).size());
   sample.event.area = nullptr;
   sample.fault.around = {};
   CHECK(split_row(write(*format, sample.event)).size() == split_row(std::string(format->header())).size());
   sample.event.sym = "operator,(X)";
   CHECK(split_row(write(*format, sample.event))[11] == "operator,(X)+0x1c");
+}
+
+TEST_CASE("trace: what else happens to memory has its name and its numbers in every format") {
+  Sample sample;
+  const vm::MemoryEvent event{
+      .kind = vm::MemoryEvent::Kind::kSwapOut, .failed = true, .pfn = Pfn(0x1234), .swap_type = 1, .swap_offset = 77};
+  sample.event.fault = nullptr;
+  sample.event.event = &event;
+  const auto write_event = [&sample](const TraceFormat& format) {
+    std::string text(kMaxRecord, '\0');
+    Cursor cursor(text.data());
+    format.write_event(sample.event, cursor);
+    text.resize(static_cast<size_t>(cursor.end() - text.data()));
+    return text;
+  };
+  CHECK(write_event(*make_jsonl_format()) ==
+        R"({"seq":22,"t":1234567890,"pid":1,"tid":2,"comm":"hello","event":"swap_out","pfn":"0x1234","area":1,)"
+        R"("slot":77,"failed":1})"
+        "\n");
+  CHECK(write_event(*make_text_format()) ==
+        "           hello 1/2 1.234567890: vm:swap_out: pfn 0x1234 area 1 slot 77 failed 1 #22\n");
+  const auto csv = make_csv_format();
+  const auto row = split_row(write_event(*csv));
+  REQUIRE(row.size() == split_row(std::string(csv->header())).size());
+  CHECK(row[4] == "hello");
+  CHECK(row[5].empty());
+  CHECK(row[26] == "swap_out");
+  CHECK(row[27] == "pfn=0x1234 area=1 slot=77 failed=1");
 }
 
 TEST_CASE("trace: a text line reads like perf script") {
@@ -151,7 +179,7 @@ TEST_CASE("trace: names that a guest chose cannot break a format") {
   const std::string text = write(*make_text_format(), sample.event);
   CHECK(text.find('\n') == text.size() - 1);
   CHECK(text.find("a\"b\\c\\x0ad") != std::string::npos);
-  CHECK(split_row(write(*make_csv_format(), sample.event)).size() == 26);
+  CHECK(split_row(write(*make_csv_format(), sample.event)).size() == 28);
 }
 
 TEST_CASE("trace: the longest names fit the reserved record") {

@@ -67,10 +67,10 @@ TEST_CASE("boot: what is reserved is the kernel's image, mem_map and the zone ta
   Booted small(64);
   CHECK(small.memory->kernel_map().directory() == Pfn(1));
   CHECK(small.memory->zero_page() == Pfn(2));
-  // Frame 0, the image, one frame of struct pages at the end of RAM, one of zone tables below it, and a page table
+  // Frame 0, the image, one frame of struct pages at the end of RAM, two of zone tables below it, and a page table
   // for the direct map, as RAM is no multiple of 4 MiB.
   CHECK(small.memory->boot_memory().mem_map() == Pfn(63));
-  CHECK(small.pages().managed_frames() == 64 - 1 - 2 - 1 - 1 - 1);
+  CHECK(small.pages().managed_frames() == 64 - 1 - 2 - 1 - 2 - 1);
 
   Booted large(frames_of_mib(128));
   CHECK(large.memory->kernel_map().directory() == Pfn(256));
@@ -80,7 +80,7 @@ TEST_CASE("boot: what is reserved is the kernel's image, mem_map and the zone ta
   CHECK(large.zone(ZoneType::kDma).present == 3998);  // without the hole from 0x9f to 0x100
   CHECK(large.zone(ZoneType::kDma).managed == 3998 - 2);
   CHECK(large.zone(ZoneType::kNormal).present == 28672);
-  CHECK(large.zone(ZoneType::kNormal).managed == 28672 - 256 - 1);
+  CHECK(large.zone(ZoneType::kNormal).managed == 28672 - 256 - 2);
   CHECK(large.zone(ZoneType::kHighmem).present == 0);
 }
 

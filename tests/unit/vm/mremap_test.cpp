@@ -298,6 +298,7 @@ TEST_CASE("madvise: POPULATE_WRITE goes on behind a hole in 6.1, and ends there 
 TEST_CASE("madvise: WILLNEED reads a file's pages into the cache without mapping them") {
   Machine machine;
   const TestFile file = machine.new_file(8);
+  file.mapping().forget_cached(0, 7);
   const VirtAddr at = machine.map(0x10000000, 8, kRead, MapFlag::kPrivate, file.file);
   REQUIRE(machine.mm().madvise(at, bytes_of(8), kWillNeed, machine.task));
   CHECK(file.mapping().cached_pages() == 8);
