@@ -16,6 +16,13 @@ namespace {
 
 constexpr uint32_t as_answer(Errno error) { return 0u - static_cast<uint32_t>(error); }
 
+// Less is free than kswapd would like to see, twice over.
+bool memory_is_short(vm::MemorySystem& memory) {
+  uint64_t high = 0;
+  memory.pages().for_each_zone([&high](const vm::Zone& zone) { high += zone.watermark.high; });
+  return memory.pages().nr_free_pages() < 2 * high;
+}
+
 SyscallArgs args_of(const Registers& regs) { return {{regs.ebx, regs.ecx, regs.edx, regs.esi, regs.edi, regs.ebp}}; }
 
 }  // namespace
@@ -57,10 +64,16 @@ void Kernel::on_trap(Task& task, const Trap& trap) {
   }
 }
 
-// What the task's fault or call asked of the disk will be there then; it goes on when it is. Linux: io_schedule.
+// What the task's fault or call asked of the disk will be there then; it goes on when it is. Linux: io_schedule. Where
+// memory is short nobody runs meanwhile: the page that was faulted in, which nobody holds, would go to others before
+// the instruction is tried again, and they would lose theirs, for ever.
 void Kernel::io_schedule(Task& task, uint64_t until) {
   if (task.state != Task::State::kRunning || until <= ports_.time.now_ns()) {
     return;
+  }
+  if (memory_is_short(ports_.memory)) {
+    ports_.time.sleep_until(until);
+    return fire_timers();
   }
   static_cast<void>(sleep(task, "disk", 0, until, SleepKind::kKillable));
   task.wait.after_call = true;
