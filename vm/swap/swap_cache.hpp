@@ -62,6 +62,8 @@ class SwapCache final : public SwapUser {
 
  private:
   PageTree& tree(uint32_t type);
+  // One round over all who have something in the area.
+  Status unuse_once(uint32_t type);
   // The page enters, at a slot that has SWAP_HAS_CACHE; a failure gives that back. ENOMEM.
   Status enter(Pfn pfn, SwapEntry entry);
   const PageTree* tree_if(uint32_t type) const { return trees_[type].get(); }

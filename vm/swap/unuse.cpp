@@ -73,7 +73,7 @@ Status unuse_mm(AddressSpace& mm, uint32_t type) {
 
 }  // namespace
 
-Status SwapCache::try_to_unuse(uint32_t type) {
+Status SwapCache::unuse_once(uint32_t type) {
   for (Mapping& mapping : memory_.cache().mappings()) {
     if (!mapping.is_shmem()) {
       continue;
@@ -94,21 +94,30 @@ Status SwapCache::try_to_unuse(uint32_t type) {
     FL_TRY(unuse_mm(mm, type));
   }
   // What only the cache holds any more.
-  while (trees_[type] != nullptr) {
-    const auto entry = trees_[type]->next(0);
-    if (!entry) {
-      break;
-    }
+  uint64_t from = 0;
+  while (const auto entry = trees_[type] != nullptr ? trees_[type]->next(from) : std::nullopt) {
     Page& page = memory_.page(entry->pfn);
     if (page.mapcount != 0 || page.refcount != 1) {
       ++page.refcount;
-      const bool freed = try_to_free_swap(entry->pfn);
+      try_to_free_swap(entry->pfn);
       --page.refcount;
-      if (!freed) {
-        return fail(Errno::kEBUSY);
-      }
     } else {
       free_unused(entry->pfn);
+    }
+    from = uint64_t{entry->index} + 1;
+  }
+  return {};
+}
+
+// A page that came back, but that somebody else still has in swap, may go out to its old slot again while memory is
+// sought for the next: as long as slots get fewer, another round finds it.
+Status SwapCache::try_to_unuse(uint32_t type) {
+  const SwapArea& area = *memory_.swap().area(type);
+  while (area.inuse_pages() != 0) {
+    const uint32_t before = area.inuse_pages();
+    FL_TRY(unuse_once(type));
+    if (area.inuse_pages() >= before) {
+      return fail(Errno::kEBUSY);
     }
   }
   return {};
