@@ -71,7 +71,10 @@ class Zeros final : public vm::BackingStore {
 
 // A machine and its process. Accesses set the A and D bits as a processor does.
 struct Short {
-  Short() { space = new_space(); }
+  Short() {
+    memory->overcommit().set_settings({.mode = vm::OvercommitMode::kAlways});
+    space = new_space();
+  }
   ~Short() {
     space.reset();
     others.clear();
@@ -114,7 +117,6 @@ struct Short {
 void swap_random(benchmark::State& state) {
   constexpr uint32_t kPages = 2 * kFrames;
   Short machine;
-  machine.memory->overcommit().set_settings({.mode = vm::OvercommitMode::kAlways});
   FL_CHECK(machine.memory->swap().swapon(std::make_shared<SwapDisk>(kPages), "/disk", std::nullopt).has_value(),
            "swapon");
   for (int64_t i = 0; i < state.range(0); ++i) {
