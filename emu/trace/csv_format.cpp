@@ -1,6 +1,4 @@
 // .csv: one row for each fault or event; the nested fields of the JSON form have columns of their own.
-#include <utility>
-
 #include "emu/trace/event_details.hpp"
 #include "emu/trace/trace_format.hpp"
 
@@ -63,21 +61,7 @@ class CsvFormat final : public TraceFormat {
   void write_event(const TraceEvent& event, Cursor& out) const override {
     put_start(event, out);
     out.text(",,,,,,,,,,,,,,,,,,,,,,").text(vm::event_name(event.event->kind)).put(',');
-    bool first = true;
-    for (const EventDetail& detail : event_details(*event.event)) {
-      if (detail.name.empty()) {
-        break;
-      }
-      if (!std::exchange(first, false)) {
-        out.put(' ');
-      }
-      out.text(detail.name).put('=');
-      if (detail.hex) {
-        out.short_hex(static_cast<uint32_t>(detail.value));
-      } else {
-        out.decimal(detail.value);
-      }
-    }
+    put_details(out, *event.event, {.open = "", .equals = "=", .separator = " "});
     out.put('\n');
   }
 

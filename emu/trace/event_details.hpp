@@ -1,21 +1,19 @@
-// What a trace says of a MemoryEvent, as names and numbers, the same in every format.
+// What a trace says of a MemoryEvent: names and numbers, the same in every format.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string_view>
 
+#include "emu/trace/cursor.hpp"
 #include "vm/memory_event.hpp"
 
 namespace fl::emu {
 
-struct EventDetail {
-  std::string_view name;  // empty: no more
-  int64_t value = 0;
-  bool hex = false;
+// How a format writes them: `open` before each name, `equals` behind it, `separator` between two.
+struct DetailStyle {
+  std::string_view open, equals, separator;
+  bool quote_hex = false;
 };
-using EventDetails = std::array<EventDetail, 5>;
 
-EventDetails event_details(const vm::MemoryEvent& event);
+void put_details(Cursor& out, const vm::MemoryEvent& event, const DetailStyle& style);
 
 }  // namespace fl::emu

@@ -48,17 +48,7 @@ class JsonlFormat final : public TraceFormat {
   void write_event(const TraceEvent& event, Cursor& out) const override {
     put_start(event, out);
     out.text(",\"event\":\"").text(vm::event_name(event.event->kind)).put('"');
-    for (const EventDetail& detail : event_details(*event.event)) {
-      if (detail.name.empty()) {
-        break;
-      }
-      out.text(",\"").text(detail.name).text("\":");
-      if (detail.hex) {
-        out.put('"').short_hex(static_cast<uint32_t>(detail.value)).put('"');
-      } else {
-        out.decimal(detail.value);
-      }
-    }
+    put_details(out, *event.event, {.open = ",\"", .equals = "\":", .separator = "", .quote_hex = true});
     out.text("}\n");
   }
 

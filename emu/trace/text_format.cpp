@@ -58,17 +58,7 @@ class TextFormat final : public TraceFormat {
   void write_event(const TraceEvent& event, Cursor& out) const override {
     put_start(event, out);
     out.text(": vm:").text(vm::event_name(event.event->kind)).put(':');
-    for (const EventDetail& detail : event_details(*event.event)) {
-      if (detail.name.empty()) {
-        break;
-      }
-      out.put(' ').text(detail.name).put(' ');
-      if (detail.hex) {
-        out.short_hex(static_cast<uint32_t>(detail.value));
-      } else {
-        out.decimal(detail.value);
-      }
-    }
+    put_details(out, *event.event, {.open = " ", .equals = " ", .separator = ""});
     out.text(" #").decimal(event.seq).put('\n');
   }
 
