@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <memory>
 
+#include "emu/bench/no_tlb.hpp"
 #include "mmu/mmu.hpp"
 #include "mmu/ram.hpp"
-#include "mmu/tlb_port.hpp"
 #include "vm/memory_system.hpp"
 
 namespace fl::emu::bench {
@@ -16,12 +16,6 @@ namespace {
 
 constexpr uint32_t kFrames = 65536;     // 256 MiB,
 constexpr uint32_t kLowFrames = 49152;  // the last 64 of them high memory
-
-class NoTlb final : public mmu::TlbPort {
- public:
-  void flush() override {}
-  void code_changed(Pfn) override {}
-};
 
 struct Booted {
   mmu::Ram ram{*mmu::Ram::create(kFrames, kLowFrames)};

@@ -8,9 +8,9 @@
 #include <random>
 #include <vector>
 
+#include "emu/bench/no_tlb.hpp"
 #include "mmu/mmu.hpp"
 #include "mmu/ram.hpp"
-#include "mmu/tlb_port.hpp"
 #include "vm/fault/handle_fault.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/reclaim/page_reclaim.hpp"
@@ -22,12 +22,6 @@ namespace {
 
 constexpr uint32_t kFrames = (64u << 20) >> kPageShift;
 constexpr VirtAddr kStart{0x10000000};
-
-class NoTlb final : public mmu::TlbPort {
- public:
-  void flush() override {}
-  void code_changed(Pfn) override {}
-};
 
 class SwapDisk final : public vm::SwapStore {
  public:
