@@ -69,6 +69,7 @@ class RunParser final : public CommandParser {
   DiskParser disk_;
   CLI::Option* fail_alloc_ = nullptr;
   CLI::Option* memory_limit_ = nullptr;
+  CLI::Option* sample_ = nullptr;
 };
 
 void RunParser::declare(CLI::App& run) {
@@ -117,10 +118,10 @@ void RunParser::declare(CLI::App& run) {
                  "Write a record of each page fault; the suffix of FILE is the\n"
                  "format: .jsonl, .csv or .txt")
       ->option_text("FILE");
-  run.add_option("--sample", raw_.sample,
-                 "Each MS of the program's time write a row of how memory is used\n"
-                 "to FILE, as CSV")
-      ->option_text("MS,FILE");
+  sample_ = run.add_option("--sample", raw_.sample,
+                           "Each MS of the program's time write a row of how memory is used\n"
+                           "to FILE, as CSV")
+                ->option_text("MS,FILE");
   run.add_flag("--stats{}", raw_.stats, "At the end print on stderr what was counted; or as JSON to FILE")
       ->option_text("[=FILE]");
   run.add_flag("--strace{}", raw_.strace, "Print each system call and its result on stderr, or to FILE")
@@ -212,7 +213,7 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
     }
     options_.machine.timeout_ms = static_cast<uint64_t>(std::llround(seconds * 1000));
   }
-  if (!raw_.sample.empty()) {
+  if (sample_->count() > 0) {
     const size_t comma = std::min(raw_.sample.find(','), raw_.sample.size());
     const auto interval = parse_number(std::string_view(raw_.sample).substr(0, comma));
     if (!interval || *interval < 1 || *interval > 1'000'000'000 || comma + 1 >= raw_.sample.size()) {
