@@ -146,6 +146,12 @@ FaultResult do_cow_fault(VmFault& fault) {
   return finish(fault, FaultCause::kFileCow, major);
 }
 
+void fault_dirty_shared_page(VmFault& fault) {
+  if (!fault.area.file->mapping->is_shmem()) {
+    balance_dirty_pages(fault.memory());
+  }
+}
+
 FaultResult do_shared_fault(VmFault& fault) {
   Mapping& mapping = *fault.area.file->mapping;
   bool major = false;
@@ -157,9 +163,7 @@ FaultResult do_shared_fault(VmFault& fault) {
   mapping.mark_dirty(*page);
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
   *fault.pte = mmu::Pte(*page, protection | mmu::Pte::kDirty | mmu::Pte::kWritable);
-  if (!mapping.is_shmem()) {
-    balance_dirty_pages(fault.memory());
-  }
+  fault_dirty_shared_page(fault);
   return finish(fault, mapping.is_shmem() ? FaultCause::kShmem : FaultCause::kSharedWrite, major);
 }
 

@@ -60,6 +60,10 @@ FaultResult do_swap_page(VmFault& fault);
 // Present, read-only entry, write access.
 FaultResult do_wp_page(VmFault& fault);
 
+// The entry of a shared mapping has become writable, its page dirty: there may be too many of those. Linux:
+// fault_dirty_shared_page.
+void fault_dirty_shared_page(VmFault& fault);
+
 // What an errno from the page cache or the allocator means for a fault. Linux: vmf_error.
 FaultResult fault_result(Errno error, FaultRecord& record);
 

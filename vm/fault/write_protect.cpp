@@ -70,12 +70,9 @@ bool is_last_owner(VmFault& fault, Pfn pfn) {
 FaultResult do_wp_page(VmFault& fault) {
   const Pte pte = *fault.pte;
   if (fault.area.shared()) {
-    Mapping& mapping = *fault.area.file->mapping;
-    mapping.mark_dirty(pte.pfn());
+    fault.area.file->mapping->mark_dirty(pte.pfn());
     const FaultResult result = wp_page_reuse(fault, FaultCause::kSharedWrite);
-    if (!mapping.is_shmem()) {
-      balance_dirty_pages(fault.memory());
-    }
+    fault_dirty_shared_page(fault);
     return result;
   }
   if (pte.special()) {
