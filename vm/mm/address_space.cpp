@@ -67,11 +67,17 @@ void AddressSpace::zap_range(VmArea& area, VirtAddr start, VirtAddr end, ZapCopi
     }
     if (old.present()) {
       unmap_page(area, old);
-    } else if (const SwapEntry entry = pte_to_swp_entry(old); !non_swap_entry(entry)) {
-      --use_.swap_entries;
-      memory_.swap().free_swap_and_cache(entry);
+    } else {
+      free_swap_entry(pte_to_swp_entry(old));
     }
   });
+}
+
+void AddressSpace::free_swap_entry(SwapEntry entry) {
+  if (!non_swap_entry(entry)) {
+    --use_.swap_entries;
+    memory_.swap().free_swap_and_cache(entry);
+  }
 }
 
 Status AddressSpace::map_anonymous_fixed(VirtAddr addr, uint32_t length, uint32_t prot) {

@@ -22,6 +22,7 @@
 #include "vm/mm/vm_area.hpp"
 #include "vm/mm/vma_tree.hpp"
 #include "vm/slab/object_cache.hpp"
+#include "vm/swap/swap_entry.hpp"
 
 namespace fl::vm {
 
@@ -202,6 +203,8 @@ class AddressSpace {
   // Drops the pages of [start, end) inside one area: clears entries, flushes, then releases the frames. Linux:
   // unmap_page_range.
   void zap_range(VmArea& area, VirtAddr start, VirtAddr end, ZapCopies copies = ZapCopies::kYes);
+  // An entry that held this slot of swap, or said that its page is lost, has been cleared.
+  void free_swap_entry(SwapEntry entry);
 
   // MemorySystem's list of address spaces. Linux: mm->mmlist.
   using ListHook = boost::intrusive::list_member_hook<>;

@@ -8,7 +8,6 @@
 #include "vm/reclaim/page_reclaim.hpp"
 #include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_space.hpp"
-#include "vm/swap/swapin_error.hpp"
 
 namespace fl::vm {
 namespace {
@@ -70,10 +69,7 @@ void advise_free(VmArea& area, VirtAddr start, VirtAddr end) {
     if (pte.swap()) {
       const SwapEntry entry = pte_to_swp_entry(pte);
       pte = Pte();
-      if (!non_swap_entry(entry)) {
-        --area.mm->use_mutable().swap_entries;
-        memory.swap().free_swap_and_cache(entry);
-      }
+      area.mm->free_swap_entry(entry);
       return;
     }
     if (!pte.present() || pte.special()) {
