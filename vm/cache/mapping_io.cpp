@@ -162,7 +162,9 @@ void Mapping::read_ahead(uint64_t first, uint32_t count, uint32_t lookahead) {
     }
     memory_.pages().events().add(VmEvent::kPgpgin, *got * (kPageSize / 1024));
     const uint64_t done = memory_.disk().submit(store_.get(), index, *got);
-    if (!memory_.disk().done(done) && !with_memory([&] { in_flight_.push_back({index, *got, done}); })) {
+    if (in_flight_.size() > before && in_flight_.back().first + in_flight_.back().pages == index) {
+      in_flight_.back().pages += *got;
+    } else if (!memory_.disk().done(done) && !with_memory([&] { in_flight_.push_back({index, *got, done}); })) {
       memory_.disk().wait_until(done);  // nowhere to note it: it is waited for
     }
     // What is asked for together comes together. Linux: blk_finish_plug.
