@@ -253,9 +253,7 @@ Task* Kernel::pick_next() {
     } else if (task->wait.resumed) {
       resume_call(*task);
     }
-    if (const uint64_t until = ports_.memory.disk().take_wait(); until != 0) [[unlikely]] {
-      io_schedule(*task, until);
-    }
+    wait_for_disk(*task);
     if (task->work_pending && task->state == Task::State::kRunning) {
       return_to_user(*task);
     }

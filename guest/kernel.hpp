@@ -222,6 +222,12 @@ class Kernel {
   void resume_call(Task& task);
   void do_page_fault(Task& task, const Trap& trap);
   void io_schedule(Task& task, uint64_t until);
+  // The task's work is done but for what it asked of the disk, if it did.
+  void wait_for_disk(Task& task) {
+    if (const uint64_t until = ports_.memory.disk().take_wait(); until != 0) [[unlikely]] {
+      io_schedule(task, until);
+    }
+  }
   bool retry_failed_fault(Task& task, const Trap& trap);
   void return_to_user(Task& task);
   Task* pick_next();
