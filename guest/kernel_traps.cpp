@@ -16,8 +16,13 @@ namespace {
 
 constexpr uint32_t as_answer(Errno error) { return 0u - static_cast<uint32_t>(error); }
 
-// Less is free than kswapd would like to see, twice over.
+// Less is free than kswapd would like to see, twice over, or the group is about to meet its limit.
 bool memory_is_short(vm::MemorySystem& memory) {
+  constexpr uint64_t kFewPages = 256;
+  if (const vm::MemCgroup* const memcg = memory.memcg();
+      memcg != nullptr && memcg->usage() + kFewPages > memcg->limit()) {
+    return true;
+  }
   uint64_t high = 0;
   memory.pages().for_each_zone([&high](const vm::Zone& zone) { high += zone.watermark.high; });
   return memory.pages().nr_free_pages() < 2 * high;
@@ -56,9 +61,7 @@ void Kernel::on_trap(Task& task, const Trap& trap) {
   if (ports_.memory.reclaim().kswapd_woken()) [[unlikely]] {
     ports_.memory.reclaim().run_kswapd();
   }
-  if (const uint64_t until = ports_.memory.disk().take_wait(); until != 0) [[unlikely]] {
-    io_schedule(task, until);
-  }
+  wait_for_disk(task);
   if (task.work_pending && task.state == Task::State::kRunning) [[unlikely]] {
     return_to_user(task);
   }

@@ -26,7 +26,7 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
       mem_map_(ram, boot_->mem_map()),
       pages_(ram, mem_map_, tlb, boot_->nodes()),
       cache_(*this),
-      lru_(mem_map_, pages_) {
+      lru_(mem_map_, pages_, profile.rotations_cost) {
   boot_->init_mem_map(mem_map_);
   boot_->hand_over(mem_map_, pages_);
   slab_ = std::make_unique<SlabAllocator>(ram_, mem_map_, pages_, boot_->options().slab_debug);

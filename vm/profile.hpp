@@ -71,6 +71,9 @@ struct KernelProfile {
   // Reclaim under a memory limit decides by counters that are up to two seconds old (since 6.7); before, they are
   // brought up to date when it begins. Linux: mem_cgroup_flush_stats_ratelimited in prepare_scan_control.
   bool memcg_stats_late;
+  // What reclaim looked at in vain, and what it left active, counts as cost, too, and a write counts for 32 of those
+  // (since 6.3). Linux: lru_note_cost with nr_rotated.
+  bool rotations_cost;
   // Swap slots are given out by clusters, those in part free before those wholly free, on disks that rotate, too (since
   // 6.13). Linux: cluster_alloc_swap_entry; before, scan_swap_map_slots.
   bool swap_clusters;

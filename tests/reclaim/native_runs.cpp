@@ -17,12 +17,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <memory>
+#include <random>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
@@ -208,6 +212,46 @@ std::pair<fs::path, std::string> find_program(const fs::path& programs) {
   throw std::runtime_error("no access_patterns in " + programs.string() + " that this host can run");
 }
 
+// What the device of the folder takes for a write of `bytes` at a random place, in microseconds: the median of many.
+double write_time_us(const fs::path& folder, size_t bytes) {
+  constexpr size_t kArea = 64u << 20;
+  constexpr int kWrites = 200;
+  const fs::path file = folder / "latency";
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_DIRECT, 0600);
+  const std::unique_ptr<void, decltype(&std::free)> buffer(std::aligned_alloc(4096, bytes), &std::free);
+  std::memset(buffer.get(), 1, bytes);
+  bool good = fd >= 0;
+  for (size_t at = 0; good && at < kArea; at += bytes) {
+    good = ::pwrite(fd, buffer.get(), bytes, static_cast<off_t>(at)) == static_cast<ssize_t>(bytes);
+  }
+  std::vector<double> times;
+  std::minstd_rand random;
+  while (good && times.size() < kWrites) {
+    const auto at = static_cast<off_t>(random() % (kArea / bytes) * bytes);
+    const auto start = std::chrono::steady_clock::now();
+    good = ::pwrite(fd, buffer.get(), bytes, at) == static_cast<ssize_t>(bytes);
+    times.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+  }
+  if (fd >= 0) {
+    ::close(fd);
+  }
+  fs::remove(file);
+  if (!good) {
+    die("cannot measure the device of " + folder.string());
+  }
+  std::nth_element(times.begin(), times.begin() + kWrites / 2, times.end());
+  return times[kWrites / 2];
+}
+
+// The device as --disk takes it: what a request takes beside its bytes, and how many bytes go in a second.
+std::string disk_model(const fs::path& folder) {
+  constexpr size_t kSmall = 4096, kLarge = 131072;
+  const double small = write_time_us(folder, kSmall);
+  const double large = write_time_us(folder, kLarge);
+  const double us_per_byte = std::max(large - small, 1.0) / (kLarge - kSmall);
+  return fmt::format("{:.0f},{:.0f}", std::max(small - us_per_byte * kSmall, 0.0), std::max(1 / us_per_byte, 1.0));
+}
+
 // What may matter; "none" for what this kernel has not.
 std::map<std::string, std::string> describe_host(const fs::path& swap_folder, const std::string& flavour) {
   const auto text_or_none = [](const fs::path& path) { return fs::exists(path) ? file_text(path) : "none"; };
@@ -220,6 +264,7 @@ std::map<std::string, std::string> describe_host(const fs::path& swap_folder, co
   return {{"kernel", fmt::format("{} {}", name.release, name.machine)},
           {"program", flavour},
           {"cgroup", "version 1"},
+          {"disk", disk_model(swap_folder)},
           {"rotational", text_or_none(queue / "rotational")},
           {"vm.swappiness", text_or_none("/proc/sys/vm/swappiness")},
           {"vm.page-cluster", text_or_none("/proc/sys/vm/page-cluster")},

@@ -51,11 +51,19 @@ class RequestQueue {
   // Asks for pages [first, first + pages) of a store, to be read or written; when that will be done.
   uint64_t submit(const void* store, uint64_t first, uint32_t pages);
 
+  // Otherwise all is done at once.
+  bool takes_time() const { return clock_ != nullptr; }
   // The time as who waits will see it.
   uint64_t now() const { return clock_ == nullptr ? 0 : std::max(clock_->now_ns(), waits_until_); }
   bool done(uint64_t at) const { return clock_ == nullptr || at <= now(); }
   // The task that runs needs what is done then.
   void wait_until(uint64_t at) { waits_until_ = std::max(waits_until_, at); }
+  // The kernel works that long for the task.
+  void spend(uint64_t ns) {
+    if (takes_time()) {
+      wait_until(now() + ns);
+    }
+  }
   // It needs everything that was asked.
   void wait_idle() { wait_until(busy_until_); }
   // How long the disk will be busy with what it has been asked.

@@ -13,7 +13,7 @@ namespace fl::vm {
 bool is_movable(MemorySystem& memory, Pfn pfn) {
   const Page& page = memory.page(pfn);
   return page.has(PageFlag::kAnon | PageFlag::kCache | PageFlag::kSwapCache) && page.has(PageFlag::kLru) &&
-         !has_other_users(page);
+         !page.has(PageFlag::kWriteback) && !has_other_users(page);
 }
 
 void migrate_page(MemorySystem& memory, Pfn from, Pfn to) {

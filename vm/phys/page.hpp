@@ -35,8 +35,10 @@ struct PageFlag {
     kSwapBacked = 1u << 20,    // goes to swap: belongs on the lists of anonymous pages
     kSwapCache = 1u << 21,     // in the swap cache; private_ is its SwapEntry
     kReadahead = 1u << 22,     // read ahead and not used yet
+    kReclaim = kReadahead,     // with kWriteback: to be freed next when it is written. One bit on Linux, too
     kCharged = 1u << 23,       // counts against the memory limit; stays from allocation to freeing. Linux: memcg_data
     kNotUptodate = 1u << 24,   // of shared memory, made by fallocate, without contents. Linux: no PG_uptodate
+    kWriteback = 1u << 25,     // reclaim has written it to swap, and the disk is not done with that
   };
 };
 

@@ -6,6 +6,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/reclaim/lru.hpp"
+#include "vm/reclaim/page_reclaim.hpp"
 #include "vm/reclaim/workingset.hpp"
 #include "vm/rmap.hpp"
 #include "vm/rmap_walk.hpp"
@@ -63,7 +64,7 @@ void free_evicted(MemorySystem& memory, Pfn pfn) {
 // Linux: pageout. False: it could not be written.
 bool write_out(MemorySystem& memory, Pfn pfn) {
   Page& page = memory.page(pfn);
-  const bool done = page.has(PageFlag::kSwapCache) ? memory.swap_cache().write_page(pfn).has_value()
+  const bool done = page.has(PageFlag::kSwapCache) ? memory.reclaim().pageout().write(pfn).has_value()
                                                    : memory.cache().mapping_of(page).write_out(page.index).has_value();
   if (done) {
     page.clear(PageFlag::kDirty);
@@ -140,6 +141,17 @@ bool find_place(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
   return page.has(PageFlag::kCache) || memory.swap_cache().add_to_swap(pfn);
 }
 
+// A page that is still being written: who reclaims for a group waits for it, others leave it for when it is. Linux: the
+// cases of writeback in shrink_folio_list; a group of version 1.
+bool written_by_now(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
+  if (scan.memcg != nullptr) {
+    memory.reclaim().pageout().wait_on_writeback(pfn);
+    return true;
+  }
+  memory.page(pfn).set(PageFlag::kReclaim);
+  return false;
+}
+
 // The page is held by the caller.
 Verdict evict_held_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
   Page& page = memory.page(pfn);
@@ -185,6 +197,9 @@ Verdict evict_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
   FL_CHECK(!page.has(PageFlag::kLru), "frame {:#x} is still on a list", pfn.value());
   if (has_other_users(page) || memory.faulted_pages().contains(pfn)) {
     return Verdict::kKeep;
+  }
+  if (page.has(PageFlag::kWriteback) && !written_by_now(memory, pfn, scan)) {
+    return Verdict::kActivate;
   }
   ++page.refcount;
   const Verdict verdict = evict_held_page(memory, pfn, scan);

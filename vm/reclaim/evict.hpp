@@ -3,8 +3,8 @@
 // mm/rmap.c).
 //
 // Order: slot, entries, flush, write, free. A page that somebody holds a reference to, beside page tables and caches,
-// stays. Simplified: a write is done when it returns; as on Linux the page then waits at the end of its inactive list
-// and goes when it is looked at next, so that who faults meanwhile finds it in the swap cache.
+// stays. A page that had to be written goes when it is looked at next (Pageout); who faults meanwhile finds it in the
+// swap cache. Simplified: a page of a file is written when its write returns.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,7 @@ enum class Verdict : uint8_t {
   kFreed,
   kActivate,  // it is in use, or cannot go: to the active list
   kKeep,      // to the front of the inactive list
-  kWritten,   // written out: to the back of the inactive list, the next to go
+  kWritten,   // written out: to the inactive list, to its back when the disk is done with it
 };
 
 // Entries that used the page since somebody looked last; their A bits are cleared, and the processor will set them

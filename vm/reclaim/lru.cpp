@@ -157,8 +157,12 @@ void Lru::age_nonresident(Lruvec& lruvec) {
   }
 }
 
-void Lru::note_cost(Lruvec& lruvec, bool file, uint32_t pages) {
-  (file ? lruvec.file_cost : lruvec.anon_cost) += pages;
+void Lru::note_cost(Lruvec& lruvec, bool file, uint32_t io, uint32_t rotated) {
+  constexpr uint32_t kIoCost = 32;  // Linux: SWAP_CLUSTER_MAX
+  if (rotations_cost_ && io == 0 && rotated == 0) {
+    return;
+  }
+  (file ? lruvec.file_cost : lruvec.anon_cost) += rotations_cost_ ? uint64_t{io} * kIoCost + rotated : io;
   const LruvecState current = state(lruvec);
   const uint64_t size = std::accumulate(current.pages.begin(), current.pages.end(), uint64_t{0});
   // What was long ago counts less.
@@ -167,7 +171,7 @@ void Lru::note_cost(Lruvec& lruvec, bool file, uint32_t pages) {
     lruvec.file_cost /= 2;
   }
   if (lruvec.memcg != nullptr) {
-    note_cost(lruvec.node->lruvec, file, pages);
+    note_cost(lruvec.node->lruvec, file, io, rotated);
   }
 }
 

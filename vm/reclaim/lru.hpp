@@ -17,7 +17,9 @@ namespace fl::vm {
 
 class Lru {
  public:
-  Lru(MemMap& mem_map, PageAllocator& pages) : mem_map_(mem_map), pages_(pages) {}
+  // `rotations_cost` as in KernelProfile.
+  Lru(MemMap& mem_map, PageAllocator& pages, bool rotations_cost)
+      : mem_map_(mem_map), pages_(pages), rotations_cost_(rotations_cost) {}
 
   static LruList list_of(const Page& page) {
     if (page.has(PageFlag::kUnevictable)) {
@@ -48,8 +50,9 @@ class Lru {
 
   // Pages of a list in zones up to `highest`, whoever they are charged to. Linux: node_page_state.
   static uint64_t size(const Node& node, LruList list, ZoneType highest = ZoneType::kMovable);
-  // Reclaim of this kind cost so much. Linux: lru_note_cost.
-  void note_cost(Lruvec& lruvec, bool file, uint32_t pages);
+  // Reclaim of this kind cost `io` pages written or read again, and `rotated` pages that it looked at in vain. Linux:
+  // lru_note_cost.
+  void note_cost(Lruvec& lruvec, bool file, uint32_t io, uint32_t rotated);
   Node& node_of(const Page& page) { return pages_.nodes()[page.node()]; }
   // The lists that the page belongs on. Linux: folio_lruvec.
   Lruvec& lruvec_of(const Page& page) {
@@ -69,6 +72,7 @@ class Lru {
 
   MemMap& mem_map_;
   PageAllocator& pages_;
+  bool rotations_cost_;
   MemCgroup* memcg_ = nullptr;
 };
 

@@ -12,7 +12,9 @@ namespace fl::vm {
 namespace {
 
 // Linux: HZ / 10, as long as a reclaimer waits for writeback.
-constexpr uint64_t kMaxBacklogNs = 100'000'000;
+constexpr uint64_t kThrottleNs = 100'000'000;
+// Linux: MAX_RECLAIM_RETRIES.
+constexpr uint32_t kMaxReclaimRetries = 16;
 
 // Linux: pgdat_balanced.
 bool balanced(const Node& node, ZoneType highest) {
@@ -35,13 +37,18 @@ bool balanced(const Node& node, ZoneType highest) {
 PageReclaim::PageReclaim(MemorySystem& memory) : memory_(memory), policy_(make_two_list_policy()) {}
 PageReclaim::~PageReclaim() = default;
 
+void PageReclaim::shrink_lruvec(Lruvec& lruvec, ScanControl& scan) {
+  const Pageout::Plug plug(pageout_);
+  policy_->shrink_lruvec(memory_, lruvec, scan);
+}
+
 // Linux: shrink_node_memcgs.
 void PageReclaim::shrink_node(Node& node, ScanControl& scan) {
   if (scan.memcg == nullptr) {
-    policy_->shrink_lruvec(memory_, node.lruvec, scan);
+    shrink_lruvec(node.lruvec, scan);
   }
   if (memory_.memcg() != nullptr) {
-    policy_->shrink_lruvec(memory_, memory_.memcg()->lruvec(node.id), scan);
+    shrink_lruvec(memory_.memcg()->lruvec(node.id), scan);
   }
   if (scan.memcg != nullptr) {
     return;  // no slab is charged
@@ -64,6 +71,10 @@ uint32_t PageReclaim::do_try_to_free_pages(ScanControl scan) {
       if (scan.nr_reclaimed >= scan.nr_to_reclaim) {
         break;
       }
+      if (scan.nr_reclaimed == 0 && scan.priority == 1 && scan.memcg == nullptr) {
+        // All is being written: some of it has to be done before anybody can go on. Linux: consider_reclaim_throttle.
+        pageout_.throttle(kThrottleNs);
+      }
     }
     if (scan.nr_reclaimed != 0 || !scan.skipped_deactivate || scan.force_deactivate) {
       break;
@@ -85,10 +96,15 @@ uint32_t PageReclaim::try_to_free_pages(Gfp gfp, uint32_t, ZoneType highest) {
   ScanControl scan;
   scan.highest = highest;
   scan.may_swap = gfp.has(kGfpIo);
-  const uint32_t reclaimed = do_try_to_free_pages(scan);
+  uint32_t reclaimed = do_try_to_free_pages(scan);
+  // As long as pages are being written there is hope. Linux: should_reclaim_retry.
+  for (uint32_t tries = 0; reclaimed == 0 && tries < kMaxReclaimRetries && pageout_.busy() && !gfp.has(kGfpNoRetry);
+       ++tries) {
+    reclaimed = do_try_to_free_pages(scan);
+  }
   // Who needs memory goes no faster than the disk takes what is in its place. Linux: reclaim_throttle.
-  if (const uint64_t backlog = memory_.disk().backlog_ns(); backlog > kMaxBacklogNs) {
-    memory_.disk().wait_until(memory_.disk().now() + backlog - kMaxBacklogNs);
+  if (const uint64_t backlog = memory_.disk().backlog_ns(); backlog > kThrottleNs) {
+    memory_.disk().wait_until(memory_.disk().now() + backlog - kThrottleNs);
   }
   return reclaimed;
 }
@@ -156,6 +172,7 @@ void PageReclaim::balance_node(Node& node, ZoneType highest) {
 }
 
 void PageReclaim::reclaim_pages(std::span<const Pfn> pages) {
+  const Pageout::Plug plug(pageout_);
   for (const Pfn pfn : pages) {
     Page& page = memory_.page(pfn);
     if (!page.has(PageFlag::kLru) || page.has(PageFlag::kUnevictable)) {

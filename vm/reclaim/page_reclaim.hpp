@@ -11,6 +11,7 @@
 #include <span>
 
 #include "vm/phys/page_allocator.hpp"
+#include "vm/reclaim/pageout.hpp"
 #include "vm/reclaim/policy.hpp"
 
 namespace fl::vm {
@@ -34,6 +35,9 @@ class PageReclaim final : public Reclaimer {
   // balance_pgdat.
   void run_kswapd();
 
+  // What has been written and is not done.
+  Pageout& pageout() { return pageout_; }
+
   // Evicts these pages whatever they are used for (MADV_PAGEOUT). Linux: reclaim_pages.
   void reclaim_pages(std::span<const Pfn> pages);
 
@@ -45,9 +49,11 @@ class PageReclaim final : public Reclaimer {
  private:
   uint32_t do_try_to_free_pages(ScanControl scan);
   void shrink_node(Node& node, ScanControl& scan);
+  void shrink_lruvec(Lruvec& lruvec, ScanControl& scan);
   void balance_node(Node& node, ZoneType highest);
 
   MemorySystem& memory_;
+  Pageout pageout_{memory_};
   std::unique_ptr<EvictionPolicy> policy_;
   uint32_t swappiness_ = 60;
   int kswapd_highest_ = -1;  // the highest zone that a sleeping allocation wanted; -1: nobody woke it

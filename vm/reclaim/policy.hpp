@@ -43,7 +43,7 @@ struct Isolated {
   std::span<const Pfn> all() const { return {pages.data(), count}; }
 };
 Isolated isolate_pages(MemorySystem& memory, Lruvec& lruvec, LruList list, uint32_t count, ScanControl& scan);
-// Evicts what it can of pages that are on no list and puts the others back; how many were freed, and how many had to be
+// Evicts what it can of pages that are on no list and puts the others back; how many were freed, and how many are being
 // written for it. Linux: shrink_folio_list, move_folios_to_lru.
 struct Evicted {
   uint32_t freed = 0;

@@ -175,13 +175,14 @@ class TwoListRun {
   void shrink_inactive_list(LruList list, uint32_t count) {
     const Isolated taken = isolate_pages(memory_, lruvec_, list, count, scan_);
     const Evicted done = evict_pages(memory_, taken.all(), scan_);
-    memory_.lru().note_cost(lruvec_, is_file(list), done.written);
+    memory_.lru().note_cost(lruvec_, is_file(list), done.written, taken.count - done.freed);
   }
 
   // Pages from the back of the active list start over on the inactive one; running code stays. Linux:
   // shrink_active_list.
   void shrink_active_list(LruList list, uint32_t count) {
     const Isolated taken = isolate_pages(memory_, lruvec_, list, count, scan_);
+    uint32_t rotated = 0;
     for (const Pfn pfn : taken.all()) {
       Page& page = memory_.page(pfn);
       const References found = page_referenced(memory_, pfn);
@@ -189,8 +190,13 @@ class TwoListRun {
         page.clear(PageFlag::kActive);
         page.set(PageFlag::kWorkingset);
         memory_.pages().events().add(VmEvent::kPgdeactivate, 1);
+      } else {
+        ++rotated;
       }
       memory_.lru().add(pfn);
+    }
+    if (rotated != 0) {
+      memory_.lru().note_cost(lruvec_, is_file(list), 0, rotated);
     }
     if (scan_.memcg == nullptr) {
       memory_.pages().events().add(VmEvent::kPgrefill, taken.count);

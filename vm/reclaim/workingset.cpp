@@ -69,7 +69,7 @@ void workingset_refault(MemorySystem& memory, Pfn pfn, uint32_t shadow) {
   node.stat.add(by_kind(NodeStat::kWorkingsetActivateAnon, file), 1);
   if (was_active) {
     page.set(PageFlag::kWorkingset);
-    memory.lru().note_cost(lruvec, file, 1);
+    memory.lru().note_cost(lruvec, file, 1, 0);
     node.stat.add(by_kind(NodeStat::kWorkingsetRestoreAnon, file), 1);
   }
 }

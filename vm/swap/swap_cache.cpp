@@ -6,6 +6,7 @@
 #include "mmu/base/check.hpp"
 #include "vm/memory_system.hpp"
 #include "vm/reclaim/lru.hpp"
+#include "vm/reclaim/page_reclaim.hpp"
 #include "vm/swap/swap_space.hpp"
 
 namespace fl::vm {
@@ -76,14 +77,16 @@ void SwapCache::remove(Pfn pfn, std::optional<uint32_t> shadow) {
     tree(entry.type).erase(entry.offset);
   }
   memory_.pages().count(page, NodeStat::kNrSwapcached, -1);
-  page.clear(PageFlag::kSwapCache);
+  page.clear(PageFlag::kSwapCache | PageFlag::kWriteback);
   page.private_ = 0;
   memory_.swap().swapcache_free(entry);
 }
 
 bool SwapCache::try_to_free_swap(Pfn pfn) {
   Page& page = memory_.page(pfn);
-  if (!page.has(PageFlag::kSwapCache) || memory_.swap().swap_count(entry_of(page)) != 0) {
+  memory_.reclaim().pageout().end_writeback();
+  if (!page.has(PageFlag::kSwapCache) || page.has(PageFlag::kWriteback) ||
+      memory_.swap().swap_count(entry_of(page)) != 0) {
     return false;
   }
   remove(pfn);
@@ -139,7 +142,6 @@ void SwapCache::replace(Pfn from, Pfn to) {
 
 Status SwapCache::write_page(Pfn pfn) {
   const SwapEntry entry = entry_of(memory_.page(pfn));
-  memory_.disk().submit(memory_.swap().area(entry.type), entry.offset, 1);
   const Status done = memory_.swap().write_page(entry, KmapLocal(memory_.kmap_slots(), pfn).bytes());
   memory_.tell({.kind = MemoryEvent::Kind::kSwapOut,
                 .failed = !done,

@@ -42,13 +42,13 @@ class SwapCache final : public SwapUser {
   // the page is being evicted. Its reference is the caller's. Linux: delete_from_swap_cache, __remove_mapping.
   void remove(Pfn pfn, std::optional<uint32_t> shadow = std::nullopt);
   // A page whose slot no page table holds any more needs none; it has a reference beside the cache's. Linux:
-  // folio_free_swap.
+  // folio_free_swap. Not while it is under writeback.
   bool try_to_free_swap(Pfn pfn);
   // Nobody maps the page any more: frees it if nobody can come back for it either. Linux: free_swap_cache.
   void free_unused(Pfn pfn);
   // Another frame takes the page's place. For migration.
   void replace(Pfn from, Pfn to);
-  // Writes the page to its slot. Linux: swap_writepage.
+  // Copies the page to its slot; Pageout asks the disk. Linux: swap_writepage.
   Status write_page(Pfn pfn);
 
   uint32_t pages() const;

@@ -7,6 +7,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/reclaim/lru.hpp"
+#include "vm/reclaim/page_reclaim.hpp"
 #include "vm/reclaim/workingset.hpp"
 #include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_space.hpp"
@@ -47,6 +48,7 @@ Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp) {
     return fail(added.error());
   }
   memory.disk().submit(memory.swap().area(entry.type), entry.offset, 1);
+  memory.reclaim().pageout().note_read();
   const auto done = memory.swap().read_page(entry, KmapLocal(memory.kmap_slots(), pfn).bytes());
   if (!done) {
     memory.swap_cache().remove(pfn);
@@ -71,12 +73,14 @@ Result<Pfn> read_and_wait(MemorySystem& memory, SwapEntry entry) {
 
 // The page as it is in the cache, with a reference; kNoPage.
 uint32_t look_up(MemorySystem& memory, SwapEntry entry, VmArea* area, VirtAddr addr) {
+  memory.reclaim().pageout().end_writeback();
   const uint32_t frame = memory.swap_cache().find(entry);
   if (frame == kNoPage) {
     return kNoPage;
   }
   Page& page = memory.page(Pfn(frame));
   ++page.refcount;
+  // On Linux a page that is being written out counts as one that was read ahead: the bit is the same.
   const bool ahead = page.has(PageFlag::kReadahead);
   page.clear(PageFlag::kReadahead);
   const bool by_area = memory.swap().nr_rotate_swap() == 0;
@@ -136,6 +140,10 @@ void cluster_readahead(MemorySystem& memory, SwapEntry entry, ReadaheadWindow& w
     state.prev_offset = entry.offset;
   }
   state.last_pages = pages;
+  if (pages == 1) {
+    return;
+  }
+  const Pageout::Plug plug(memory.reclaim().pageout());
   const uint32_t mask = pages - 1;
   const uint32_t last = std::min(entry.offset | mask, memory.swap().area(entry.type)->max() - 1);
   for (uint32_t offset = std::max(entry.offset & ~mask, 1u); offset <= last; ++offset) {
@@ -159,6 +167,7 @@ void vma_readahead(VmArea& area, VirtAddr addr, ReadaheadWindow& window) {
   } else if (at + 1 == previous) {
     first = at - std::min(at, pages - 1);
   }
+  const Pageout::Plug plug(area.mm->memory().reclaim().pageout());
   const uint32_t table = addr.value() & ~(mmu::kPgdirSize - 1);
   const uint32_t end = std::min({first + pages, area.end.vpn(), (table >> kPageShift) + mmu::kEntriesPerTable});
   for (uint32_t page = std::max({first, area.start.vpn(), table >> kPageShift}); page < end; ++page) {

@@ -7,6 +7,7 @@
 #include "vm/memory_system.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/protection.hpp"
+#include "vm/reclaim/page_reclaim.hpp"
 #include "vm/rmap.hpp"
 #include "vm/swap/swap_cache.hpp"
 #include "vm/swap/swap_space.hpp"
@@ -74,6 +75,7 @@ Status unuse_mm(AddressSpace& mm, uint32_t type) {
 }  // namespace
 
 Status SwapCache::unuse_once(uint32_t type) {
+  memory_.reclaim().pageout().wait_on_all();  // a page that is being written keeps its slot
   for (Mapping& mapping : memory_.cache().mappings()) {
     if (!mapping.is_shmem()) {
       continue;
@@ -93,7 +95,8 @@ Status SwapCache::unuse_once(uint32_t type) {
   for (AddressSpace& mm : memory_.spaces()) {
     FL_TRY(unuse_mm(mm, type));
   }
-  // What only the cache holds any more.
+  // What only the cache holds any more, when nothing of it is being written.
+  memory_.reclaim().pageout().wait_on_all();
   uint64_t from = 0;
   while (const auto entry = trees_[type] != nullptr ? trees_[type]->next(from) : std::nullopt) {
     Page& page = memory_.page(entry->pfn);
