@@ -130,7 +130,7 @@ TEST_CASE("swap errors: an area that was cut short can be removed; what it had i
 TEST_CASE("swap errors: a page that cannot be written stays in memory, and its slot is used no more", "[swap]") {
   const fs::path area = make_swap("unwritable", 16384);
   const RunSpec spec = swap_errors({"fill", "7"});
-  const RunSpec too_much = swap_errors({"full", "7"});
+  const RunSpec too_much = swap_errors({"full", "6"});
   RunResult run, killed;
   {
     const FileSizeLimit limit(1 << 20);

@@ -118,7 +118,14 @@ Result<Pfn> pin_user_page(AddressSpace& mm, VirtAddr addr, mmu::Access access, F
   }
   // The OOM killer may have taken it while a copy was made.
   const mmu::Pte now = present_entry(mm, addr);
-  return now.hw_present() ? Result<Pfn>(now.pfn()) : fail(Errno::kEFAULT);
+  if (!now.hw_present()) {
+    return fail(Errno::kEFAULT);
+  }
+  if (access == mmu::Access::kWrite) {
+    // What its slot or file holds is old from now on. Linux: set_page_dirty in follow_page_pte.
+    *mm.tables().find(addr) = now.with(mmu::Pte::kDirty);
+  }
+  return now.pfn();
 }
 
 }  // namespace fl::vm

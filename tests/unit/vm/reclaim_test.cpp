@@ -159,6 +159,25 @@ TEST_CASE("reclaim: shared memory goes to swap too, and comes back to all who ma
   CHECK(machine.memory().swap().free_swap_pages() == machine.memory().swap().total_swap_pages());
 }
 
+TEST_CASE(
+    "reclaim: what the kernel writes to a pinned page is not lost, though its entry was clean and its slot full") {
+  SwapMachine machine(256, 1024, KernelProfile::compat_6_18());
+  const VirtAddr at = machine.map_anon(kBase, 1);
+  machine.store(at, 5);
+  machine.page_out(at, 1);
+  machine.evict_all();
+  REQUIRE(machine.load(at) == 5);
+  REQUIRE(machine.mm().tables().find(at)->writable());
+  REQUIRE_FALSE(machine.mm().tables().find(at)->dirty());
+  const auto pinned = pin_user_page(machine.mm(), at, mmu::Access::kWrite, machine.task);
+  REQUIRE(pinned);
+  KmapLocal(machine.memory().kmap_slots(), *pinned).bytes()[0] = std::byte{6};
+  machine.page_out(at, 1);
+  machine.evict_all();
+  CHECK(machine.load(at) == 6);
+  CHECK(machine.problems().empty());
+}
+
 TEST_CASE("reclaim: without swap MADV_PAGEOUT takes the entries of shared memory, and nothing of anonymous memory") {
   Machine machine;
   const VirtAddr anon = machine.map_anon(kBase, 8);
