@@ -59,19 +59,28 @@ HostStatus apply(std::string_view item) {
   return {};
 }
 
+spdlog::sink_ptr make_sink() {
+  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  // No host time: two runs log the same.
+  sink->set_pattern("[%n] %l: %v");
+  return sink;
+}
+
+void make_logger(std::string_view name, const spdlog::sink_ptr& sink) {
+  auto logger = std::make_shared<spdlog::logger>(std::string(name), sink);
+  logger->set_level(spdlog::level::warn);
+  spdlog::drop(std::string(name));
+  spdlog::register_logger(std::move(logger));
+}
+
 }  // namespace
 
 std::span<const std::string_view> logger_names() { return kLoggers; }
 
 HostStatus set_up_logging(std::string_view spec) {
-  const auto sink = std::make_shared<spdlog::sinks::stderr_sink_st>();
-  // No host time: two runs log the same.
-  sink->set_pattern("[%n] %l: %v");
+  const spdlog::sink_ptr sink = make_sink();
   for (const std::string_view name : kLoggers) {
-    auto logger = std::make_shared<spdlog::logger>(std::string(name), sink);
-    logger->set_level(spdlog::level::warn);
-    spdlog::drop(std::string(name));
-    spdlog::register_logger(std::move(logger));
+    make_logger(name, sink);
   }
   // Messages that name no subsystem; spdlog's own default would write to the guest's standard output.
   spdlog::set_default_logger(spdlog::get("emu"));
@@ -81,6 +90,15 @@ HostStatus set_up_logging(std::string_view spec) {
     spec = comma == std::string_view::npos ? std::string_view{} : spec.substr(comma + 1);
   }
   return {};
+}
+
+void add_missing_loggers() {
+  const spdlog::sink_ptr sink = make_sink();
+  for (const std::string_view name : kLoggers) {
+    if (spdlog::get(std::string(name)) == nullptr) {
+      make_logger(name, sink);
+    }
+  }
 }
 
 }  // namespace fl::emu

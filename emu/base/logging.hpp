@@ -18,5 +18,8 @@ std::span<const std::string_view> logger_names();
 // for all of vm.*), or is left out with its '=' for all. An unknown name or level is an error that lists the known
 // ones.
 HostStatus set_up_logging(std::string_view spec);
+// For a machine in somebody else's program: makes those loggers that are not there yet, and leaves all others, and the
+// default one, as they are.
+void add_missing_loggers();
 
 }  // namespace fl::emu

@@ -12,6 +12,7 @@
 #include "emu/base/output_file.hpp"
 #include "emu/machine/machine.hpp"
 #include "emu/machine/observers.hpp"
+#include "emu/machine/run_statistics.hpp"
 #include "emu/report/statistics.hpp"
 #include "emu/sample/sampler.hpp"
 #include "emu/strace/strace.hpp"
@@ -77,31 +78,6 @@ HostStatus open_reports(const RunOptions& options, Reports& reports) {
   return {};
 }
 
-RunStatistics collect(Machine& machine, const ProcessCollector& processes) {
-  vm::MemorySystem& memory = machine.memory();
-  RunStatistics statistics;
-  statistics.faults = memory.faults();
-  statistics.processes = processes.processes();
-  statistics.ram_frames = memory.ram().frames();
-  statistics.peak_frames = memory.pages().peak_used();
-  for (const ProcessStatistics& process : statistics.processes) {
-    statistics.page_table_frames = std::max(statistics.page_table_frames, process.page_table_frames);
-  }
-  statistics.swap_ins = static_cast<uint64_t>(memory.pages().events()[vm::VmEvent::kPswpin]);
-  statistics.swap_outs = static_cast<uint64_t>(memory.pages().events()[vm::VmEvent::kPswpout]);
-  if (const vm::MemCgroup* const memcg = memory.memcg(); memcg != nullptr) {
-    statistics.memory_limit = {.limit = memcg->limit(), .peak = memcg->max_usage(), .reached = memcg->failcnt()};
-  }
-  statistics.syscalls = machine.kernel().total_syscalls();
-  for (const auto& [number, count] : machine.kernel().unimplemented()) {
-    const std::string_view name = guest::syscall_name(number);
-    statistics.unimplemented[name.empty() ? fmt::format("syscall_{:#x}", number) : std::string(name)] += count;
-  }
-  statistics.blocks = machine.cpu().blocks();
-  statistics.virtual_ns = machine.now_ns();
-  return statistics;
-}
-
 // A program that could not be started leaves the user's files as they were; from here on they are this run's.
 void begin_reports(Reports& reports) {
   if (reports.tracer != nullptr) {
@@ -144,7 +120,7 @@ HostStatus write_reports(const RunOptions& options, Machine& machine, Reports& r
   }
   fmt::print(stderr, "{}", reports.dumps.finish(machine.memory()));
   if (reports.stats_file != nullptr) {
-    const RunStatistics statistics = collect(machine, reports.processes);
+    const RunStatistics statistics = collect_statistics(machine, reports.processes);
     reports.stats_file->append(options.stats.kind == ReportTarget::Kind::kFile ? statistics_json(statistics)
                                                                                : format_statistics(statistics));
     note(reports.stats_file->close());

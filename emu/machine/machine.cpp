@@ -103,7 +103,8 @@ Machine::~Machine() = default;
 
 HostStatus Machine::boot(const MachineOptions& options) {
   cpu_ = std::make_unique<UnicornCpu>(mmu_, ram_, cpu_config(options));
-  stop_ = std::make_unique<StopControl>(*cpu_, options.timeout_ms);
+  stop_ = std::make_unique<StopControl>(*cpu_, options.timeout_ms,
+                                        options.catch_signals ? HostSignals::kCatch : HostSignals::kLeave);
   on_report_ = options.on_report;
   if (options.clock == ClockKind::kHost) {
     clock_ = std::make_unique<guest::HostClock>();
@@ -136,6 +137,7 @@ HostStatus Machine::boot(const MachineOptions& options) {
   guest::VfsOptions files;
   files.host = {.root = options.root, .writable = options.writable};
   files.tmp = options.tmp;
+  files.standard_files = options.standard_files;
   files.shown = shown_paths(options);
   files.stop = [this] { return serve_signals(); };
   auto vfs = guest::Vfs::create(*memory_, std::move(files));
@@ -201,21 +203,55 @@ bool Machine::serve_signals() {
   return stop_->requested();
 }
 
-guest::Outcome Machine::run() {
-  while (guest::Task* task = kernel_->schedule()) {
-    const guest::Trap trap = cpu_->run(task->regs, task->tls, block_limit());
-    kernel_->on_trap(*task, trap);
-    if (sampler_ != nullptr && sampler_->due(clock_->now_ns())) [[unlikely]] {
-      sampler_->take(*memory_, clock_->now_ns());
-      if (sampler_->failed()) {
-        on_trace_error();
-      }
+bool Machine::serve(guest::Task& task, const guest::Trap& trap) {
+  kernel_->on_trap(task, trap);
+  if (sampler_ != nullptr && sampler_->due(clock_->now_ns())) [[unlikely]] {
+    sampler_->take(*memory_, clock_->now_ns());
+    if (sampler_->failed()) {
+      on_trace_error();
     }
-    if (trap.kind == guest::Trap::Kind::kInterrupted && serve_signals()) [[unlikely]] {
-      return {.kind = guest::Outcome::Kind::kStopped, .wait_status = 0, .report = {}};
+  }
+  return trap.kind == guest::Trap::Kind::kInterrupted && serve_signals();
+}
+
+std::optional<guest::Outcome> Machine::run_for(uint64_t blocks) {
+  const guest::Outcome stopped{.kind = guest::Outcome::Kind::kStopped, .wait_status = 0, .report = {}};
+  const uint64_t start = cpu_->blocks();
+  const uint64_t end = blocks < kNoBlockLimit - start ? start + blocks : kNoBlockLimit;
+  pause_ = false;
+  while (guest::Task* task = kernel_->schedule()) {
+    const uint64_t now = cpu_->blocks();
+    if (now >= end || pause_) [[unlikely]] {
+      return std::nullopt;
+    }
+    if (now >= turn_end_) {
+      turn_end_ = now + block_limit();
+    }
+    const guest::Trap trap = cpu_->run(task->regs, task->tls, std::min(turn_end_, end) - now);
+    if (trap.kind == guest::Trap::Kind::kInterrupted && cpu_->blocks() < turn_end_) [[unlikely]] {
+      // Not for the kernel.
+      if (serve_signals()) {
+        return stopped;
+      }
+      continue;
+    }
+    turn_end_ = 0;
+    if (serve(*task, trap)) [[unlikely]] {
+      return stopped;
+    }
+    if (pause_) [[unlikely]] {
+      return std::nullopt;
     }
   }
   return kernel_->outcome();
+}
+
+guest::Outcome Machine::run() {
+  for (;;) {
+    if (std::optional<guest::Outcome> outcome = run_for(kNoBlockLimit)) {
+      return std::move(*outcome);
+    }
+  }
 }
 
 const guest::Task* Machine::current_task() const {

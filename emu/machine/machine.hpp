@@ -2,12 +2,16 @@
 //
 //   while there is a task:   trap = cpu.run(task)   kernel.on_trap(task, trap)
 //
+// How a run is divided by run_for is not seen by the kernel: its turn comes after the blocks after which it would have
+// come in one run, so that traces are the same.
+//
 // The loop is the hot path of every fault and system call: nothing in it allocates or goes through std::function. A
 // stop request, a timer and the clock tick arrive as Trap::kInterrupted. Linux counterpart: start_kernel, then the
 // scheduler.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +35,7 @@ namespace fl::emu {
 
 class Machine final : private TraceContext, private guest::WorkCounter {
  public:
-  // Boots. From here on Ctrl-C, SIGTERM and the timeout are caught.
+  // Boots. From here on Ctrl-C, SIGTERM and the timeout are caught, unless the options say otherwise.
   static HostResult<std::unique_ptr<Machine>> create(const MachineOptions& options);
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
@@ -45,6 +49,10 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   HostStatus start(const guest::InitRequest& request);
   // Runs until the work has ended or a stop is requested. Kind::kStopped: stop().reason() says why.
   guest::Outcome run();
+  // The same until `blocks` more blocks were executed (perhaps one more) or somebody asked for a pause: then nothing.
+  std::optional<guest::Outcome> run_for(uint64_t blocks);
+  // For observers: the run gives back as soon as the trap at hand is served.
+  void pause() { pause_ = true; }
 
   vm::MemorySystem& memory() { return *memory_; }
   const mmu::Mmu& mmu() const { return mmu_; }
@@ -64,6 +72,8 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   uint64_t block_limit() const;
   // Answers SIGUSR1, if it came. True: the machine is to stop.
   bool serve_signals();
+  // The kernel's turn. True: the machine is to stop.
+  bool serve(guest::Task& task, const guest::Trap& trap);
 
   // TraceContext
   const guest::Task* current_task() const override;
@@ -82,6 +92,8 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   std::unique_ptr<guest::Kernel> kernel_;
   std::function<void()> on_report_;
   Sampler* sampler_ = nullptr;  // null: nobody samples
+  uint64_t turn_end_ = 0;  // the kernel's next turn comes then, as cpu_->blocks() counts; it is over: not yet known
+  bool pause_ = false;
   vm::MemoryCensus at_boot_;
   CheckDumper dumper_;
 };

@@ -1,6 +1,7 @@
 // MachineOptions: what a machine is made of. Plain data; the command line fills it in.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -51,6 +52,10 @@ struct MachineOptions {
   uint64_t seed = 0;
   bool aslr = false;
   std::optional<uint64_t> timeout_ms;
+  // Whether Ctrl-C, SIGTERM, SIGUSR1 and the timeout are caught; not by a machine in somebody else's process.
+  bool catch_signals = true;
+  // The host's descriptors that are the guest's 0, 1 and 2; one that is not open is not open there either.
+  std::array<int, 3> standard_files{0, 1, 2};
   // Called when SIGUSR1 came: between two instructions, or while a system call waits in the host. Empty: it is ignored.
   std::function<void()> on_report;
   // Must outlive the machine; null: nobody listens.

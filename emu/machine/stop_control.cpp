@@ -25,7 +25,12 @@ void keep_interrupting() {
 
 }  // namespace
 
-StopControl::StopControl(UnicornCpu& cpu, std::optional<uint64_t> timeout_ms) : cpu_(cpu) {
+StopControl::StopControl(UnicornCpu& cpu, std::optional<uint64_t> timeout_ms, HostSignals signals)
+    : cpu_(cpu), signals_(signals) {
+  if (signals_ == HostSignals::kLeave) {
+    FL_CHECK(!timeout_ms, "a timeout needs a signal");
+    return;
+  }
   FL_CHECK(active_control.exchange(this) == nullptr, "a second run in one process");
   struct sigaction action {};
   action.sa_handler = &StopControl::handle;
@@ -45,6 +50,9 @@ StopControl::StopControl(UnicornCpu& cpu, std::optional<uint64_t> timeout_ms) : 
 }
 
 StopControl::~StopControl() {
+  if (signals_ == HostSignals::kLeave) {
+    return;
+  }
   const itimerval off{};
   setitimer(ITIMER_REAL, &off, nullptr);
   for (size_t i = 0; i < kSignals.size(); ++i) {

@@ -3,7 +3,8 @@
 // While it lives, SIGINT, SIGTERM and SIGALRM set a flag and stop the CPU at its next block; SIGUSR1 sets another, for
 // a run that shall tell about itself and go on. Afterwards the host's handlers are as before. Handlers are installed
 // without SA_RESTART and an interval timer keeps interrupting, so that a wait in a host system call that began a moment
-// too late ends too. One at a time in a process: signal handlers have no argument.
+// too late ends too. One that catches signals at a time in a process: signal handlers have no argument. One that leaves
+// them alone is only asked by request(): a machine inside somebody else's program.
 #pragma once
 
 #include <signal.h>
@@ -19,10 +20,12 @@ class UnicornCpu;
 
 enum class StopReason : uint8_t { kNone, kInterrupt, kTerminate, kTimeout, kOutputError };
 
+enum class HostSignals : uint8_t { kCatch, kLeave };
+
 class StopControl {
  public:
-  // `timeout_ms`: real time from now on.
-  StopControl(UnicornCpu& cpu, std::optional<uint64_t> timeout_ms);
+  // `timeout_ms`: real time from now on; only where signals are caught.
+  StopControl(UnicornCpu& cpu, std::optional<uint64_t> timeout_ms, HostSignals signals = HostSignals::kCatch);
   ~StopControl();
   StopControl(const StopControl&) = delete;
   StopControl& operator=(const StopControl&) = delete;
@@ -41,6 +44,7 @@ class StopControl {
   static constexpr std::array<int, 4> kSignals{SIGINT, SIGTERM, SIGALRM, SIGUSR1};
 
   UnicornCpu& cpu_;
+  HostSignals signals_;
   std::atomic<bool> flag_{false};
   std::atomic<bool> report_{false};
   std::atomic<StopReason> reason_{StopReason::kNone};

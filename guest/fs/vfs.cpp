@@ -60,7 +60,8 @@ Status Vfs::open_stdio(FdTable& files) {
   // A pipe that nobody reads must be an answer (EPIPE), and so must a limit of the file size (EFBIG): not our own end.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
-  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+  for (uint32_t place = 0; place < options_.standard_files.size(); ++place) {
+    const int fd = options_.standard_files[place];
     std::array<char, PATH_MAX> name{};
     const ssize_t length = ::readlink(fmt::format("/proc/self/fd/{}", fd).c_str(), name.data(), name.size());
     FL_TRY_ASSIGN(auto path, make_path(length > 0 ? std::string_view(name.data(), static_cast<size_t>(length))
@@ -70,8 +71,7 @@ Status Vfs::open_stdio(FdTable& files) {
       continue;
     }
     FL_TRY(stream);
-    FL_TRY(files.install_at(static_cast<uint32_t>(fd), std::move(*stream), CloseOnExec::kNo,
-                            std::numeric_limits<uint64_t>::max()));
+    FL_TRY(files.install_at(place, std::move(*stream), CloseOnExec::kNo, std::numeric_limits<uint64_t>::max()));
   }
   return {};
 }

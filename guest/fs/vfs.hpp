@@ -7,6 +7,7 @@
 // else moves on the host while the guest is in it is not followed.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -37,6 +38,8 @@ struct VfsOptions {
   // Paths of the host that are seen through the tmpfs where they lie below /tmp, as if bound there; the writable
   // directories are in any case. What is not there or elsewhere is passed over.
   std::vector<std::string> shown = {};
+  // Of the host, for the guest's standard input, output and error. They are borrowed.
+  std::array<int, 3> standard_files = {0, 1, 2};
 };
 
 enum class Follow : bool { kNo, kYes };
@@ -65,8 +68,8 @@ class Vfs {
   // is made and when it goes.
   void set_kernel(Kernel* kernel);
 
-  // Descriptors 0, 1 and 2 of the host, those that are open. Has SIGPIPE ignored by our own process: the guest gets its
-  // own.
+  // The standard files as descriptors 0, 1 and 2, those that are open. Has SIGPIPE ignored by our own process: the
+  // guest gets its own.
   Status open_stdio(FdTable& files);
   // A working directory: the host's current one if the guest can see it, else "/"; and the host's umask.
   Result<std::shared_ptr<FsContext>> initial_context();

@@ -83,4 +83,24 @@ TEST_CASE("stop: an interrupt that the user ignores stays ignored") {
   std::signal(SIGINT, before);
 }
 
+TEST_CASE("stop: machines inside another program leave its signals alone, and there may be several") {
+  Processor first, second;
+  const sighandler_t before = handler_of(SIGTERM);
+  StopControl catching(first.cpu, std::nullopt);
+  const sighandler_t caught = handler_of(SIGTERM);
+  CHECK(caught != before);
+  {
+    StopControl one(second.cpu, std::nullopt, HostSignals::kLeave);
+    StopControl two(second.cpu, std::nullopt, HostSignals::kLeave);
+    CHECK(handler_of(SIGTERM) == caught);
+    one.request(StopReason::kInterrupt);
+    CHECK(one.requested());
+    CHECK_FALSE(two.requested());
+    CHECK_FALSE(catching.requested());
+  }
+  CHECK(handler_of(SIGTERM) == caught);
+  std::raise(SIGTERM);
+  CHECK(catching.reason() == StopReason::kTerminate);
+}
+
 }  // namespace fl::emu

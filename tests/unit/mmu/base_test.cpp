@@ -1,5 +1,10 @@
 // The foundations: addresses, results, checks.
+#include <fmt/format.h>
+
 #include <catch2/catch_test_macros.hpp>
+#include <cstdio>
+#include <optional>
+#include <thread>
 #include <unordered_set>
 
 #include "mmu/base/addr.hpp"
@@ -8,6 +13,7 @@
 #include "mmu/base/result.hpp"
 #include "mmu/layout.hpp"
 #include "mmu/ram.hpp"
+#include "tests/unit/vm/dies.hpp"
 
 namespace fl {
 namespace {
@@ -110,6 +116,22 @@ TEST_CASE("ram: moving it keeps the bytes where they are") {
   const mmu::Ram moved(std::move(ram));
   CHECK(moved.data() == data);
   CHECK(moved.frame(Pfn(0))[1] == std::byte{7});
+}
+
+TEST_CASE("check: dumpers are called, the youngest first, whatever the order and the thread in which others went") {
+  const std::string said = test::message_of_death([] {
+    const auto saying = [](const char* text) { return [text] { fmt::print(stderr, "<{}>", text); }; };
+    std::optional<CheckDumper> first(saying("first"));
+    const CheckDumper second(saying("second"));
+    std::optional<CheckDumper> third(saying("third"));
+    const CheckDumper fourth(saying("fourth"));
+    std::optional<CheckDumper> fifth(saying("fifth"));
+    first.reset();
+    std::thread([&third] { third.reset(); }).join();
+    fifth.reset();
+    FL_CHECK(1 == 2, "so");
+  });
+  CHECK(said.find("1 == 2: so\n<fourth><second>") != std::string::npos);
 }
 
 }  // namespace fl
