@@ -1,0 +1,86 @@
+// The options of the embedding interface, checked as the command line checks its own.
+#include <fmt/ranges.h>
+
+#include "emu/cli/size.hpp"
+#include "emu/embed/embedded_machine.hpp"
+#include "vm/phys/node.hpp"
+#include "vm/reclaim/policy.hpp"
+#include "vm/swap/swap_space.hpp"
+
+namespace fl::embed {
+namespace {
+
+constexpr uint64_t kLeastRam = 1 << 20, kMostRam = uint64_t{1} << 32;
+constexpr uint64_t kLeastMemoryLimit = 64 << 10;
+// As mkswap(8): ten pages.
+constexpr uint64_t kLeastSwap = uint64_t{10} << kPageShift;
+constexpr uint64_t kMostSwap = uint64_t{vm::kMaxSwapFilePages} << kPageShift;
+
+emu::HostStatus check(const faultline::MachineOptions& options) {
+  using emu::format_size;
+  using emu::host_error;
+  if (options.program.empty()) {
+    return host_error("cannot run: there is no program");
+  }
+  if (vm::KernelProfile::find(options.kernel) == nullptr) {
+    return host_error("cannot imitate the kernel: {}: give 6.1-i386 or 6.18-compat", options.kernel);
+  }
+  if (options.ram_bytes < kLeastRam || options.ram_bytes > kMostRam || options.ram_bytes % kPageSize != 0) {
+    return host_error("cannot make the RAM: {} bytes: give whole pages, {} to {}", options.ram_bytes,
+                      format_size(kLeastRam), format_size(kMostRam));
+  }
+  for (const uint64_t bytes : options.swap_bytes) {
+    if (bytes < kLeastSwap || bytes > kMostSwap || bytes % kPageSize != 0) {
+      return host_error("cannot use the swap size: {} bytes: give whole pages, {} to {}", bytes,
+                        format_size(kLeastSwap), format_size(kMostSwap));
+    }
+  }
+  if (options.swap_bytes.size() > vm::kMaxSwapFiles) {
+    return host_error("cannot use so many swap areas: {}: give at most {}", options.swap_bytes.size(),
+                      vm::kMaxSwapFiles);
+  }
+  if (options.memory_limit != 0 && options.memory_limit < kLeastMemoryLimit) {
+    return host_error("cannot use the memory limit: {} bytes: give {} or more", options.memory_limit,
+                      format_size(kLeastMemoryLimit));
+  }
+  if (options.nodes < 1 || options.nodes > vm::kMaxNodes) {
+    return host_error("cannot make so many nodes: {}: give 1 to {}", options.nodes, vm::kMaxNodes);
+  }
+  if (vm::make_policy(options.reclaim) == nullptr) {
+    return host_error("cannot reclaim by: {}: give {}", options.reclaim, fmt::join(vm::policy_names(), ", "));
+  }
+  if (options.verify < 0 || options.verify > 2) {
+    return host_error("cannot verify at level: {}: give 0, 1 or 2", options.verify);
+  }
+  return {};
+}
+
+}  // namespace
+
+emu::HostResult<emu::MachineOptions> machine_options(const faultline::MachineOptions& options) {
+  if (auto checked = check(options); !checked) {
+    return tl::unexpected<emu::HostError>(std::move(checked).error());
+  }
+  emu::MachineOptions made;
+  made.ram_bytes = options.ram_bytes;
+  made.nodes = options.nodes;
+  made.memory_limit = options.memory_limit;
+  for (const uint64_t bytes : options.swap_bytes) {
+    made.swap.push_back({.bytes = bytes, .path = {}, .prio = std::nullopt});
+  }
+  made.reclaim = options.reclaim;
+  made.readahead.cold = options.cold_files;
+  made.profile = vm::KernelProfile::find(options.kernel);
+  made.root = options.root;
+  made.writable = options.writable;
+  made.program = options.program;
+  made.verify = static_cast<vm::VerifyLevel>(options.verify);
+  made.clock = options.host_clock ? emu::ClockKind::kHost : emu::ClockKind::kVirtual;
+  made.seed = options.seed;
+  made.aslr = options.aslr;
+  made.catch_signals = false;
+  made.standard_files = options.standard_files;
+  return made;
+}
+
+}  // namespace fl::embed
