@@ -19,6 +19,15 @@ std::recursive_mutex& engines() {
   return mutex;
 }
 
+// The library that is loaded need not be the one whose headers we were built with.
+emu::HostStatus check_engine() {
+  constexpr unsigned int kOldest = 0x02010400;  // 2.1.4
+  const unsigned int version = uc_version(nullptr, nullptr);
+  return version >= kOldest ? emu::HostStatus{}
+                            : emu::host_error("cannot use libunicorn: version {}.{}.{}: 2.1.4 or newer is needed",
+                                              version >> 24, version >> 16 & 0xff, version >> 8 & 0xff);
+}
+
 faultline::MachineFault describe(const vm::FaultRecord& record, const guest::Task* task, uint64_t now_ns) {
   faultline::MachineFault fault;
   static_cast<faultline::Fault&>(fault) = to_public(record);
@@ -42,6 +51,7 @@ emu::HostResult<std::unique_ptr<EmbeddedMachine>> EmbeddedMachine::create(const 
 }
 
 emu::HostStatus EmbeddedMachine::boot() {
+  FL_HOST_TRY(check_engine());
   emu::add_missing_loggers();
   emu::MachineOptions options;
   FL_HOST_TRY_SET(options, machine_options(options_));

@@ -106,6 +106,31 @@ void check_page_faults(const fs::path& program) {
   CHECK(steps["write a 0 64"].at(3) == "64 faults  cow_reuse 64");
   CHECK(steps["read a 0 1"] == Answers{"1 faults  segv_maperr 1"});
   CHECK(output.ends_with(" 0 broken invariants\n"));
+  // And those that the same steps have in programs that run here, which print them: "read_again 0 0".
+  const auto phases_of = [](const std::string& name, const std::vector<std::string>& args) {
+    const FaultlineResult run =
+        run_faultline({.program = guest_program("glibc", name), .args = args}, {.kernel = "6.1-i386"});
+    std::map<std::string, std::string> phases;
+    std::istringstream lines(run.run.output);
+    for (std::string phase, minor, rest; lines >> phase >> minor && std::getline(lines, rest);) {
+      phases[phase] = minor + " faults";
+    }
+    return phases;
+  };
+  if (!guest_program("glibc", "anon").empty()) {
+    auto anon = phases_of("anon", {}), file = phases_of("faround", {make_data_file("data").string()});
+    const auto same = [&](const std::string& step, size_t which, const std::string& phase) {
+      INFO(step << " and " << phase);
+      CHECK(steps[step].at(which).starts_with(phase));
+    };
+    same("read a 0 64", 0, anon.at("read"));
+    same("read a 0 64", 1, anon.at("read_again"));
+    same("write a 0 64", 0, anon.at("write_after_read"));
+    same("write a 0 64", 1, anon.at("write_again"));
+    same("write a 0 64", 2, anon.at("write_after_dontneed"));
+    same("read f 0 256", 0, file.at("aligned_256"));
+    same("write f 0 64", 0, file.at("then_written"));
+  }
   // Each page that went to swap faults once more, and no page twice.
   CHECK(steps["read a 0 64"].at(2).starts_with("64 faults  swap_cache "));
   CHECK(must_run(program, {"--trace"}).find("write minor        zero_cow entry 0") != std::string::npos);

@@ -3,7 +3,9 @@
 #
 #   mmu -> vm -> loaders -> guest -> emu      a folder includes itself and what stands to its left
 #   emu/record                                of emu only itself and emu/base: it is built without the rest
-#   tests/unit/<layer>                        as that layer; tests/fuzz as guest; tests/program only tests/ and emu/record
+#   */embed/include, */embed/examples         what other programs see, and such programs: only <faultline/...> of ours
+#   tests/unit/<layer>                        as that layer; tests/fuzz as guest; tests/program only tests/ and emu/record;
+#                                             tests/embed only tests/ and <faultline/...>
 #   Unicorn                                   only emu/cpu and emu/bench
 #   C++ files                                 write an include of ours from the repository root, never relative
 #
@@ -61,6 +63,9 @@ done
     if (file ~ /^tests\/program\// && target ~ /^emu\/record\//) next
 
     top = target; slash = sub(/\/.*/, "", top)
+    if (file ~ /^[a-z]+\/embed\/(include|examples)\// && (quoted || top in rank)) {
+      breach("the public interface and its examples must not include " target); next
+    }
     if (slash && top in rank) {
       if (rank[top] > rank[owner] + 0) breach((owner in rank ? owner : "this folder") " must not include " target)
     } else if (quoted && top != "tests" && file ~ /\.[ch]pp$/) {

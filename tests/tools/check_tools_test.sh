@@ -27,6 +27,9 @@ clean_tree() {
   put tests/unit/vm/space_test.cpp '#include "vm/space.hpp"' '#include "tests/unit/vm/fixture.hpp"'
   put tests/program/run_test.cpp '#include "tests/program/runner.hpp"' '#include "emu/record/record_file.hpp"'
   put emu/record/launcher.cpp '#include "emu/base/host_error.hpp"' '#include "vm/fault/fault_record.hpp"'
+  put vm/embed/include/faultline/vm.hpp '#pragma once' '#include <faultline/base.hpp>'
+  put vm/embed/vm.cpp '#include <faultline/vm.hpp>' '#include "vm/space.hpp"'
+  put tests/embed/vm_test.cpp '#include <faultline/vm.hpp>' '#include "tests/program/runner.hpp"'
   put tests/guest_programs/hello.c '#include "common.h"' '#include <stdio.h>'
 }
 
@@ -68,6 +71,10 @@ breach check_layers.sh "Unicorn in emu outside cpu" emu/machine.cpp '#include "u
 breach check_layers.sh "a unit test of vm that includes guest" tests/unit/vm/a_test.cpp '#include "guest/task.hpp"'
 breach check_layers.sh "a program test that includes a layer" tests/program/a_test.cpp '#include "mmu/ram.hpp"'
 breach check_layers.sh "a recorder that includes the processor" emu/record/a.cpp '#include "emu/cpu/decode.hpp"'
+breach check_layers.sh "a public header that includes a layer" vm/embed/include/faultline/a.hpp '#pragma once' '#include "vm/space.hpp"'
+breach check_layers.sh "a public header that includes a layer in <>" mmu/embed/include/faultline/a.hpp '#pragma once' '#include <mmu/ram.hpp>'
+breach check_layers.sh "an example that includes a layer" emu/embed/examples/a.cpp '#include "vm/space.hpp"'
+breach check_layers.sh "a test of embedding that includes a layer" tests/embed/a_test.cpp '#include "vm/space.hpp"'
 breach check_layers.sh "a layer that includes tests" vm/a.cpp '#include "tests/unit/vm/fixture.hpp"'
 
 mapfile -t filler < <(seq 1 500 | sed 's|^|// |')

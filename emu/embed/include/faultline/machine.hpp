@@ -73,7 +73,8 @@ struct MachineOptions {
   std::array<int, 3> standard_files = {0, 1, 2};
   // The trace of `faultline run --trace`: .jsonl, .csv or .txt. Empty: none.
   std::string trace = {};
-  // Told of every fault, after it was handled; it may look at the machine, and must not run it.
+  // Told of every fault, after it was handled; it may look at the machine (and make and run others), must not run it,
+  // and must not throw.
   std::function<void(const MachineFault&)> on_fault = {};
 };
 

@@ -46,7 +46,7 @@ struct VmOptions {
   bool overcommit = false;
   // Files are on the disk only until they are read; else they count as cached. Linux: after drop_caches.
   bool cold_files = false;
-  // Told of every fault, also of those of map() with kPopulate.
+  // Told of every fault, also of those of map() with kPopulate. It must neither use the Vm nor throw.
   std::function<void(const Fault&)> on_fault = {};
 };
 
