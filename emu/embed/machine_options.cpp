@@ -2,7 +2,10 @@
 #include <fmt/ranges.h>
 
 #include "emu/cli/size.hpp"
+#include "emu/cpu/cpu_model.hpp"
 #include "emu/embed/embedded_machine.hpp"
+#include "vm/block/request_queue.hpp"
+#include "vm/phys/fail_alloc.hpp"
 #include "vm/phys/node.hpp"
 #include "vm/reclaim/policy.hpp"
 #include "vm/swap/swap_space.hpp"
@@ -11,6 +14,7 @@ namespace fl::embed {
 namespace {
 
 constexpr uint64_t kLeastRam = 1 << 20, kMostRam = uint64_t{1} << 32;
+constexpr uint32_t kMostReadaheadKib = 1 << 20;
 constexpr uint64_t kLeastMemoryLimit = 64 << 10;
 // As mkswap(8): ten pages.
 constexpr uint64_t kLeastSwap = uint64_t{10} << kPageShift;
@@ -35,9 +39,15 @@ emu::HostStatus check(const faultline::MachineOptions& options) {
                         format_size(kLeastSwap), format_size(kMostSwap));
     }
   }
-  if (options.swap_bytes.size() > vm::kMaxSwapFiles) {
-    return host_error("cannot use so many swap areas: {}: give at most {}", options.swap_bytes.size(),
-                      vm::kMaxSwapFiles);
+  if (const size_t areas = options.swap_bytes.size() + options.swap_files.size(); areas > vm::kMaxSwapFiles) {
+    return host_error("cannot use so many swap areas: {}: give at most {}", areas, vm::kMaxSwapFiles);
+  }
+  if (!options.fail_alloc.empty() && !vm::FailAlloc().configure(options.fail_alloc, 0)) {
+    return host_error("cannot make allocations fail: {}: give nth=N, every=N or p=X with X from 0 to 1",
+                      options.fail_alloc);
+  }
+  if (options.readahead_kib > kMostReadaheadKib) {
+    return host_error("cannot read ahead so many KiB: {}: give 0 to {}", options.readahead_kib, kMostReadaheadKib);
   }
   if (options.memory_limit != 0 && options.memory_limit < kLeastMemoryLimit) {
     return host_error("cannot use the memory limit: {} bytes: give {} or more", options.memory_limit,
@@ -68,8 +78,20 @@ emu::HostResult<emu::MachineOptions> machine_options(const faultline::MachineOpt
   for (const uint64_t bytes : options.swap_bytes) {
     made.swap.push_back({.bytes = bytes, .path = {}, .prio = std::nullopt});
   }
+  for (const std::string& path : options.swap_files) {
+    made.swap.push_back({.bytes = 0, .path = path, .prio = std::nullopt});
+  }
   made.reclaim = options.reclaim;
-  made.readahead.cold = options.cold_files;
+  made.readahead = {.pages = options.readahead_kib * 1024 >> kPageShift, .cold = options.cold_files};
+  const auto disk = vm::DiskModel::parse(options.disk);
+  if (!disk) {
+    return emu::host_error("cannot imitate the disk: {}: give ssd, hdd, none or US,MB_PER_SECOND as in 100,500",
+                           options.disk);
+  }
+  made.disk = *disk;
+  made.fail_alloc = options.fail_alloc;
+  FL_HOST_TRY_SET(made.cpu, emu::find_cpu(options.cpu));
+  made.tmp = options.host_tmp ? guest::TmpKind::kHost : guest::TmpKind::kTmpfs;
   made.profile = vm::KernelProfile::find(options.kernel);
   made.root = options.root;
   made.writable = options.writable;

@@ -300,6 +300,10 @@ TEST_CASE("embed machine: what cannot be had is said in one line, and files stay
   CHECK(message([](MachineOptions& o) { o.memory_limit = 1; }).starts_with("cannot use the memory limit"));
   CHECK(message([](MachineOptions& o) { o.nodes = 0; }).starts_with("cannot make so many nodes: 0"));
   CHECK(message([](MachineOptions& o) { o.reclaim = "best"; }).starts_with("cannot reclaim by: best"));
+  CHECK(message([](MachineOptions& o) { o.cpu = "/nowhere"; }).find("/nowhere") != std::string::npos);
+  CHECK(message([](MachineOptions& o) { o.disk = "tape"; }).starts_with("cannot imitate the disk: tape"));
+  CHECK(message([](MachineOptions& o) { o.fail_alloc = "some"; }).starts_with("cannot make allocations fail: some"));
+  CHECK(message([](MachineOptions& o) { o.swap_files = {"/nowhere"}; }).starts_with("cannot swap to: /nowhere"));
   CHECK(message([](MachineOptions& o) { o.verify = 9; }).starts_with("cannot verify at level: 9"));
   CHECK(message([](MachineOptions& o) { o.trace = "/nowhere/trace.txt"; }).starts_with("cannot create the trace file"));
   CHECK(message([](MachineOptions& o) { o.trace = "/tmp/trace.doc"; }).find("trace.doc") != std::string::npos);

@@ -48,7 +48,8 @@ struct MachineFault : Fault {
   uint64_t time_ns = 0;      // virtual time
 };
 
-// The options of `faultline run`; defaults are the same, but that the environment is empty.
+// The options of `faultline run`, which the guide there describes; defaults are the same, but that the environment is
+// empty.
 struct MachineOptions {
   std::string program = {};  // as the guest will name it: in `root`, or relative to the working directory
   std::vector<std::string> arguments = {};    // argv[1] and on
@@ -58,13 +59,19 @@ struct MachineOptions {
 
   std::string kernel = "6.1-i386";  // or "6.18-compat"
   uint64_t ram_bytes = uint64_t{256} << 20;
-  std::vector<uint64_t> swap_bytes = {};  // temporary swap areas
-  uint64_t memory_limit = 0;              // bytes, for all processes together; 0: none
+  std::string cpu = "default";               // or "host", or a recording's file: what CPUID answers
+  std::vector<uint64_t> swap_bytes = {};     // temporary swap areas
+  std::vector<std::string> swap_files = {};  // and files that mkswap(8) has made
+  uint64_t memory_limit = 0;                 // bytes, for all processes together; 0: none
   uint32_t nodes = 1;
   std::string reclaim = "lru";
-  bool cold_files = false;  // files must be read from the disk first
-  bool host_clock = false;  // time is the host's; runs do not repeat then
-  uint64_t seed = 0;        // of the guest's randomness
+  bool cold_files = false;       // files must be read from the disk first
+  uint32_t readahead_kib = 128;  // how far a read looks ahead at most
+  std::string disk = "ssd";      // or "hdd", "none", "US,MB_PER_SECOND": how long it takes; none with host_clock
+  std::string fail_alloc = {};   // "nth=N", "every=N", "p=X": allocations that fail on purpose
+  bool host_tmp = false;         // /tmp is the host's
+  bool host_clock = false;       // time is the host's; runs do not repeat then
+  uint64_t seed = 0;             // of the guest's randomness
   bool aslr = false;
   int verify = 0;  // 1: invariants are checked after memory calls, 2: after faults too
 
