@@ -25,17 +25,14 @@ using faultline::MachineFault;
 using faultline::MachineOptions;
 using faultline::MachineState;
 
-// Programs that say little, with the number of blocks after which their run is interrupted: one task; several with
-// timers, signals and threads; a script's.
+// Programs that say little: one task; several, with timers, signals and threads; one that counts how much of it runs
+// between two ticks of the kernel.
 struct Subject {
   std::string flavour, program;
   std::vector<std::string> arguments = {};
 };
-const std::vector<Subject> kSubjects = {{"glibc", "hello"},
-                                        {"musl", "anon"},
-                                        {"glibc", "process_wait"},
-                                        {"glibc", "signals_restart"},
-                                        {"glibc", "threads"}};
+const std::vector<Subject> kSubjects = {{"glibc", "hello"},           {"musl", "anon"},     {"glibc", "process_wait"},
+                                        {"glibc", "signals_restart"}, {"glibc", "threads"}, {"glibc", "coarse_ticks"}};
 
 std::filesystem::path path_of(const Subject& subject) {
   const std::filesystem::path path = guest_program(subject.flavour, subject.program);
