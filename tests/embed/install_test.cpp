@@ -189,6 +189,12 @@ TEST_CASE("install: a project outside is built with find_package and with pkg-co
   }
 }
 
+TEST_CASE("install: the program runs where it was moved to, with the functions of libunicorn replaced") {
+  const Outside outside;
+  const fs::path prefix = install(outside);
+  CHECK(must_run(prefix / "bin/faultline", {"--version"}) == must_run(FL_FAULTLINE, {"--version"}));
+}
+
 TEST_CASE("install: vm is found without Unicorn, and machine says that it needs it") {
   const Outside outside;
   const fs::path prefix = install(outside);

@@ -80,7 +80,7 @@ Run run_by_command_line(const Subject& subject) {
 
 }  // namespace
 
-TEST_CASE("embed machine: a run is that of the command line: trace, statistics, output and exit status") {
+TEST_CASE("machine: a run is that of the command line: trace, statistics, output and exit status") {
   for (const Subject& subject : kSubjects) {
     DYNAMIC_SECTION(subject.flavour << " " << subject.program) {
       const Run expected = run_by_command_line(subject), got = run_alone(subject);
@@ -93,7 +93,7 @@ TEST_CASE("embed machine: a run is that of the command line: trace, statistics, 
   }
 }
 
-TEST_CASE("embed machine: it makes no difference how a run is divided") {
+TEST_CASE("machine: it makes no difference how a run is divided") {
   for (const Subject& subject : kSubjects) {
     for (const uint64_t blocks : {uint64_t{1}, uint64_t{37}, uint64_t{5000}}) {
       // A block at a time takes long for the larger ones.
@@ -120,7 +120,7 @@ TEST_CASE("embed machine: it makes no difference how a run is divided") {
   }
 }
 
-TEST_CASE("embed machine: run_until_fault gives out every fault of the trace, in its order") {
+TEST_CASE("machine: run_until_fault gives out every fault of the trace, in its order") {
   for (const Subject& subject : {kSubjects[0], kSubjects[2]}) {
     DYNAMIC_SECTION(subject.program) {
       const FaultlineResult expected = run_faultline({.program = path_of(subject)}, {.trace = true});
@@ -154,7 +154,7 @@ TEST_CASE("embed machine: run_until_fault gives out every fault of the trace, in
   }
 }
 
-TEST_CASE("embed machine: two machines in one process run as each alone, by turns and on threads") {
+TEST_CASE("machine: two machines in one process run as each alone, by turns and on threads") {
   const Subject first = kSubjects[2], second = kSubjects[4], third = kSubjects[0];
   const Run first_alone = run_alone(first), second_alone = run_alone(second), third_alone = run_alone(third);
   SECTION("by turns of some blocks") {
@@ -214,7 +214,7 @@ TEST_CASE("embed machine: two machines in one process run as each alone, by turn
   }
 }
 
-TEST_CASE("embed machine: it can be looked at while it stands still, and nothing changes by that") {
+TEST_CASE("machine: it can be looked at while it stands still, and nothing changes by that") {
   const Run alone = run_alone(kSubjects[0]);
   Embedded embedded(kSubjects[0]);
   Machine& machine = embedded.machine;
@@ -254,7 +254,7 @@ TEST_CASE("embed machine: it can be looked at while it stands still, and nothing
   CHECK((looked_at == alone));
 }
 
-TEST_CASE("embed machine: stop ends a run for good, also from a signal handler, and our handlers are left alone") {
+TEST_CASE("machine: stop ends a run for good, also from a signal handler, and our handlers are left alone") {
   static Machine* handled = nullptr;
   const std::filesystem::path program = path_of({"glibc", "spin"});
   StandardFiles files;
@@ -277,7 +277,7 @@ TEST_CASE("embed machine: stop ends a run for good, also from a signal handler, 
   sigaction(SIGALRM, &before, nullptr);
 }
 
-TEST_CASE("embed machine: what cannot be had is said in one line, and files stay as they were") {
+TEST_CASE("machine: what cannot be had is said in one line, and files stay as they were") {
   const std::filesystem::path program = path_of(kSubjects[0]);
   StandardFiles files;
   const auto message = [&](auto&& change) {
@@ -306,7 +306,7 @@ TEST_CASE("embed machine: what cannot be had is said in one line, and files stay
   CHECK(message([](MachineOptions& o) { o.trace = "/tmp/trace.doc"; }).find("trace.doc") != std::string::npos);
 }
 
-TEST_CASE("embed machine: options are those of the command line") {
+TEST_CASE("machine: options are those of the command line") {
   StandardFiles files;
   const Subject subject{"glibc", "larger_than_memory", {"sort", "12"}};
   MachineOptions options = options_for(path_of(subject), subject.arguments, files);
@@ -327,7 +327,7 @@ TEST_CASE("embed machine: options are those of the command line") {
   CHECK(machine.boot_log().size() > 5);
 }
 
-TEST_CASE("embed machine: the functions of libunicorn are replaced as in the program") {
+TEST_CASE("machine: the functions of libunicorn are replaced as in the program") {
   const RunResult version = run_process({.program = FL_FAULTLINE, .args = {"--version"}});
   CHECK(version.output.find("interposed: " + Machine::interposition() + "\n") != std::string::npos);
 }

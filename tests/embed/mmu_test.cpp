@@ -22,7 +22,7 @@ uint32_t entry_at(Mmu& mmu, uint32_t physical) {
 
 }  // namespace
 
-TEST_CASE("embed mmu: a walk shows both table reads, and the bits are set in RAM") {
+TEST_CASE("mmu: a walk shows both table reads, and the bits are set in RAM") {
   Mmu mmu = Mmu::create({.frames = 64}).value();
   const uint32_t directory = mmu.new_directory().value(), frame = mmu.allocate_frame().value();
   REQUIRE(mmu.map(directory, kAddress, frame));
@@ -38,7 +38,7 @@ TEST_CASE("embed mmu: a walk shows both table reads, and the bits are set in RAM
   CHECK(mmu.entry(directory, kAddress) == entry_at(mmu, walk.steps[1].address));
 }
 
-TEST_CASE("embed mmu: what is refused has the processor's error code, and CR2") {
+TEST_CASE("mmu: what is refused has the processor's error code, and CR2") {
   Mmu mmu = Mmu::create({.frames = 64, .no_execute = true}).value();
   const uint32_t directory = mmu.new_directory().value(), frame = mmu.allocate_frame().value();
   REQUIRE(mmu.set_cr3(directory));
@@ -66,7 +66,7 @@ TEST_CASE("embed mmu: what is refused has the processor's error code, and CR2") 
   CHECK_FALSE(mmu.translate(faultline::kUserEnd + 64 * faultline::kPageSize, Access::kRead, Privilege::kSupervisor));
 }
 
-TEST_CASE("embed mmu: frames and directories are the caller's, and nothing else can be freed") {
+TEST_CASE("mmu: frames and directories are the caller's, and nothing else can be freed") {
   Mmu mmu = Mmu::create({.frames = 32}).value();
   const uint32_t free = mmu.free_frames();
   const uint32_t first = mmu.new_directory().value(), second = mmu.new_directory().value();

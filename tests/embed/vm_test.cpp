@@ -39,7 +39,7 @@ std::vector<std::byte> bytes_of(size_t pages, int value) {
 
 }  // namespace
 
-TEST_CASE("embed vm: anonymous memory faults as Linux has it, and the fault tells what it changed") {
+TEST_CASE("vm: anonymous memory faults as Linux has it, and the fault tells what it changed") {
   Vm vm = Vm::create({.ram_bytes = 8 << 20}).value();
   Process process = vm.new_process().value();
   const uint32_t at = process.map({.length = 4 * kPageSize}).value();
@@ -72,7 +72,7 @@ TEST_CASE("embed vm: anonymous memory faults as Linux has it, and the fault tell
   CHECK(vm.verify().empty());
 }
 
-TEST_CASE("embed vm: what Linux refuses is refused, with its reason") {
+TEST_CASE("vm: what Linux refuses is refused, with its reason") {
   Vm vm = Vm::create({.ram_bytes = 8 << 20}).value();
   Process process = vm.new_process().value();
   const auto refused = [&](uint32_t address, Access access) {
@@ -99,7 +99,7 @@ TEST_CASE("embed vm: what Linux refuses is refused, with its reason") {
   CHECK(vm.verify().empty());
 }
 
-TEST_CASE("embed vm: a child's first write copies, the parent's takes the page over; contents stay apart") {
+TEST_CASE("vm: a child's first write copies, the parent's takes the page over; contents stay apart") {
   Vm vm = Vm::create({.ram_bytes = 8 << 20}).value();
   Process parent = vm.new_process().value();
   const uint32_t at = parent.map({.length = 8 * kPageSize}).value();
@@ -118,7 +118,7 @@ TEST_CASE("embed vm: a child's first write copies, the parent's takes the page o
   CHECK(vm.verify().empty());
 }
 
-TEST_CASE("embed vm: shared file pages reach the file when they are written back, private ones never") {
+TEST_CASE("vm: shared file pages reach the file when they are written back, private ones never") {
   Vm vm = Vm::create({.ram_bytes = 8 << 20}).value();
   Process process = vm.new_process().value();
   faultline::File file = vm.new_file("data", bytes_of(64, 7)).value();
@@ -147,7 +147,7 @@ TEST_CASE("embed vm: shared file pages reach the file when they are written back
   CHECK(vm.verify().empty());
 }
 
-TEST_CASE("embed vm: reclaim takes pages to swap, and each comes back with one fault and its contents") {
+TEST_CASE("vm: reclaim takes pages to swap, and each comes back with one fault and its contents") {
   Vm vm = Vm::create({.ram_bytes = 8 << 20, .swap_bytes = 8 << 20}).value();
   Process process = vm.new_process().value();
   const uint32_t at = process.map({.length = 256 * kPageSize}).value();
@@ -179,7 +179,7 @@ TEST_CASE("embed vm: reclaim takes pages to swap, and each comes back with one f
   CHECK(vm.verify().empty());
 }
 
-TEST_CASE("embed vm: more than RAM works with swap, and without it ends in no memory") {
+TEST_CASE("vm: more than RAM works with swap, and without it ends in no memory") {
   constexpr uint32_t kPages = 3000;  // of 2048 frames
   Vm large = Vm::create({.ram_bytes = 8 << 20, .swap_bytes = 16 << 20, .overcommit = true}).value();
   Process process = large.new_process().value();
@@ -206,7 +206,7 @@ TEST_CASE("embed vm: more than RAM works with swap, and without it ends in no me
   CHECK(small.verify().empty());
 }
 
-TEST_CASE("embed vm: machines do not see one another, and what comes from them may go in any order") {
+TEST_CASE("vm: machines do not see one another, and what comes from them may go in any order") {
   std::vector<std::string> alone, together;
   const auto work = [](Process& process, std::vector<std::string>& log) {
     const uint32_t at = process.map({.length = 32 * kPageSize}).value();
@@ -266,7 +266,7 @@ TEST_CASE(
   CHECK(vm.verify().empty());
 }
 
-TEST_CASE("embed vm: cold files are read from the disk first") {
+TEST_CASE("vm: cold files are read from the disk first") {
   Vm vm = Vm::create({.ram_bytes = 16 << 20, .cold_files = true}).value();
   Process process = vm.new_process().value();
   const faultline::File file = vm.new_file("cold", bytes_of(64, 1)).value();
@@ -279,7 +279,7 @@ TEST_CASE("embed vm: cold files are read from the disk first") {
   CHECK(file.cached_pages() < 64);
 }
 
-TEST_CASE("embed vm: options that make no sense are refused, with one line") {
+TEST_CASE("vm: options that make no sense are refused, with one line") {
   CHECK(Vm::create({.kernel = "2.4"}).error().message == "cannot imitate the kernel: 2.4: 6.1-i386 or 6.18-compat");
   CHECK(Vm::create({.reclaim = "best"}).error().number == 22);
   CHECK(Vm::create({.ram_bytes = 12345}).error().number == 22);
