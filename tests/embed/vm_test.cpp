@@ -236,8 +236,7 @@ TEST_CASE("vm: machines do not see one another, and what comes from them may go 
   CHECK(second.verify().empty());
 }
 
-TEST_CASE(
-    "embed vm: a listener hears all faults, also those of calls; memory can be limited; /proc's files are there") {
+TEST_CASE("vm: a listener hears all faults, also those of calls; memory can be limited; /proc's files are there") {
   std::vector<faultline::Fault> heard;
   Vm vm = Vm::create({.ram_bytes = 16 << 20,
                       .swap_bytes = 8 << 20,
