@@ -44,6 +44,12 @@ MemorySystem::MemorySystem(const mmu::Ram& ram, mmu::Mmu& mmu, mmu::TlbPort& tlb
 
 MemorySystem::~MemorySystem() = default;
 
+void MemorySystem::set_probe(MemoryProbe* probe, uint32_t points) {
+  probe_ = probe;
+  probe_points_ = probe != nullptr ? points : 0;
+  pages_.set_probe((probe_points_ & MemoryProbe::kPages) != 0 ? probe : nullptr);
+}
+
 Status MemorySystem::set_memory_limit(uint64_t pages) {
   FL_CHECK(memcg_ == nullptr, "there is a memory limit already");
   FL_TRY_ASSIGN(memcg_, MemCgroup::create(*this, pages));

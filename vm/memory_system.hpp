@@ -21,6 +21,7 @@
 #include "vm/fault/fault_record.hpp"
 #include "vm/kernel_space/kernel_mappings.hpp"
 #include "vm/memory_event.hpp"
+#include "vm/memory_probe.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/mm/overcommit.hpp"
 #include "vm/phys/mem_map.hpp"
@@ -112,7 +113,17 @@ class MemorySystem {
     if (observer_ != nullptr) {
       observer_->on_event(event);
     }
+    if (MemoryProbe* const at = probe(MemoryProbe::kEvents); at != nullptr) [[unlikely]] {
+      at->on_event(event);
+    }
   }
+  // Told of what happens at these points (MemoryProbe::Point); null, or no points: nobody.
+  void set_probe(MemoryProbe* probe, uint32_t points);
+  // Null unless it wants to hear of the point.
+  MemoryProbe* probe(MemoryProbe::Point point) const { return (probe_points_ & point) != 0 ? probe_ : nullptr; }
+  // Asked for decisions; null: nobody.
+  void set_chooser(MemoryChooser* chooser) { chooser_ = chooser; }
+  MemoryChooser* chooser() const { return chooser_; }
   // Faults of the whole machine.
   FaultCounters& faults() { return faults_; }
   const FaultCounters& faults() const { return faults_; }
@@ -158,6 +169,9 @@ class MemorySystem {
   std::unique_ptr<Overcommit> overcommit_;
   uint32_t max_map_count_ = kDefaultMaxMapCount;
   FaultObserver* observer_ = nullptr;
+  uint32_t probe_points_ = 0;
+  MemoryProbe* probe_ = nullptr;
+  MemoryChooser* chooser_ = nullptr;
   FaultCounters faults_;
   Spaces spaces_;
   MemPolicy task_policy_;

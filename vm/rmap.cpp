@@ -26,6 +26,14 @@ void count_mapped(AddressSpace& mm, const Page& page) {
   use.hiwater_rss = std::max(use.hiwater_rss, use.rss());
 }
 
+// Who watches is told; where the page stands in the area, its index says.
+void tell(const VmArea& area, Pfn pfn, bool mapped) {
+  MemorySystem& memory = area.mm->memory();
+  if (MemoryProbe* const probe = memory.probe(MemoryProbe::kMappings); probe != nullptr) [[unlikely]] {
+    probe->on_mapping(area, area.start + ((memory.page(pfn).index - area.pgoff) << kPageShift), pfn, mapped);
+  }
+}
+
 // Linux: mlock_vma_folio.
 void mlock_page(VmArea& area, Pfn pfn) {
   if (area.has(VmFlag::kLocked)) [[unlikely]] {
@@ -48,6 +56,7 @@ void forget_mapping(VmArea& area, Page& page, mmu::Pte old) {
            page.mapcount);
   --rss_of(area.mm->use_mutable(), page);
   --page.mapcount;
+  tell(area, old.pfn(), /*mapped=*/false);
   munlock_page(area, page, old.pfn());
   if (page.has(PageFlag::kCache) && old.dirty() && area.shared()) {
     area.mm->memory().cache().mapping_of(page).mark_dirty(old.pfn());
@@ -77,6 +86,7 @@ void map_new_anon_page(VmArea& area, VirtAddr va, Pfn pfn) {
   mlock_page(area, pfn);
   memory.lru().add(pfn);
   count_mapped(*area.mm, page);
+  tell(area, pfn, /*mapped=*/true);
 }
 
 void map_swap_page(VmArea& area, VirtAddr va, Pfn pfn, bool exclusive) {
@@ -95,6 +105,7 @@ void map_swap_page(VmArea& area, VirtAddr va, Pfn pfn, bool exclusive) {
   ++page.mapcount;
   mlock_page(area, pfn);
   count_mapped(*area.mm, page);
+  tell(area, pfn, /*mapped=*/true);
 }
 
 void dup_mapping(VmArea& area, Pfn pfn) {
@@ -103,6 +114,7 @@ void dup_mapping(VmArea& area, Pfn pfn) {
   ++page.mapcount;
   page.clear(PageFlag::kAnonExclusive);
   count_mapped(*area.mm, page);
+  tell(area, pfn, /*mapped=*/true);
 }
 
 void take_anon_page(VmArea& area, Pfn pfn) {
@@ -118,6 +130,7 @@ void map_cache_page(VmArea& area, Pfn pfn) {
   ++page.mapcount;
   mlock_page(area, pfn);
   count_mapped(*area.mm, page);
+  tell(area, pfn, /*mapped=*/true);
 }
 
 bool has_other_users(const Page& page) {

@@ -22,9 +22,14 @@ void migrate_page(MemorySystem& memory, Pfn from, Pfn to) {
 
   int32_t entries = 0;
   bool in_tlb = false;
-  rmap_walk(memory, from, [&](VmArea&, VirtAddr, mmu::Pte& pte) {
+  MemoryProbe* const probe = memory.probe(MemoryProbe::kMappings);
+  rmap_walk(memory, from, [&](VmArea& area, VirtAddr va, mmu::Pte& pte) {
     in_tlb |= pte.accessed();
     pte = mmu::Pte(to, pte.raw() & kPageOffsetMask);
+    if (probe != nullptr) [[unlikely]] {
+      probe->on_mapping(area, va, from, /*mapped=*/false);
+      probe->on_mapping(area, va, to, /*mapped=*/true);
+    }
     ++entries;
     return true;
   });

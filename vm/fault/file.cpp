@@ -28,6 +28,16 @@ Window fault_around_window(const VmFault& fault) {
   return {from, VirtAddr(static_cast<uint32_t>(to))};
 }
 
+// What somebody else would rather map, as far as it lies in the area and in the page table.
+Window chosen_window(const VmFault& fault, Window window) {
+  const VirtAddr table(fault.addr.value() & ~(mmu::kPgdirSize - 1));
+  const uint64_t end = std::min<uint64_t>(fault.area.end.value(), uint64_t{table.value()} + mmu::kPgdirSize);
+  fault.memory().chooser()->fault_around(fault.area, fault.addr, window.from, window.to);
+  window.from = std::clamp(window.from.page(), std::max(fault.area.start, table), fault.addr);
+  window.to = std::clamp(window.to.page(), fault.addr + kPageSize, VirtAddr(static_cast<uint32_t>(end)));
+  return window;
+}
+
 // Maps the page read-only, or writable where the protection allows it (shared memory).
 void map_file_page(VmFault& fault, mmu::Pte& pte, Pfn pfn, uint32_t protection) {
   map_cache_page(fault.area, pfn);
@@ -98,7 +108,7 @@ FaultResult finish(VmFault& fault, FaultCause cause, bool major) {
 FaultResult do_read_fault(VmFault& fault) {
   Mapping& mapping = *fault.area.file->mapping;
   const uint32_t protection = page_protection(fault.area, fault.memory().profile());
-  const Window window = fault_around_window(fault);
+  Window window = fault_around_window(fault);
   const uint64_t index = fault.area.page_index(fault.addr);
   const bool is_shmem = mapping.is_shmem();
   const bool existed = !is_shmem || mapping.find_uptodate(index) != kNoPage;
@@ -107,6 +117,9 @@ FaultResult do_read_fault(VmFault& fault) {
   // map, too, is not asked for by itself.
   bool major = false;
   const bool around = fault.area.file->fault_around;
+  if (around && fault.memory().chooser() != nullptr) [[unlikely]] {
+    window = chosen_window(fault, window);
+  }
   if (around && !is_shmem && mapping.find(index) == kNoPage && !mapping.must_read(index)) {
     static_cast<void>(mapping.get(index, static_cast<uint32_t>((window.to - fault.addr) >> kPageShift)));
   }

@@ -57,6 +57,11 @@ void account(AddressSpace& mm, FaultRecord& record, FaultCounters& task) {
     record.pfn = record.pte_after.present() ? record.pte_after.pfn() : Pfn();
     observer->on_fault(record);
   }
+  if (MemoryProbe* const probe = memory.probe(MemoryProbe::kFaultEnd); probe != nullptr) [[unlikely]] {
+    record.pte_after = entry_of(mm, record.addr);
+    record.pfn = record.pte_after.present() ? record.pte_after.pfn() : Pfn();
+    probe->on_fault_end(mm, record);
+  }
   if (memory.verify_level() == VerifyLevel::kFaults) {
     verify_or_die(mm);
   }
@@ -71,6 +76,9 @@ FaultResult handle_page_fault(AddressSpace& mm, VirtAddr addr, mmu::Access acces
   record.access = access;
   record.mode = mode;
   record.pte_before = entry_of(mm, addr);
+  if (MemoryProbe* const probe = mm.memory().probe(MemoryProbe::kFaultBegin); probe != nullptr) [[unlikely]] {
+    probe->on_fault_begin(mm, addr, access, error_code, mode, record.pte_before);
+  }
   record.result = find_and_handle(mm, addr, access, error_code, record);
   if (record.result == FaultResult::kMajor && retried == Retried::kForgotten) {
     record.result = FaultResult::kMinor;
@@ -85,6 +93,9 @@ FaultResult unshare_page(AddressSpace& mm, VmArea& area, VirtAddr addr, FaultCou
   record.mode = FaultMode::kGup;
   record.vma = &area;
   record.pte_before = entry_of(mm, addr);
+  if (MemoryProbe* const probe = mm.memory().probe(MemoryProbe::kFaultBegin); probe != nullptr) [[unlikely]] {
+    probe->on_fault_begin(mm, addr, record.access, mmu::PageFaultError::kProtection, record.mode, record.pte_before);
+  }
   VmFault fault{.mm = mm,
                 .area = area,
                 .addr = addr.page(),

@@ -43,6 +43,12 @@ bool takes_anon_vma(const VmArea& target, const VmArea* source) {
          !is_fork_child(*source);
 }
 
+void tell(const AddressSpace& mm, MemorySystem& memory, const VmArea& area, AreaChange change) {
+  if (MemoryProbe* const probe = memory.probe(MemoryProbe::kAreas); probe != nullptr) [[unlikely]] {
+    probe->on_area(mm, area, change);
+  }
+}
+
 // The two can stand for both ends of one area. Linux: is_mergeable_anon_vma between prev and next.
 bool one_anon_vma(const VmArea& below, const VmArea& above) {
   return below.anon_vma == above.anon_vma || below.anon_vma == nullptr || above.anon_vma == nullptr;
@@ -92,6 +98,7 @@ void AreaEditor::link(VmArea* area) {
     }
   }
   account(*area, area->pages(), +1);
+  tell(mm_, mm_.memory_, *area, AreaChange::kMade);
 }
 
 Result<VmArea*> AreaEditor::add(const AreaShape& shape) {
@@ -147,6 +154,7 @@ void AreaEditor::remove(VmArea* area) {
     areas.erase(areas.iterator_to(*area));
   }
   account(*area, area->pages(), -1);
+  tell(mm_, mm_.memory_, *area, AreaChange::kRemoved);
   mm_.areas_.remove(area);
   unlink_anon_vmas(*area);
   mm_.memory_.caches().vm_area.destroy(area);
@@ -187,12 +195,17 @@ void AreaEditor::resize(VmArea* area, VirtAddr start, VirtAddr end) {
   area->pgoff += static_cast<uint32_t>(start.vpn() - area->start.vpn());
   mm_.areas_.resize(area, start, end);
   account(*area, area->pages(), +1);
+  tell(mm_, mm_.memory_, *area, AreaChange::kChanged);
 }
 
 void AreaEditor::set_flags(VmArea* area, uint32_t flags) {
   account(*area, area->pages(), -1);
+  const bool same = area->flags == flags;
   area->flags = flags;
   account(*area, area->pages(), +1);
+  if (!same) {
+    tell(mm_, mm_.memory_, *area, AreaChange::kChanged);
+  }
 }
 
 bool AreaEditor::must_be_one(const VmArea& below, const VmArea& above) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vm/kernel_space/kmap_local.hpp"
+#include "vm/memory_probe.hpp"
 
 namespace fl::vm {
 
@@ -177,6 +178,9 @@ void PageAllocator::prepare(Pfn first, Gfp gfp, uint32_t order) {
   mem_map_[first].refcount = 1;
   used_frames_ += frames;
   peak_used_ = std::max(peak_used_, used_frames_);
+  if (probe_ != nullptr) [[unlikely]] {
+    probe_->on_page(first, order, /*allocated=*/true);
+  }
 }
 
 void PageAllocator::clear_page(Pfn pfn) {
@@ -207,6 +211,9 @@ void PageAllocator::free_pages(Pfn first, uint32_t order) {
     tlb_.code_changed(first + i);
   }
   used_frames_ -= frames;
+  if (probe_ != nullptr) [[unlikely]] {
+    probe_->on_page(first, order, /*allocated=*/false);
+  }
   events_.add(VmEvent::kPgfree, frames);
   Zone& zone = zone_of(head);
   if (PerCpuPages::holds(order)) {

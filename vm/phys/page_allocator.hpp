@@ -68,6 +68,7 @@ class Compactor {
 };
 
 class KmapSlots;
+class MemoryProbe;
 
 class PageAllocator : public mmu::FrameSource {
  public:
@@ -129,6 +130,8 @@ class PageAllocator : public mmu::FrameSource {
   // Null: nothing is charged from now on. Pages that are stay so until they are free, for this charger.
   void set_charger(PageCharger* charger) { charger_ = charger; }
   void set_compactor(Compactor* compactor) { compactor_ = compactor; }
+  // Told of each block that is allocated or freed; null: nobody.
+  void set_probe(MemoryProbe* probe) { probe_ = probe; }
 
   // --- settings (/proc/sys/vm) ---
   const WatermarkSettings& watermark_settings() const { return settings_; }
@@ -214,6 +217,7 @@ class PageAllocator : public mmu::FrameSource {
   KmapSlots* kmap_slots_ = nullptr;
   Compactor* compactor_ = nullptr;
   PageCharger* charger_ = nullptr;
+  MemoryProbe* probe_ = nullptr;
   bool reclaiming_ = false;
   VmEvents events_;
   FailAlloc fail_alloc_;

@@ -33,6 +33,7 @@ struct ScanControl {
   MemCgroup* memcg = nullptr;
   bool ignore_references = false;  // MADV_PAGEOUT: whatever was used
   bool force_deactivate = false;
+  bool by_advice = false;  // these pages and no others: nobody is asked
 
   // Set by a pass.
   bool may_deactivate_anon = false;

@@ -182,6 +182,7 @@ void PageReclaim::reclaim_pages(std::span<const Pfn> pages) {
     page.clear(PageFlag::kActive);
     ScanControl scan;
     scan.ignore_references = true;
+    scan.by_advice = true;
     evict_pages(memory_, std::span(&pfn, 1), scan);
   }
 }

@@ -48,6 +48,34 @@ void count_by_kind(MemorySystem& memory, VmEvent kswapd, VmEvent direct, VmEvent
   events.add(static_cast<VmEvent>(static_cast<uint32_t>(anon) + (file ? 1 : 0)), pages);
 }
 
+// What somebody else would rather do with the pages. Who is desperate asks nobody, so that reclaim cannot be made to
+// fail.
+using Choices = std::array<EvictionChoice, ScanControl::kSwapClusterMax>;
+Choices choose(MemorySystem& memory, std::span<const Pfn> pages, const ScanControl& scan) {
+  Choices choices{};
+  if (MemoryChooser* const chooser = memory.chooser(); chooser != nullptr && scan.priority > 0 && !scan.by_advice)
+      [[unlikely]] {
+    FL_CHECK(pages.size() <= choices.size());
+    chooser->evict(memory, pages, std::span(choices).first(pages.size()));
+  }
+  return choices;
+}
+
+Verdict evict_as_chosen(MemorySystem& memory, Pfn pfn, const ScanControl& scan, EvictionChoice choice) {
+  switch (choice) {
+    case EvictionChoice::kKeep:
+      return Verdict::kKeep;
+    case EvictionChoice::kEvict: {
+      ScanControl used_or_not = scan;
+      used_or_not.ignore_references = true;
+      return evict_page(memory, pfn, used_or_not);
+    }
+    case EvictionChoice::kDefault:
+      break;
+  }
+  return evict_page(memory, pfn, scan);
+}
+
 }  // namespace
 
 Isolated isolate_pages(MemorySystem& memory, Lruvec& lruvec, LruList list, uint32_t count, ScanControl& scan) {
@@ -81,9 +109,11 @@ Isolated isolate_pages(MemorySystem& memory, Lruvec& lruvec, LruList list, uint3
 
 Evicted evict_pages(MemorySystem& memory, std::span<const Pfn> pages, ScanControl& scan) {
   Evicted done;
-  for (const Pfn pfn : pages) {
+  const Choices choices = choose(memory, pages, scan);
+  for (size_t i = 0; i < pages.size(); ++i) {
+    const Pfn pfn = pages[i];
     const bool file = !memory.page(pfn).has(PageFlag::kSwapBacked);
-    const Verdict verdict = evict_page(memory, pfn, scan);
+    const Verdict verdict = evict_as_chosen(memory, pfn, scan, choices[i]);
     put_back(memory, pfn, verdict);
     done.written += verdict == Verdict::kWritten ? 1 : 0;
     if (verdict == Verdict::kFreed) {

@@ -2,6 +2,7 @@
 #include "vm/swap/swap_in.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "mmu/layout.hpp"
 #include "vm/memory_system.hpp"
@@ -61,6 +62,9 @@ Result<Pfn> read_into_cache(MemorySystem& memory, SwapEntry entry, Gfp gfp) {
     workingset_refault(memory, pfn, *shadow);
   }
   memory.lru().add(pfn);
+  if (MemoryProbe* const probe = memory.probe(MemoryProbe::kSwapIn); probe != nullptr) [[unlikely]] {
+    probe->on_swap_in(pfn, entry, /*ahead=*/gfp.has(kGfpNoRetry));
+  }
   return pfn;
 }
 
@@ -131,11 +135,19 @@ class ReadaheadWindow {
   std::optional<Result<Pfn>> page_;
 };
 
+// How many somebody else would rather read.
+uint32_t chosen_pages(MemorySystem& memory, const VmArea& area, VirtAddr addr, uint32_t pages) {
+  MemoryChooser* const chooser = memory.chooser();
+  return chooser == nullptr ? pages : std::clamp(chooser->swap_readahead(area, addr, pages), 1u, kMaxSwapWindow);
+}
+
 // Neighbours on the disk: the aligned block around the slot. Linux: swap_cluster_readahead.
-void cluster_readahead(MemorySystem& memory, SwapEntry entry, ReadaheadWindow& window) {
+void cluster_readahead(MemorySystem& memory, SwapEntry entry, const VmArea& area, VirtAddr addr,
+                       ReadaheadWindow& window) {
   SwapClusterReadahead& state = memory.swap_cluster();
   const uint32_t hits = std::exchange(state.hits, 0);
-  const uint32_t pages = window_pages(state.prev_offset, entry.offset, hits, state.last_pages);
+  const uint32_t pages = std::bit_floor(
+      chosen_pages(memory, area, addr, window_pages(state.prev_offset, entry.offset, hits, state.last_pages)));
   if (hits == 0) {
     state.prev_offset = entry.offset;
   }
@@ -156,7 +168,8 @@ void vma_readahead(VmArea& area, VirtAddr addr, ReadaheadWindow& window) {
   SwapReadahead& info = area.swap_readahead;
   const uint32_t at = addr.vpn();
   const uint32_t previous = info.page;
-  const uint32_t pages = window_pages(previous, at, info.hits, info.window);
+  const uint32_t pages =
+      chosen_pages(area.mm->memory(), area, addr, window_pages(previous, at, info.hits, info.window));
   info = {.page = at, .window = static_cast<uint8_t>(pages), .hits = 0};
   if (pages == 1) {
     return;
@@ -194,7 +207,7 @@ Result<SwappedIn> swap_in(MemorySystem& memory, SwapEntry entry, VmArea& area, V
   }
   ReadaheadWindow window(memory, entry);
   if (memory.swap().nr_rotate_swap() != 0) {
-    cluster_readahead(memory, entry, window);
+    cluster_readahead(memory, entry, area, addr, window);
   } else {
     vma_readahead(area, addr, window);
   }
