@@ -39,6 +39,7 @@ namespace fl::guest {
 
 class Vfs;
 struct Ipc;
+class OomChooser;
 class OomKill;
 struct ExecCall;
 
@@ -55,6 +56,8 @@ class KernelObserver {
   virtual void on_signal(const Task& task, const SignalInfo& info) = 0;
   // A clone made `child`, which has not run yet.
   virtual void on_clone(const Task& /*parent*/, const Task& /*child*/) {}
+  // The task goes on with another program, of which nothing has run yet. Not told of the machine's first one.
+  virtual void on_exec(const Task& /*task*/) {}
   // The task is a zombie from now on; its counters are final, its memory still there. Once for each thread.
   virtual void on_exit(const Task& task) = 0;
 };
@@ -65,6 +68,7 @@ struct KernelPorts {
   FpuPort& fpu;
   TimeSource& time;
   KernelObserver* observer = nullptr;  // null: nobody listens, the fast path
+  OomChooser* oom_chooser = nullptr;   // null: the kernel chooses
   // Set from a host signal handler: the machine is to stop (Ctrl-C, --timeout). Null: never.
   const std::atomic<bool>* stop = nullptr;
 };
@@ -145,6 +149,7 @@ class Kernel {
   FpuPort& fpu() { return ports_.fpu; }
   TimeSource& time() { return ports_.time; }
   KernelObserver* observer() { return ports_.observer; }
+  OomChooser* oom_chooser() { return ports_.oom_chooser; }
   bool stop_requested() const { return ports_.stop != nullptr && ports_.stop->load(std::memory_order_relaxed); }
   const KernelOptions& options() const { return options_; }
   TaskTable& tasks() { return tasks_; }

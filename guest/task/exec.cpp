@@ -166,6 +166,9 @@ Status Kernel::exec(Task& task, const ExecCall& call) {
   ports_.fpu.reset();
   task.running = opener.running(program->exe.get());
   start_program(task, std::move(*program));
+  if (ports_.observer != nullptr) {
+    ports_.observer->on_exec(task);
+  }
   return {};
 }
 

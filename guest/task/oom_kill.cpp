@@ -1,6 +1,9 @@
 // Choosing, telling, killing, reaping.
 #include "guest/task/oom_kill.hpp"
 
+#include <algorithm>
+#include <vector>
+
 #include "guest/kernel.hpp"
 #include "guest/log.hpp"
 #include "guest/signal/send.hpp"
@@ -79,13 +82,22 @@ Task* OomKill::select_victim(int64_t total) {
   }
   Task* chosen = nullptr;
   int64_t most = INT64_MIN;
+  std::vector<OomCandidate> candidates;
+  size_t at = 0;
   for_each_process_with_mm(kernel_.tasks(), [&](Task& task) {
     const auto points = oom_badness(task, total);
     if (points && *points > most) {
       most = *points;
       chosen = &task;
+      at = candidates.size();
+    }
+    if (points && kernel_.oom_chooser() != nullptr) {
+      candidates.push_back({&task, *points});
     }
   });
+  if (!candidates.empty()) {
+    chosen = candidates[std::min(kernel_.oom_chooser()->choose_victim(candidates, at), candidates.size() - 1)].task;
+  }
   return chosen;
 }
 

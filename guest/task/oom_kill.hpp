@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "vm/phys/page_allocator.hpp"
 
@@ -28,6 +29,19 @@ int64_t oom_total_pages(vm::MemorySystem& memory, const vm::MemCgroup* memcg = n
 // What killing the task's process would bring, in pages, with its oom_score_adj; nothing: it is spared. Linux:
 // oom_badness.
 std::optional<int64_t> oom_badness(const Task& task, int64_t total_pages);
+
+// A process that may be killed, by one of its threads, and what its death would bring, in pages.
+struct OomCandidate {
+  Task* task = nullptr;
+  int64_t points = 0;
+};
+// Lets somebody else decide. Linux: the BPF hooks that were proposed for oom_kill.c.
+class OomChooser {
+ public:
+  virtual ~OomChooser() = default;
+  // `chosen`: who would be killed. The index of who is.
+  virtual size_t choose_victim(std::span<const OomCandidate> candidates, size_t chosen) = 0;
+};
 
 class OomKill final : public vm::OomKiller {
  public:
