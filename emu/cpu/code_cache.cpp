@@ -57,6 +57,9 @@ void UnicornCpu::flush_now() {
   fills_since_flush_ = 0;
   ++epoch_;
   kept_translations_.clear();
+  if ((probe_points_ & CpuProbe::kFlushes) != 0) [[unlikely]] {
+    probe_->on_flush();
+  }
 }
 
 std::vector<mmu::CachedTranslation> UnicornCpu::cached_translations() const {

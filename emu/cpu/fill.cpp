@@ -99,6 +99,12 @@ bool UnicornCpu::fill(uint64_t va64, mmu::Access access, uc_tlb_entry& entry) {
     rights |= UC_PROT_WRITE;
     frame.writable_epoch = epoch_;
   }
+  if (probe_points_ != 0) [[unlikely]] {
+    note_translation(frame, va.page());
+    if ((probe_points_ & CpuProbe::kFills) != 0) {
+      probe_->on_fill(va.page(), access, found.pte);
+    }
+  }
   return answer(entry, uint64_t{pfn.value()} << kPageShift, rights);
 }
 

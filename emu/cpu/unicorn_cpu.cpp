@@ -40,6 +40,18 @@ constexpr int kAllRegisters[] = {UC_X86_REG_EAX, UC_X86_REG_EBX,    UC_X86_REG_E
                                  UC_X86_REG_DS,  UC_X86_REG_ES,     UC_X86_REG_FS,  UC_X86_REG_GS};
 constexpr size_t kSegmentRegisters = 6;  // at the end
 
+// From here to the end of a run the processor has the task's registers.
+class RegistersHere {
+ public:
+  explicit RegistersHere(bool& here) : here_(here) { here_ = true; }
+  RegistersHere(const RegistersHere&) = delete;
+  RegistersHere& operator=(const RegistersHere&) = delete;
+  ~RegistersHere() { here_ = false; }
+
+ private:
+  bool& here_;
+};
+
 }  // namespace
 
 void UnicornCpu::read_registers(Registers& regs, RegisterSet set) {
@@ -144,7 +156,7 @@ void UnicornCpu::begin_stepping(uint32_t eip) {
   if ((loaded_.eflags & Eflags::kTrap) == 0) {
     stepping_ = true;
     stepping_from_ = VirtAddr(eip).page();
-    step_eip_ = VirtAddr(eip);
+    step_first_ = step_eip_ = VirtAddr(eip);
     set_trap_flag(true);
   }
 }
@@ -162,6 +174,7 @@ Trap UnicornCpu::run(Registers& regs, const guest::TlsArray& tls, uint64_t block
     return Trap{.kind = Trap::Kind::kException, .vector = static_cast<uint8_t>(guest::Vector::kGeneralProtection)};
   }
   load_registers(regs);
+  const RegistersHere here(holds_registers_);
   uint32_t eip = regs.eip;
   const uint64_t last_block = blocks_ + block_limit;
   for (;;) {
@@ -193,6 +206,7 @@ Trap UnicornCpu::run(Registers& regs, const guest::TlsArray& tls, uint64_t block
     if (stop_ == Stop::kDropCode) {
       // A store in the middle of a block: the rest of the block is counted again.
       --blocks_;
+      resumed_block_ = true;
       const Pfn frame = dropping_;
       forget_code(frame);
       if (dropped_for_ == eip) {

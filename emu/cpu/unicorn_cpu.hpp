@@ -23,6 +23,7 @@
 
 #include "emu/cpu/block_counter.hpp"
 #include "emu/cpu/cpu_config.hpp"
+#include "emu/cpu/cpu_probe.hpp"
 #include "emu/cpu/decode.hpp"
 #include "emu/cpu/register_window.hpp"
 #include "guest/cpu/registers.hpp"
@@ -77,7 +78,14 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   void restore(const guest::FxState& state) override;
   void reset() override;
 
+  // Tells the probe of these points (CpuProbe::Point) from now on; null: nobody. Between two runs only.
+  void set_probe(CpuProbe* probe, uint32_t points);
+  // Inside a run, that is in a probe: the registers as they are now are here, and not in what run() was given.
+  bool holds_registers() const { return holds_registers_; }
+  guest::Registers registers();
+
   const CpuStatistics& statistics() const { return statistics_; }
+  uint64_t fills() const { return statistics_.fills + fills_since_flush_; }
   Decoder& decoder() { return decoder_; }
 
  private:
@@ -100,6 +108,11 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   struct FrameState {
     uint32_t writable_epoch = 0;  // the TLB epoch in which a writable translation was handed out
     bool has_code = false;        // sticky: cleared when the code is dropped
+    // For a probe of accesses: the page of the translation that was handed out last, in page_epoch; whether there were
+    // others.
+    bool aliased = false;
+    uint32_t page_epoch = 0;
+    VirtAddr page{};
   };
 
   // engine_setup.cpp
@@ -150,6 +163,11 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   static int tscp_hook(uc_engine*, void* self);
   static void fast_call_hook(uc_engine*, void* self);
   void on_step();
+  // probe_hooks.cpp
+  static void probe_block_hook(uc_engine*, uint64_t address, uint32_t bytes, void* self);
+  static void probe_access_hook(uc_engine*, uc_mem_type type, uint64_t address, int bytes, int64_t value, void* self);
+  void note_translation(FrameState& frame, VirtAddr page);
+  VirtAddr accessed_page(Pfn pfn, uint32_t offset);
   void stop_engine(Stop reason);
 
   // Through the page tables, whatever the rights; null if absent.
@@ -187,7 +205,7 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   guest::Registers pristine_registers_;
   // Stepping before a block that runs into a missing page.
   bool stepping_ = false;
-  VirtAddr stepping_from_, step_eip_;
+  VirtAddr stepping_from_, step_first_, step_eip_;
 
   std::vector<FrameState> frames_;
   std::vector<Pfn> changed_code_;
@@ -207,6 +225,12 @@ class UnicornCpu final : public mmu::TlbPort, public guest::FpuPort {
   uint64_t hook_blocks_ = 0, hook_limit_ = 0;
   Decoder decoder_;
   CpuStatistics statistics_;
+
+  CpuProbe* probe_ = nullptr;
+  uint32_t probe_points_ = 0;
+  std::vector<uc_hook> probe_hooks_;
+  bool holds_registers_ = false;
+  bool resumed_block_ = false;  // the next block is the rest of one that was told of
 };
 
 }  // namespace fl::emu
