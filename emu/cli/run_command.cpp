@@ -13,6 +13,7 @@
 #include "emu/machine/machine.hpp"
 #include "emu/machine/observers.hpp"
 #include "emu/machine/run_statistics.hpp"
+#include "emu/plugin/plugin_host.hpp"
 #include "emu/report/statistics.hpp"
 #include "emu/sample/sampler.hpp"
 #include "emu/strace/strace.hpp"
@@ -46,6 +47,7 @@ struct Reports {
   std::unique_ptr<OutputFile> stats_file;
   std::unique_ptr<FaultTracer> tracer;
   std::unique_ptr<Sampler> sampler;
+  std::unique_ptr<PluginHost> plugins;  // null: none
 };
 
 HostResult<std::unique_ptr<OutputFile>> open_report(const ReportTarget& target, std::string_view what) {
@@ -74,6 +76,16 @@ HostStatus open_reports(const RunOptions& options, Reports& reports) {
   }
   if (!options.dumps.empty()) {
     reports.observers.add(reports.dumps);
+  }
+  if (!options.plugins.empty()) {
+    auto plugins = PluginHost::load(options.plugins);
+    if (!plugins) {
+      return tl::unexpected<HostError>(plugins.error());
+    }
+    reports.plugins = std::move(*plugins);
+    if (guest::KernelObserver* const observer = reports.plugins->kernel_observer(); observer != nullptr) {
+      reports.observers.add(*observer);
+    }
   }
   return {};
 }
@@ -140,6 +152,32 @@ std::string describe_leaks(Machine& machine) {
                      failing.failures());
 }
 
+// The plugins, from the machine's start to its end, also if the program could not be started.
+class PluginRun {
+ public:
+  PluginRun(PluginHost* plugins, Machine& machine) : plugins_(plugins) {
+    if (plugins_ != nullptr) {
+      plugins_->attach(machine);
+    }
+  }
+  PluginRun(const PluginRun&) = delete;
+  PluginRun& operator=(const PluginRun&) = delete;
+  ~PluginRun() { finish(); }
+  void program_loaded() const {
+    if (plugins_ != nullptr) {
+      plugins_->program_loaded();
+    }
+  }
+  void finish() const {
+    if (plugins_ != nullptr) {
+      plugins_->finish();
+    }
+  }
+
+ private:
+  PluginHost* plugins_;
+};
+
 // Tells of leaks when the machine's work has ended, also if the program could not be started.
 class LeakReport {
  public:
@@ -167,6 +205,7 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
   Reports reports(options);
   FL_HOST_TRY(open_reports(options, reports));
   options.machine.observer = reports.observers.empty() ? nullptr : &reports.observers;
+  options.machine.oom_chooser = reports.plugins != nullptr ? reports.plugins->oom_chooser() : nullptr;
   Machine* running = nullptr;
   options.machine.on_report = [&] {
     if (running != nullptr) {
@@ -203,11 +242,14 @@ HostResult<int> run_command(RunOptions options, std::span<const std::string> hos
     reports.sampler = std::move(*sampler);
     machine.attach(*reports.sampler);
   }
+  const PluginRun plugin_run(reports.plugins.get(), machine);
   FL_HOST_TRY(machine.start(
       {.path = options.command[0], .argv = options.command, .env = options.environment.apply(host_environment)}));
   begin_reports(reports);
+  plugin_run.program_loaded();
   running = &machine;
   const guest::Outcome outcome = machine.run();
+  plugin_run.finish();
   FL_HOST_TRY(write_reports(options, machine, reports));
   switch (outcome.kind) {
     case guest::Outcome::Kind::kStopped:

@@ -32,6 +32,7 @@ struct RawOptions {
   std::string memory_limit;
   std::string sample;
   int verify = 0;
+  std::vector<std::string> plugins;
   std::vector<std::string> stats, strace;  // one for each time given; empty text: no =FILE
 };
 
@@ -126,6 +127,11 @@ void RunParser::declare(CLI::App& run) {
       ->option_text("[=FILE]");
   run.add_flag("--strace{}", raw_.strace, "Print each system call and its result on stderr, or to FILE")
       ->option_text("[=FILE]");
+  run.add_option("--plugin", raw_.plugins,
+                 "Load a plugin, with options for it: it is told of events, may ask\n"
+                 "about the machine and may decide (repeatable; faultline/plugin.h)")
+      ->option_text("FILE[,NAME=VALUE...]")
+      ->allow_extra_args(false);
   run.add_option("--log", options_.log_spec,
                  "Log levels, such as vm.fault=trace,guest=debug; levels: trace,\n"
                  "debug, info, warn (default), error, off")
@@ -186,6 +192,13 @@ HostResult<Command> RunParser::interpret(std::vector<std::string> program) {
   }
   options_.machine.cpu = std::move(*cpu);
   FL_HOST_TRY(options_.environment.check());
+  for (const std::string& plugin : raw_.plugins) {
+    auto spec = parse_plugin_spec(plugin);
+    if (!spec) {
+      return tl::unexpected<HostError>(spec.error());
+    }
+    options_.plugins.push_back(std::move(*spec));
+  }
   options_.stats = ReportTarget::from(raw_.stats);
   options_.strace = ReportTarget::from(raw_.strace);
   if (raw_.verify < 0 || raw_.verify > 2) {

@@ -10,6 +10,7 @@
 #include "emu/cli/common_options.hpp"
 #include "emu/dump/dump_collector.hpp"
 #include "emu/machine/machine_options.hpp"
+#include "emu/plugin/plugin_spec.hpp"
 
 namespace fl::emu {
 
@@ -25,6 +26,7 @@ struct RunOptions {
   std::string log_spec;
   std::vector<DumpRequest> dumps;
   bool dmesg = false;
+  std::vector<PluginSpec> plugins;
 };
 
 // "maps[:PID]", "pagetable[:PID]", "walk:ADDR", separated by commas.

@@ -159,6 +159,7 @@ HostStatus Machine::boot(const MachineOptions& options) {
                                                                .fpu = *cpu_,
                                                                .time = *clock_,
                                                                .observer = options.observer,
+                                                               .oom_chooser = options.oom_chooser,
                                                                .stop = &stop_->flag()},
                                             std::move(kernel));
   if (options.memory_limit != 0 && !memory_->set_memory_limit(options.memory_limit >> kPageShift)) {
@@ -205,6 +206,9 @@ bool Machine::serve_signals() {
 
 bool Machine::serve(guest::Task& task, const guest::Trap& trap) {
   kernel_->on_trap(task, trap);
+  if (rest_listener_ != nullptr) [[unlikely]] {
+    rest_listener_->on_rest();
+  }
   if (sampler_ != nullptr && sampler_->due(clock_->now_ns())) [[unlikely]] {
     sampler_->take(*memory_, clock_->now_ns());
     if (sampler_->failed()) {

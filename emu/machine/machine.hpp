@@ -33,6 +33,13 @@
 
 namespace fl::emu {
 
+// Told when the kernel has done what a trap asked for, and the program has not gone on yet.
+class RestListener {
+ public:
+  virtual ~RestListener() = default;
+  virtual void on_rest() = 0;
+};
+
 class Machine final : private TraceContext, private guest::WorkCounter {
  public:
   // Boots. From here on Ctrl-C, SIGTERM and the timeout are caught, unless the options say otherwise.
@@ -45,6 +52,8 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   void attach(FaultListener& listener);
   // Takes samples from now on; it must outlive the run.
   void attach(Sampler& sampler) { sampler_ = &sampler; }
+  // Tells it of each moment between two pieces of a task's work; it must outlive the run.
+  void attach(RestListener& listener) { rest_listener_ = &listener; }
   // Loads the first program.
   HostStatus start(const guest::InitRequest& request);
   // Runs until the work has ended or a stop is requested. Kind::kStopped: stop().reason() says why.
@@ -60,6 +69,8 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   UnicornCpu& cpu() { return *cpu_; }
   StopControl& stop() { return *stop_; }
   uint64_t now_ns() const override { return clock_->now_ns(); }
+  // On whose behalf the kernel works; null: nobody's yet.
+  const guest::Task* current_task() const override;
   // Ends everything, drops all caches, and compares the memory with what it was before the first program: a line for
   // each thing that did not come back. The last call of a run.
   std::vector<std::string> find_leaks();
@@ -76,7 +87,6 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   bool serve(guest::Task& task, const guest::Trap& trap);
 
   // TraceContext
-  const guest::Task* current_task() const override;
   void on_trace_error() override { stop_->request(StopReason::kOutputError); }
   // guest::WorkCounter
   uint64_t executed_blocks() const override { return cpu_->blocks(); }
@@ -91,7 +101,8 @@ class Machine final : private TraceContext, private guest::WorkCounter {
   std::unique_ptr<guest::Vfs> vfs_;
   std::unique_ptr<guest::Kernel> kernel_;
   std::function<void()> on_report_;
-  Sampler* sampler_ = nullptr;  // null: nobody samples
+  Sampler* sampler_ = nullptr;             // null: nobody samples
+  RestListener* rest_listener_ = nullptr;  // null: nobody listens
   uint64_t turn_end_ = 0;  // the kernel's next turn comes then, as cpu_->blocks() counts; it is over: not yet known
   bool pause_ = false;
   vm::MemoryCensus at_boot_;

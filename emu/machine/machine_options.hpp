@@ -15,7 +15,8 @@
 
 namespace fl::guest {
 class KernelObserver;
-}
+class OomChooser;
+}  // namespace fl::guest
 
 namespace fl::emu {
 
@@ -60,6 +61,7 @@ struct MachineOptions {
   std::function<void()> on_report;
   // Must outlive the machine; null: nobody listens.
   guest::KernelObserver* observer = nullptr;
+  guest::OomChooser* oom_chooser = nullptr;
 };
 
 }  // namespace fl::emu

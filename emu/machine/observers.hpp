@@ -35,6 +35,11 @@ class ObserverList final : public guest::KernelObserver {
       observer->on_clone(parent, child);
     }
   }
+  void on_exec(const guest::Task& task) override {
+    for (guest::KernelObserver* observer : observers_) {
+      observer->on_exec(task);
+    }
+  }
   void on_exit(const guest::Task& task) override {
     for (guest::KernelObserver* observer : observers_) {
       observer->on_exit(task);

@@ -28,6 +28,16 @@ using Strings = std::vector<std::string>;
 
 }  // namespace
 
+TEST_CASE("options: plugins, in their order, with their options") {
+  const RunOptions options =
+      parse_run({"run", "--plugin", "a.so", "--plugin", "/b/c.so,d=1,e=2", "./hello", "--plugin"});
+  REQUIRE(options.plugins.size() == 2);
+  CHECK(options.plugins[0] == PluginSpec{"./a.so", {}});
+  CHECK(options.plugins[1] == PluginSpec{"/b/c.so", {{"d", "1"}, {"e", "2"}}});
+  CHECK(options.command == Strings{"./hello", "--plugin"});
+  CHECK(error_of({"run", "--plugin", "a.so,b", "./hello"}).find("option 'b' is not NAME=VALUE") != std::string::npos);
+}
+
 TEST_CASE("options: a program alone gets the documented defaults") {
   const RunOptions options = parse_run({"run", "./hello"});
   CHECK(options.command == Strings{"./hello"});
