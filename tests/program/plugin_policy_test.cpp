@@ -94,7 +94,7 @@ TEST_CASE("plugin policy: who is killed", "[plugin]") {
   const auto plain = run_deciding("out_of_memory", {"adjust"}, "", options);
   const auto least = run_deciding("out_of_memory", {"adjust"}, "oom=least", options);
   const auto wild = run_deciding("out_of_memory", {"adjust"}, "oom=wild", options);
-  CHECK(plain.events.at("oom_kill") == 1);
+  CHECK(plain.events.at("oom_kill") > 0);
   CHECK(wild.trace_text == plain.trace_text);
   CHECK(wild.run.output == plain.run.output);
   const auto victim = [](const FaultlineResult& result) {
