@@ -1,5 +1,5 @@
-// HostStream: descriptor 0, 1 or 2 of faultline itself, given to the guest: a terminal, pipe, socket, device or file.
-// Linux counterpart: the files that a program inherits.
+// HostStream: a descriptor of our own process (0, 1, 2 as a rule), given to the guest: a terminal, pipe, socket, device
+// or file. Linux counterpart: the files that a program inherits.
 //
 // Bytes pass through a buffer of ours, because a host read must not be repeated if the guest's memory turns out to be
 // bad: what could not be stored is kept and read first the next time. The only task waits in the host, in slices, so
@@ -27,7 +27,7 @@ using StopRequested = std::function<bool()>;
 
 class HostStream final : public OpenFile {
  public:
-  // `fd` is borrowed: one of 0, 1, 2. EBADF if it is not open; ENOMEM.
+  // `fd` is borrowed (VfsOptions::standard_files). EBADF if it is not open; ENOMEM.
   static Result<std::shared_ptr<HostStream>> adopt(int fd, vm::MemorySystem& memory, HostInodeTable& inodes,
                                                    std::shared_ptr<LivePath> path, StopRequested stop,
                                                    HostPoller& poller);

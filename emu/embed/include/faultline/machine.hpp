@@ -48,7 +48,7 @@ struct MachineFault : Fault {
   uint64_t time_ns = 0;      // virtual time
 };
 
-// The options of `faultline run`, which the guide there describes; defaults are the same, but that the environment is
+// The options of `faultline run`, whose --help says more; defaults are the same, but that the environment is
 // empty.
 struct MachineOptions {
   std::string program = {};  // as the guest will name it: in `root`, or relative to the working directory
