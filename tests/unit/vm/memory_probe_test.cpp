@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "tests/unit/vm/memory_swap_store.hpp"
 #include "tests/unit/vm/vm_machine.hpp"
@@ -12,13 +13,13 @@ namespace fl::vm::test {
 namespace {
 
 constexpr uint32_t kBase = 0x10000000;
-constexpr int kPageOut = 21;
 
 // Keeps what the events say that there is.
 class Replay final : public MemoryProbe {
  public:
-  std::map<std::pair<const AddressSpace*, uint32_t>, uint32_t> mapped;  // page -> frame
-  std::map<const AddressSpace*, std::map<uint32_t, AreaShape>> areas;   // by start; only their borders and flags
+  // Pages of address spaces and their frames. A copy is there before what it takes the place of goes.
+  std::set<std::tuple<const AddressSpace*, uint32_t, uint32_t>> mapped;
+  std::map<const AddressSpace*, std::map<uint32_t, AreaShape>> areas;  // by start; only their borders and flags
   int64_t frames = 0;
   uint32_t begun = 0, ended = 0, swapped_in = 0, ahead = 0, wrong = 0;
   std::map<MemoryEvent::Kind, int> events;
@@ -45,14 +46,8 @@ class Replay final : public MemoryProbe {
   }
   void on_page(Pfn, uint32_t order, bool allocated) override { frames += allocated ? 1 << order : -(1 << order); }
   void on_mapping(const VmArea& area, VirtAddr va, Pfn pfn, bool is_mapped) override {
-    const auto key = std::pair(static_cast<const AddressSpace*>(area.mm), va.value());
-    if (is_mapped) {
-      wrong += mapped.insert({key, pfn.value()}).second ? 0 : 1;
-    } else {
-      const auto found = mapped.find(key);
-      wrong += found != mapped.end() && found->second == pfn.value() ? 0 : 1;
-      mapped.erase(key);
-    }
+    const std::tuple key{static_cast<const AddressSpace*>(area.mm), va.value(), pfn.value()};
+    wrong += (is_mapped ? mapped.insert(key).second : mapped.erase(key) == 1) ? 0 : 1;
   }
   void on_swap_in(Pfn, SwapEntry entry, bool is_ahead) override {
     ++swapped_in;
@@ -63,11 +58,11 @@ class Replay final : public MemoryProbe {
 
   // Whether it is what the machine has.
   bool same_mappings(MemorySystem& memory) const {
-    std::map<std::pair<const AddressSpace*, uint32_t>, uint32_t> real;
+    std::set<std::tuple<const AddressSpace*, uint32_t, uint32_t>> real;
     for (AddressSpace& mm : memory.spaces()) {
       mm.tables().for_each(VirtAddr(0), mmu::kTaskSize, [&](VirtAddr va, mmu::Pte& pte) {
         if (pte.present() && !pte.special()) {
-          real[{&mm, va.value()}] = pte.pfn().value();
+          real.insert({&mm, va.value(), pte.pfn().value()});
         }
       });
     }
@@ -143,25 +138,30 @@ TEST_CASE("memory probe: mappings, areas and frames follow from what is told") {
 }
 
 TEST_CASE("memory probe: swap and migration") {
-  ProbedMachine m(512);
-  const auto store = std::make_shared<MemorySwapStore>(256);
+  ProbedMachine m(256);
+  const auto store = std::make_shared<MemorySwapStore>(1024);
   REQUIRE(m.memory().swap().swapon(store, "/swap", std::nullopt));
-  m.map_anon(kBase, 32);
-  m.writes(VirtAddr(kBase), 32);
-  REQUIRE(m.mm().madvise(VirtAddr(kBase), bytes_of(32), kPageOut, m.task));
-  REQUIRE(m.mm().madvise(VirtAddr(kBase), bytes_of(32), kPageOut, m.task));
-  m.check();
-  CHECK(m.replay.mapped.empty());
-  CHECK(m.replay.events[MemoryEvent::Kind::kSwapOut] == 32);
-  m.reads(VirtAddr(kBase), 32);
-  m.check();
-  CHECK(m.replay.swapped_in == 32);
-  CHECK(m.replay.ahead == 32 - m.task.major);
+  constexpr uint32_t kPages = 400;  // more than there are frames
+  m.map_anon(kBase, kPages);
+  for (int round = 0; round < 2; ++round) {
+    for (uint32_t page = 0; page < kPages; ++page) {
+      m.memory().faulted_pages().clear();
+      m.store(VirtAddr(kBase + bytes_of(page)), page);
+    }
+    m.check();
+  }
+  CHECK(m.replay.events[MemoryEvent::Kind::kSwapOut] > 200);
+  CHECK(m.replay.events[MemoryEvent::Kind::kReclaim] > 0);
+  CHECK(m.replay.swapped_in == m.pages().events()[VmEvent::kPswpin]);
+  CHECK(m.replay.swapped_in - m.replay.ahead == m.task.major);
   CHECK(m.replay.ahead > 0);
+  REQUIRE(m.mm().munmap(VirtAddr(kBase), bytes_of(kPages / 2)));
+  m.check();
   const auto before = m.replay.mapped;
   m.memory().compaction().compact_all();
   m.check();
   CHECK(m.replay.mapped.size() == before.size());
+  CHECK(m.replay.mapped != before);
 }
 
 TEST_CASE("memory probe: only what is wanted is told") {
