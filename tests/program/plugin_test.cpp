@@ -75,11 +75,11 @@ RunSpec guest(const char* name, std::vector<std::string> args = {}, const char* 
 }
 
 FaultlineResult run_with(const RunSpec& spec, const std::vector<std::string>& plugins,
-                         std::vector<std::string> options = {}) {
+                         std::vector<std::string> options = {}, const std::string& kernel = "6.1-i386") {
   for (const std::string& plugin : plugins) {
     options.insert(options.end(), {"--plugin", plugin});
   }
-  return run_faultline(spec, {.trace = true, .kernel = "6.1-i386", .extra = std::move(options)});
+  return run_faultline(spec, {.trace = true, .kernel = kernel, .extra = std::move(options)});
 }
 
 // "NAME COUNT" lines.
@@ -241,10 +241,14 @@ TEST_CASE("plugin: one that asks everything at every event sees a machine that f
     const char* program;
     std::vector<std::string> args, options;
     bool slow = false;
+    const char* kernel = "6.1-i386";
   };
   const std::vector<std::string> swapping{"--ram", "64M", "--memory-limit", "2M", "--swap", "32M", "--verify", "1"};
   const std::vector<Case> cases{
       {"access_patterns", {"fork", "700", "2"}, swapping},
+      {"access_patterns",
+       {"fork", "300", "1"},
+       {"--ram", "32M", "--memory-limit", "1M", "--swap", "16M", "--verify", "2"}},
       {"fork_areas", {}, {"--verify", "2"}},
       {"stress_memory", {"3", "20"}, {"--ram", "16M", "--swap", "32M", "--verify", "1"}},
       {"out_of_memory", {"hog", "1"}, {"--ram", "16M", "--verify", "1"}},
@@ -252,14 +256,16 @@ TEST_CASE("plugin: one that asks everything at every event sees a machine that f
       {"signals_restart", {}, {"--verify", "1"}},
       {"self_modifying", {}, {"--verify", "1"}, true},
       {"hello", {}, {"--verify", "2"}, true},
+      {"code_alias", {}, {}, true, "6.18-compat"},
+      {"process_vfork", {}, {"--verify", "1"}, false, "6.18-compat"},
   };
   for (const Case& test : cases) {
-    DYNAMIC_SECTION(test.program) {
+    DYNAMIC_SECTION(test.program << (test.args.size() > 1 ? " " + test.args[1] : "")) {
       RunSpec spec = guest(test.program, test.args);
       spec.timeout = std::chrono::seconds(100);
-      const FaultlineResult plain = run_with(spec, {}, test.options);
+      const FaultlineResult plain = run_with(spec, {}, test.options, test.kernel);
       const std::string plugin = example("test_ask_everything") + ",out=" + out.string() + (test.slow ? ",slow=1" : "");
-      const FaultlineResult asked = run_with(spec, {plugin}, test.options);
+      const FaultlineResult asked = run_with(spec, {plugin}, test.options, test.kernel);
       const std::string answers = read_file(out);
       INFO(answers << asked.run.error);
       CHECK(asked.run.exit_status == plain.run.exit_status);
