@@ -205,10 +205,10 @@ Trap UnicornCpu::run(Registers& regs, const guest::TlsArray& tls, uint64_t block
     }
     if (stop_ == Stop::kDropCode) {
       // A store in the middle of a block: the rest of the block is counted again.
+      --blocks_;
       resumed_block_ = true;
       const Pfn frame = dropping_;
       forget_code(frame);
-      --blocks_;  // not earlier: a probe sees the time
       if (dropped_for_ == eip) {
         // Again the same instruction: it stands in the frame that it writes. Let it store once without being watched.
         unwatched_ = frame;

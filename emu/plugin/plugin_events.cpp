@@ -51,10 +51,10 @@ uint32_t PluginEvents::cpu_points() const {
          (hub_.wants(FAULTLINE_ACCESS) ? uint32_t{CpuProbe::kAccesses} : 0u);
 }
 
-EventHead PluginEvents::head(uint32_t kind, const guest::Task* task) const {
+EventHead PluginEvents::head(uint32_t kind, const guest::Task* task) {
   EventHead head;
   head.kind = kind;
-  head.time_ns = machine_->now_ns();
+  head.time_ns = now_ns();
   if (task != nullptr) [[likely]] {
     head.pid = task->tgid;
     head.tid = task->tid;
@@ -62,7 +62,7 @@ EventHead PluginEvents::head(uint32_t kind, const guest::Task* task) const {
   return head;
 }
 
-EventHead PluginEvents::head(uint32_t kind) const { return head(kind, machine_->current_task()); }
+EventHead PluginEvents::head(uint32_t kind) { return head(kind, machine_->current_task()); }
 
 void PluginEvents::verify() const {
   vm::MemorySystem& memory = machine_->memory();

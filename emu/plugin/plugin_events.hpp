@@ -4,6 +4,8 @@
 // processor does. In the middle of the kernel's work, so that they wait (EventHub::defer): areas, pages, swap, reclaim.
 #pragma once
 
+#include <algorithm>
+
 #include "emu/cpu/cpu_probe.hpp"
 #include "emu/machine/machine.hpp"
 #include "emu/plugin/event_hub.hpp"
@@ -23,6 +25,9 @@ class PluginEvents final : public vm::MemoryProbe, public CpuProbe, public guest
   bool wants_rest() const { return hub_.wants_any(FAULTLINE_VMA_MADE, FAULTLINE_OOM_KILL); }
   // Null: there is none any more.
   void set_machine(Machine* machine) { machine_ = machine; }
+  // Never less than it was. (The processor takes back the block that a store to code has broken off, until the rest of
+  // it goes on.)
+  uint64_t now_ns() { return last_ns_ = std::max(last_ns_, machine_->now_ns()); }
   // An event without more to it, told at once.
   void tell_plain(uint32_t kind);
 
@@ -55,13 +60,14 @@ class PluginEvents final : public vm::MemoryProbe, public CpuProbe, public guest
   // At --verify 2 the machine that a plugin is about to see is checked.
   void verify() const;
   // With the task that the kernel works for, or the one that is named.
-  EventHead head(uint32_t kind) const;
-  EventHead head(uint32_t kind, const guest::Task* task) const;
+  EventHead head(uint32_t kind);
+  EventHead head(uint32_t kind, const guest::Task* task);
   void tell_syscall(uint32_t kind, const guest::Task& task, uint32_t number, const guest::SyscallArgs& args,
                     uint32_t result);
 
   EventHub& hub_;
   Machine* machine_ = nullptr;
+  uint64_t last_ns_ = 0;
 };
 
 }  // namespace fl::emu

@@ -54,6 +54,7 @@ class PluginHost {
   EventHub& hub() { return hub_; }
   PluginChooser& chooser() { return chooser_; }
   bool loading() const { return loading_; }
+  uint64_t now_ns() { return machine_ != nullptr ? events_.now_ns() : 0; }
   Machine* machine() { return machine_; }  // null: none yet, or none any more
 
  private:

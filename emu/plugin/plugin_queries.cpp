@@ -44,9 +44,7 @@ int give_area(const vm::AddressSpace& mm, const vm::VmArea* area, faultline_vma*
 
 }  // namespace
 
-uint64_t query_now(faultline_plugin* self) {
-  return self->host->machine() != nullptr ? self->host->machine()->now_ns() : 0;
-}
+uint64_t query_now(faultline_plugin* self) { return self->host->now_ns(); }
 
 int query_registers(faultline_plugin* self, uint32_t tid, faultline_registers* out) {
   Machine* const machine = self->host->machine();
