@@ -195,7 +195,7 @@ class TwoListRun {
       }
       memory_.lru().add(pfn);
     }
-    if (rotated != 0) {
+    if (rotated != 0 && memory_.profile().rotations_cost) {
       memory_.lru().note_cost(lruvec_, is_file(list), 0, rotated);
     }
     if (scan_.memcg == nullptr) {
