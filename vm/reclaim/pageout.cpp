@@ -95,6 +95,11 @@ void Pageout::end_due_writes() {
   }
 }
 
+void Pageout::sleep_until(uint64_t done) {
+  memory_.disk().wait_until(done);
+  end_due_writes();
+}
+
 void Pageout::wait_on_writeback(Pfn pfn) {
   flush_plug();  // who sleeps keeps nobody waiting. Linux: blk_flush_plug in schedule
   const auto has_page = [pfn](const Request& one) {
@@ -102,25 +107,22 @@ void Pageout::wait_on_writeback(Pfn pfn) {
   };
   const auto request = std::find_if(writes_.rbegin(), writes_.rend(), has_page);
   if (request != writes_.rend()) {
-    memory_.disk().wait_until(request->done);
+    sleep_until(request->done);
   }
-  end_due_writes();
 }
 
 void Pageout::wait_on_all() {
   flush_plug();
   if (!writes_.empty()) {
-    memory_.disk().wait_until(writes_.back().done);
+    sleep_until(writes_.back().done);
   }
-  end_due_writes();
 }
 
 void Pageout::throttle(uint64_t most_ns) {
   flush_plug();
   if (!writes_.empty()) {
-    memory_.disk().wait_until(std::min(writes_.front().done, memory_.disk().now() + most_ns));
+    sleep_until(std::min(writes_.front().done, memory_.disk().now() + most_ns));
   }
-  end_due_writes();
 }
 
 }  // namespace fl::vm

@@ -75,6 +75,7 @@ class Pageout {
   };
   void flush_plug();
   void end_due_writes();
+  void sleep_until(uint64_t done);
   void end_page_writeback(Pfn pfn, SwapEntry entry);
 
   MemorySystem& memory_;
