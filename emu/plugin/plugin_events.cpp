@@ -81,6 +81,14 @@ void PluginEvents::on_rest() {
 
 void PluginEvents::tell_plain(uint32_t kind) { hub_.tell(head(kind), NoPayload{}); }
 
+template <typename Payload>
+void PluginEvents::tell_of_task(uint32_t kind, const guest::Task& task, const Payload& payload) {
+  if (hub_.wants(kind)) {
+    verify();
+    hub_.tell(head(kind, &task), payload);
+  }
+}
+
 void PluginEvents::on_fault_begin(const vm::AddressSpace& mm, VirtAddr addr, mmu::Access access, uint32_t error_code,
                                   vm::FaultMode mode, mmu::Pte pte) {
   verify();
@@ -234,36 +242,21 @@ void PluginEvents::on_syscall_exit(const guest::Task& task, uint32_t number, con
 }
 
 void PluginEvents::on_signal(const guest::Task& task, const guest::SignalInfo& info) {
-  if (hub_.wants(FAULTLINE_SIGNAL)) {
-    verify();
-    hub_.tell(
-        head(FAULTLINE_SIGNAL, &task),
-        faultline_signal{.number = info.signal, .code = info.code, .addr = info.addr.value(), .sender = info.pid});
-  }
+  tell_of_task(
+      FAULTLINE_SIGNAL, task,
+      faultline_signal{.number = info.signal, .code = info.code, .addr = info.addr.value(), .sender = info.pid});
 }
 
 void PluginEvents::on_clone(const guest::Task& parent, const guest::Task& child) {
-  const uint32_t kind = child.tgid == parent.tgid ? FAULTLINE_CLONE : FAULTLINE_FORK;
-  if (hub_.wants(kind)) {
-    verify();
-    hub_.tell(head(kind, &parent),
-              faultline_task_event{.other_pid = child.tgid, .other_tid = child.tid, .status = 0, .reserved = 0});
-  }
+  tell_of_task(child.tgid == parent.tgid ? FAULTLINE_CLONE : FAULTLINE_FORK, parent,
+               faultline_task_event{.other_pid = child.tgid, .other_tid = child.tid, .status = 0, .reserved = 0});
 }
 
-void PluginEvents::on_exec(const guest::Task& task) {
-  if (hub_.wants(FAULTLINE_EXEC)) {
-    verify();
-    hub_.tell(head(FAULTLINE_EXEC, &task), faultline_task_event{});
-  }
-}
+void PluginEvents::on_exec(const guest::Task& task) { tell_of_task(FAULTLINE_EXEC, task, faultline_task_event{}); }
 
 void PluginEvents::on_exit(const guest::Task& task) {
-  if (hub_.wants(FAULTLINE_EXIT)) {
-    verify();
-    hub_.tell(head(FAULTLINE_EXIT, &task),
-              faultline_task_event{.other_pid = 0, .other_tid = 0, .status = task.exit_status, .reserved = 0});
-  }
+  tell_of_task(FAULTLINE_EXIT, task,
+               faultline_task_event{.other_pid = 0, .other_tid = 0, .status = task.exit_status, .reserved = 0});
 }
 
 }  // namespace fl::emu

@@ -62,6 +62,9 @@ class PluginEvents final : public vm::MemoryProbe, public CpuProbe, public guest
   // With the task that the kernel works for, or the one that is named.
   EventHead head(uint32_t kind);
   EventHead head(uint32_t kind, const guest::Task* task);
+  // If somebody wants it.
+  template <typename Payload>
+  void tell_of_task(uint32_t kind, const guest::Task& task, const Payload& payload);
   void tell_syscall(uint32_t kind, const guest::Task& task, uint32_t number, const guest::SyscallArgs& args,
                     uint32_t result);
 
