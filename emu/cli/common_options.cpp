@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "emu/cli/size.hpp"
+#include "emu/machine/machine_limits.hpp"
 #include "emu/record/record_program.hpp"
 #include "mmu/base/addr.hpp"
 

@@ -16,11 +16,6 @@ class App;
 
 namespace fl::emu {
 
-// Least and most RAM: what the kernel needs to boot and to run a small program, and what 32-bit entries without PAE
-// reach.
-inline constexpr uint64_t kMinRamBytes = uint64_t{1} << 20;
-inline constexpr uint64_t kMaxRamBytes = uint64_t{4} << 30;
-
 // The values of options, from their texts; an error says what can be given.
 HostResult<uint64_t> read_ram(const std::string& text);                      // --ram: bytes, whole pages
 HostResult<const vm::KernelProfile*> read_profile(const std::string& text);  // --kernel: never null

@@ -4,15 +4,10 @@
 #include <CLI/CLI.hpp>
 
 #include "emu/cli/size.hpp"
+#include "emu/machine/machine_limits.hpp"
 #include "mmu/base/addr.hpp"
 
 namespace fl::emu {
-namespace {
-
-// 4 GiB would be all memory that there can be.
-constexpr uint64_t kMaxReadaheadKib = uint64_t{1} << 20;
-
-}  // namespace
 
 void DiskParser::declare(CLI::App& app) {
   app.add_option("--page-cache", page_cache_,

@@ -10,13 +10,12 @@
 #include "emu/cli/disk_options.hpp"
 #include "emu/cli/size.hpp"
 #include "emu/cli/swap_options.hpp"
+#include "emu/machine/machine_limits.hpp"
 #include "vm/phys/fail_alloc.hpp"
 #include "vm/reclaim/policy.hpp"
 
 namespace fl::emu {
 namespace {
-
-constexpr uint64_t kLeastMemoryLimit = 64 << 10;
 
 // The values of options that need more than CLI11 does to read them.
 struct RawOptions {

@@ -4,15 +4,12 @@
 #include <CLI/CLI.hpp>
 
 #include "emu/cli/size.hpp"
+#include "emu/machine/machine_limits.hpp"
 #include "mmu/base/addr.hpp"
 #include "vm/swap/swap_space.hpp"
 
 namespace fl::emu {
 namespace {
-
-// As mkswap(8): ten pages.
-constexpr uint64_t kMinSwapBytes = uint64_t{10} << kPageShift;
-constexpr uint64_t kMaxSwapBytes = uint64_t{vm::kMaxSwapFilePages} << kPageShift;
 
 // Takes ",prio=N" off the end.
 HostResult<std::optional<int>> take_priority(std::string& text) {

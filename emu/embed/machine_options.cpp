@@ -4,6 +4,7 @@
 #include "emu/cli/size.hpp"
 #include "emu/cpu/cpu_model.hpp"
 #include "emu/embed/embedded_machine.hpp"
+#include "emu/machine/machine_limits.hpp"
 #include "vm/block/request_queue.hpp"
 #include "vm/phys/fail_alloc.hpp"
 #include "vm/phys/node.hpp"
@@ -12,13 +13,6 @@
 
 namespace fl::embed {
 namespace {
-
-constexpr uint64_t kLeastRam = 1 << 20, kMostRam = uint64_t{1} << 32;
-constexpr uint32_t kMostReadaheadKib = 1 << 20;
-constexpr uint64_t kLeastMemoryLimit = 64 << 10;
-// As mkswap(8): ten pages.
-constexpr uint64_t kLeastSwap = uint64_t{10} << kPageShift;
-constexpr uint64_t kMostSwap = uint64_t{vm::kMaxSwapFilePages} << kPageShift;
 
 emu::HostStatus check(const faultline::MachineOptions& options) {
   using emu::format_size;
@@ -29,14 +23,15 @@ emu::HostStatus check(const faultline::MachineOptions& options) {
   if (vm::KernelProfile::find(options.kernel) == nullptr) {
     return host_error("cannot imitate the kernel: {}: give 6.1-i386 or 6.18-compat", options.kernel);
   }
-  if (options.ram_bytes < kLeastRam || options.ram_bytes > kMostRam || options.ram_bytes % kPageSize != 0) {
+  if (options.ram_bytes < emu::kMinRamBytes || options.ram_bytes > emu::kMaxRamBytes ||
+      options.ram_bytes % kPageSize != 0) {
     return host_error("cannot make the RAM: {} bytes: give whole pages, {} to {}", options.ram_bytes,
-                      format_size(kLeastRam), format_size(kMostRam));
+                      format_size(emu::kMinRamBytes), format_size(emu::kMaxRamBytes));
   }
   for (const uint64_t bytes : options.swap_bytes) {
-    if (bytes < kLeastSwap || bytes > kMostSwap || bytes % kPageSize != 0) {
+    if (bytes < emu::kMinSwapBytes || bytes > emu::kMaxSwapBytes || bytes % kPageSize != 0) {
       return host_error("cannot use the swap size: {} bytes: give whole pages, {} to {}", bytes,
-                        format_size(kLeastSwap), format_size(kMostSwap));
+                        format_size(emu::kMinSwapBytes), format_size(emu::kMaxSwapBytes));
     }
   }
   if (const size_t areas = options.swap_bytes.size() + options.swap_files.size(); areas > vm::kMaxSwapFiles) {
@@ -46,12 +41,12 @@ emu::HostStatus check(const faultline::MachineOptions& options) {
     return host_error("cannot make allocations fail: {}: give nth=N, every=N or p=X with X from 0 to 1",
                       options.fail_alloc);
   }
-  if (options.readahead_kib > kMostReadaheadKib) {
-    return host_error("cannot read ahead so many KiB: {}: give 0 to {}", options.readahead_kib, kMostReadaheadKib);
+  if (options.readahead_kib > emu::kMaxReadaheadKib) {
+    return host_error("cannot read ahead so many KiB: {}: give 0 to {}", options.readahead_kib, emu::kMaxReadaheadKib);
   }
-  if (options.memory_limit != 0 && options.memory_limit < kLeastMemoryLimit) {
+  if (options.memory_limit != 0 && options.memory_limit < emu::kLeastMemoryLimit) {
     return host_error("cannot use the memory limit: {} bytes: give {} or more", options.memory_limit,
-                      format_size(kLeastMemoryLimit));
+                      format_size(emu::kLeastMemoryLimit));
   }
   if (options.nodes < 1 || options.nodes > vm::kMaxNodes) {
     return host_error("cannot make so many nodes: {}: give 1 to {}", options.nodes, vm::kMaxNodes);
