@@ -3,8 +3,8 @@
 // Linux counterpart: lib/vdso/gettimeofday.c and arch/x86/include/asm/vdso/gettimeofday.h. What is kept exactly is
 // which pages a call touches, in which order: the function's page, the second page (fl_vdso_load_pc), then the vvar
 // page, and that one only for a clock that is answered here; __kernel_vsyscall's page for the others. Therefore
-// everything is inlined into the exported functions (vdso.lds.in places them). Writes only to the stack and the
-// caller's buffers.
+// everything is inlined into the exported functions (vdso.lds.in places them). The stack is touched as deep as Linux's
+// frames are, which may be a page more. Writes only to the stack and the caller's buffers.
 #include "loaders/vdso/vvar.hpp"
 
 typedef int32_t old_time32_t;
@@ -58,6 +58,10 @@ ALWAYS_INLINE const volatile struct fl_vvar_page* vvar_page(void) {
       : "cc", "memory");
   return page;
 }
+
+// Touches the stack so many bytes below the return address of the exported function, whose frame EBP points at; what is
+// there stays.
+#define TOUCH_STACK(bytes) __asm__ volatile("orl $0, %c0(%%ebp)" : : "i"(4 - (bytes)) : "cc", "memory")
 
 // A system call with two arguments through the gate. EBX is saved by hand: it may not be clobbered in position-
 // independent code of older compilers, and EDX survives the gate.
@@ -143,8 +147,13 @@ ALWAYS_INLINE void read_coarse_clock(const volatile struct fl_vvar_page* vvar, u
 
 ALWAYS_INLINE enum answer read_clock(const volatile struct fl_vvar_page* vvar, uint32_t clock,
                                      struct clock_value* value) {
+  TOUCH_STACK(FL_CLOCK_STACK_FIRST);
   if (clock < 32 && (BIT(clock) & FINE_CLOCKS)) {
-    return read_fine_clock(vvar, clock, value);
+    const enum answer answer = read_fine_clock(vvar, clock, value);
+    if (answer == ANSWERED) {
+      TOUCH_STACK(FL_CLOCK_STACK);
+    }
+    return answer;
   }
   if (clock < 32 && (BIT(clock) & COARSE_CLOCKS)) {
     read_coarse_clock(vvar, clock, value);
@@ -160,6 +169,7 @@ EXPORT(gettimeofday) int32_t __vdso_gettimeofday(struct old_timeval32* tv, struc
     if (read_fine_clock(vvar, CLOCK_REALTIME, &now) != ANSWERED) {
       return vdso_syscall2(NR_gettimeofday, (uint32_t)tv, tz);
     }
+    TOUCH_STACK(FL_GETTIMEOFDAY_STACK);
     tv->tv_sec = (int32_t)now.sec;
     tv->tv_usec = (int32_t)(now.nsec / NSEC_PER_USEC);
   }

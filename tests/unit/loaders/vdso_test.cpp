@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -260,6 +261,28 @@ TEST_CASE("vdso: each time function first calls onto the second page, then addre
       CHECK(target / kPageSize == 1);
       CHECK(return_address + vdso.word(call + 6) == 0u - profile.vvar_pages * kPageSize);
     }
+  });
+}
+
+TEST_CASE("vdso: the functions that read a clock touch the stack as deep as that kernel's frames") {
+  for_each_profile([](const auto& profile, const VdsoBinary& binary, const LoadedVdso& vdso) {
+    const auto byte = [&](uint32_t at) { return static_cast<uint8_t>(binary.bytes[at]); };
+    // Bytes below the return address, by: orl $0, disp8(%ebp).
+    const auto touched = [&](std::string_view name) {
+      const ElfSymbolEntry function = vdso.symbol(vdso.find_sysv(name));
+      std::set<uint32_t> depths;
+      for (uint32_t at = function.st_value; at + 4 <= function.st_value + function.st_size; ++at) {
+        if (byte(at) == 0x83 && byte(at + 1) == 0x4d && byte(at + 3) == 0) {
+          depths.insert(4u - static_cast<uint32_t>(static_cast<int8_t>(byte(at + 2))));
+        }
+      }
+      return depths;
+    };
+    const bool old = &profile == &profile_6_1();
+    const std::set<uint32_t> clock = old ? std::set{0x34u, 0x40u} : std::set{0x30u, 0x44u};
+    CHECK(touched("__vdso_clock_gettime") == clock);
+    CHECK(touched("__vdso_clock_gettime64") == clock);
+    CHECK(touched("__vdso_gettimeofday") == std::set{old ? 0x34u : 0x44u});
   });
 }
 
