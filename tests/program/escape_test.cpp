@@ -170,13 +170,12 @@ TEST_CASE("escape: the same program, unconfined, does get out", "[escape]") {
     CHECK(walk.output.find("ESCAPED: ../outside/secret\n") != std::string::npos);
   }
   const Swapper swapper(tree);
-  // Whether a walk meets a swap is chance; on a busy machine it takes more walks.
-  RunResult race;
+  // Whether a walk meets a swap is chance; on a busy machine it takes more walks. What it reads there proves nothing:
+  // it may have cut the secret short before.
   const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(90);
-  while (std::chrono::steady_clock::now() < give_up && race.output.find("ESCAPED: race\n") == std::string::npos) {
-    race = run_process({.program = program, .args = {"race", (tree.base / "root").string(), "20000"}});
+  while (std::chrono::steady_clock::now() < give_up && tree.outside() == before) {
+    run_process({.program = program, .args = {"race", (tree.base / "root").string(), "2000"}});
   }
-  CHECK(race.output.find("ESCAPED: race\n") != std::string::npos);
   CHECK(tree.outside() != before);
 }
 
