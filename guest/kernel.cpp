@@ -37,6 +37,9 @@ Kernel::Kernel(const KernelPorts& ports, KernelOptions options)
       oom_kill_(std::make_unique<OomKill>(*this)),
       next_pid_(kFirstPid),
       random_(options_.seed) {
+  for (const vm::Node& node : ports_.memory.pages().nodes()) {
+    kswapds_.emplace_back(ports_.memory.reclaim(), node.id);
+  }
   ports_.vfs.set_kernel(this);
 }
 
@@ -149,6 +152,9 @@ void Kernel::end_slice() {
 
 // Everything that can happen by itself: the end of a sleep, a timer; news from outside.
 bool Kernel::idle() {
+  if (std::none_of(tasks_.begin(), tasks_.end(), [](const Task& task) { return task.alive(); })) {
+    return false;  // kswapd may wait for the disk still
+  }
   const std::optional<uint64_t> next = timers_.next_ns();
   if (ports_.vfs.host_poller().anybody_waits()) {
     wait_in_host(next);
@@ -234,6 +240,9 @@ Task* Kernel::pick_next() {
     if (stop_requested()) {
       outcome_ = {.kind = Outcome::Kind::kStopped, .wait_status = 0, .report = {}};
       return nullptr;
+    }
+    if (ports_.memory.reclaim().kswapd_runnable()) [[unlikely]] {
+      run_kswapds();
     }
     Task* const task = scheduler_.first();
     if (task == nullptr) {

@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,6 +26,7 @@
 #include "guest/syscall/syscall.hpp"
 #include "guest/task.hpp"
 #include "guest/task/clone.hpp"
+#include "guest/task/kswapd_thread.hpp"
 #include "guest/task/scheduler.hpp"
 #include "guest/task/task_caches.hpp"
 #include "guest/task/task_table.hpp"
@@ -227,6 +229,7 @@ class Kernel {
   void resume_call(Task& task);
   void do_page_fault(Task& task, const Trap& trap);
   void io_schedule(Task& task, uint64_t until);
+  void run_kswapds();
   // The task's work is done but for what it asked of the disk, if it did.
   void wait_for_disk(Task& task) {
     if (const uint64_t until = ports_.memory.disk().take_wait(); until != 0) [[unlikely]] {
@@ -277,6 +280,7 @@ class Kernel {
   std::unique_ptr<loaders::VdsoImage> vdso_;  // outlives the address spaces of the tasks
   TaskCaches caches_;
   TimerQueue timers_;
+  std::deque<KswapdThread> kswapds_;  // of each node
   FutexTable futexes_;
   std::unique_ptr<Ipc> ipc_;
   std::unique_ptr<OomKill> oom_kill_;

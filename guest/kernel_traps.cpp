@@ -58,13 +58,26 @@ void Kernel::on_trap(Task& task, const Trap& trap) {
   if (ports_.time.now_ns() >= next_tick_ns_) {
     tick();
   }
-  if (ports_.memory.reclaim().kswapd_woken()) [[unlikely]] {
-    ports_.memory.reclaim().run_kswapd();
+  if (ports_.memory.reclaim().kswapd_runnable()) [[unlikely]] {
+    run_kswapds();
   }
   wait_for_disk(task);
   if (task.work_pending && task.state == Task::State::kRunning) [[unlikely]] {
     return_to_user(task);
   }
+}
+
+// What the tasks asked of the disk before is theirs to wait for; kswapd's own work keeps the processor from them.
+void Kernel::run_kswapds() {
+  vm::RequestQueue& disk = ports_.memory.disk();
+  const uint64_t task_waits = disk.take_wait();
+  for (KswapdThread& kswapd : kswapds_) {
+    kswapd.run(timers_);
+  }
+  if (const uint64_t until = disk.take_wait(); until > ports_.time.now_ns()) {
+    ports_.time.sleep_until(until);
+  }
+  disk.wait_until(task_waits);
 }
 
 // What the task's fault or call asked of the disk will be there then; it goes on when it is. Linux: io_schedule. Where

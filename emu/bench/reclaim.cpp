@@ -92,9 +92,7 @@ struct Short {
       const auto result = vm::handle_page_fault(mm, va, access, found.error_code, vm::FaultMode::kUser, faults);
       FL_CHECK(!is_error(result), "a fault of the benchmark was refused");
       memory->faulted_pages().clear();
-      if (memory->reclaim().kswapd_woken()) {
-        memory->reclaim().run_kswapd();
-      }
+      memory->reclaim().run_kswapds();
     }
   }
 

@@ -172,9 +172,7 @@ void ProcessState::access(VirtAddr va, mmu::Access access, faultline::Touch& tou
     }
     const vm::FaultResult result =
         vm::handle_page_fault(*mm, va, access, found.error_code, vm::FaultMode::kUser, faults);
-    if (vm->memory->reclaim().kswapd_woken()) {
-      vm->memory->reclaim().run_kswapd();
-    }
+    vm->memory->reclaim().run_kswapds();
     if (vm::is_error(result)) {
       break;
     }

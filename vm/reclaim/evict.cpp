@@ -143,12 +143,18 @@ bool find_place(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
 
 // A page that is still being written: who reclaims for a group waits for it, others leave it for when it is. Linux: the
 // cases of writeback in shrink_folio_list; a group of version 1.
-bool written_by_now(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
+bool written_by_now(MemorySystem& memory, Pfn pfn, ScanControl& scan) {
+  Page& page = memory.page(pfn);
   if (scan.memcg != nullptr) {
     memory.reclaim().pageout().wait_on_writeback(pfn);
     return true;
   }
-  memory.page(pfn).set(PageFlag::kReclaim);
+  if (scan.kswapd && scan.all_writeback && page.has(PageFlag::kReclaim)) {
+    ++scan.nr_immediate;
+  } else {
+    page.set(PageFlag::kReclaim);
+    ++scan.nr_writeback;
+  }
   return false;
 }
 
@@ -192,7 +198,7 @@ Verdict evict_held_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan) 
 
 }  // namespace
 
-Verdict evict_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan) {
+Verdict evict_page(MemorySystem& memory, Pfn pfn, ScanControl& scan) {
   Page& page = memory.page(pfn);
   FL_CHECK(!page.has(PageFlag::kLru), "frame {:#x} is still on a list", pfn.value());
   if (has_other_users(page) || memory.faulted_pages().contains(pfn)) {

@@ -44,6 +44,10 @@ struct ScanControl {
   uint64_t anon_cost = 0, file_cost = 0;
   uint64_t nr_scanned = 0;
   uint64_t nr_reclaimed = 0;
+  // Of the inactive pages that a pass looked at: all; those that were being written; those of kswapd's that it has
+  // met under writeback before, while everything else was, too. Linux: nr.taken, nr.writeback, nr.immediate.
+  uint64_t nr_taken = 0, nr_writeback = 0, nr_immediate = 0;
+  bool all_writeback = false;  // a pass of this run met nothing else. Linux: PGDAT_WRITEBACK
 };
 
 // Where a page belongs after somebody looked at it.
@@ -64,7 +68,7 @@ struct References {
 References page_referenced(MemorySystem& memory, Pfn pfn);
 
 // Tries to get rid of a page that is on no LRU list. If it is not kFreed it is still on none.
-Verdict evict_page(MemorySystem& memory, Pfn pfn, const ScanControl& scan);
+Verdict evict_page(MemorySystem& memory, Pfn pfn, ScanControl& scan);
 
 // Takes all entries of the page away: an anonymous page's, which is in the swap cache, become swap entries. False: some
 // could not (no memory for a large count); those that are gone stay so. Linux: try_to_unmap.

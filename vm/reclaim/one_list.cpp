@@ -1,6 +1,7 @@
 // The two simple policies. Both look at the inactive lists only, where pages come in at the front: FIFO takes from the
 // back whatever it finds; CLOCK, a second-chance FIFO, puts a page that was used back to the front.
 #include <algorithm>
+#include <utility>
 
 #include "vm/memory_system.hpp"
 #include "vm/reclaim/lru.hpp"
@@ -50,10 +51,9 @@ class OneListPolicy final : public EvictionPolicy {
         memory.lru().add(pfn);
         continue;
       }
-      ScanControl one = scan;
-      one.ignore_references = true;
-      one.nr_reclaimed = 0;
-      scan.nr_reclaimed += evict_pages(memory, std::span(&pfn, 1), one).freed;
+      const bool spared = std::exchange(scan.ignore_references, true);
+      evict_pages(memory, std::span(&pfn, 1), scan);
+      scan.ignore_references = spared;
     }
   }
 

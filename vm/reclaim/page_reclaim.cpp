@@ -2,6 +2,7 @@
 #include "vm/reclaim/page_reclaim.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "vm/memory_system.hpp"
@@ -16,25 +17,13 @@ constexpr uint64_t kThrottleNs = 100'000'000;
 // Linux: MAX_RECLAIM_RETRIES.
 constexpr uint32_t kMaxReclaimRetries = 16;
 
-// Linux: pgdat_balanced.
-bool balanced(const Node& node, ZoneType highest) {
-  bool any = false;
-  for (uint32_t zone = 0; zone <= index_of(highest); ++zone) {
-    const Zone& one = node.zones[zone];
-    if (one.managed == 0) {
-      continue;
-    }
-    any = true;
-    if (zone_watermark_ok(one, 0, one.watermark.high, highest, AllocFlag::kWmarkMin)) {
-      return true;
-    }
-  }
-  return !any;
-}
-
 }  // namespace
 
-PageReclaim::PageReclaim(MemorySystem& memory) : memory_(memory), policy_(make_two_list_policy()) {}
+PageReclaim::PageReclaim(MemorySystem& memory) : memory_(memory), policy_(make_two_list_policy()) {
+  for (Node& node : memory.pages().nodes()) {
+    kswapds_.emplace_back(memory, node);
+  }
+}
 PageReclaim::~PageReclaim() = default;
 
 void PageReclaim::shrink_lruvec(Lruvec& lruvec, ScanControl& scan) {
@@ -42,8 +31,25 @@ void PageReclaim::shrink_lruvec(Lruvec& lruvec, ScanControl& scan) {
   policy_->shrink_lruvec(memory_, lruvec, scan);
 }
 
-// Linux: shrink_node_memcgs.
+// Linux: kswapd_age_node.
+void PageReclaim::age_node(Node& node, ScanControl& scan) {
+  policy_->age(memory_, node.lruvec, scan);
+  if (memory_.memcg() != nullptr) {
+    policy_->age(memory_, memory_.memcg()->lruvec(node.id), scan);
+  }
+}
+
 void PageReclaim::shrink_node(Node& node, ScanControl& scan) {
+  scan.nr_taken = scan.nr_writeback = scan.nr_immediate = 0;
+  const uint64_t before = scan.nr_reclaimed;
+  shrink_node_memcgs(node, scan);
+  scan.all_writeback |= scan.nr_writeback != 0 && scan.nr_writeback == scan.nr_taken;
+  if (scan.nr_reclaimed > before) {
+    kswapds_[node.id].note_progress();
+  }
+}
+
+void PageReclaim::shrink_node_memcgs(Node& node, ScanControl& scan) {
   if (scan.memcg == nullptr) {
     shrink_lruvec(node.lruvec, scan);
   }
@@ -119,56 +125,26 @@ uint32_t PageReclaim::try_to_free_mem_cgroup_pages(MemCgroup& memcg, uint32_t pa
 }
 
 void PageReclaim::wakeup_kswapd(ZoneType highest) {
-  if (!kswapd_woken()) {
-    memory_.tell({.kind = MemoryEvent::Kind::kKswapdWake});
+  for (uint32_t node = 0; node < kswapds_.size(); ++node) {
+    if (kswapds_[node].wake(highest)) {
+      end_kswapd_wait(node);
+    }
   }
-  kswapd_highest_ = std::max(kswapd_highest_, static_cast<int>(index_of(highest)));
 }
 
-void PageReclaim::run_kswapd() {
-  const auto highest = static_cast<ZoneType>(kswapd_highest_);
-  kswapd_highest_ = -1;
-  for (Node& node : memory_.pages().nodes()) {
-    if (!balanced(node, highest)) {
-      balance_node(node, highest);
-    }
-  }
-  snapshot_refaults(memory_);
-  memory_.cache().prune_shadows();
+std::optional<uint64_t> PageReclaim::run_kswapd(uint32_t node) {
+  runnable_kswapds_ &= ~(NodeMask{1} << node);
+  return kswapds_[node].run();
 }
 
-void PageReclaim::balance_node(Node& node, ZoneType highest) {
-  PageAllocator::Reclaiming reserve(memory_.pages());
-  memory_.pages().events().add(VmEvent::kPageoutrun, 1);
-  ScanControl scan;
-  scan.kswapd = true;
-  scan.highest = highest;
-  uint64_t scanned = 0, reclaimed = 0;
-  while (scan.priority >= 1 && !balanced(node, highest)) {
-    policy_->age(memory_, node.lruvec, scan);
-    if (memory_.memcg() != nullptr) {
-      policy_->age(memory_, memory_.memcg()->lruvec(node.id), scan);
-    }
-    scan.nr_reclaimed = scan.nr_scanned = 0;
-    scan.nr_to_reclaim = 0;
-    for (uint32_t zone = 0; zone <= index_of(highest); ++zone) {
-      scan.nr_to_reclaim += std::max<uint32_t>(node.zones[zone].watermark.high, ScanControl::kSwapClusterMax);
-    }
-    shrink_node(node, scan);
-    scanned += scan.nr_scanned;
-    reclaimed += scan.nr_reclaimed;
-    memory_.pages().drain_all_pages();
-    // As long as each pass finds enough, the next need not look harder. Linux: raise_priority.
-    if (scan.nr_scanned < scan.nr_to_reclaim || scan.nr_reclaimed == 0) {
-      --scan.priority;
+void PageReclaim::run_kswapds() {
+  while (kswapd_runnable()) {
+    const auto node = static_cast<uint32_t>(std::countr_zero(runnable_kswapds_));
+    if (const std::optional<uint64_t> waits = run_kswapd(node)) {
+      memory_.disk().wait_until(*waits);
+      end_kswapd_wait(node);
     }
   }
-  memory_.tell({.kind = MemoryEvent::Kind::kReclaim,
-                .kswapd = true,
-                .node = node.id,
-                .scanned = scanned,
-                .reclaimed = reclaimed,
-                .priority = scan.priority});
 }
 
 void PageReclaim::reclaim_pages(std::span<const Pfn> pages) {

@@ -121,8 +121,21 @@ void Pageout::wait_on_all() {
 void Pageout::throttle(uint64_t most_ns) {
   flush_plug();
   if (!writes_.empty()) {
-    sleep_until(std::min(writes_.front().done, memory_.disk().now() + most_ns));
+    sleep_until(throttle_end(1, most_ns));
   }
+}
+
+uint64_t Pageout::throttle_end(uint64_t pages, uint64_t most_ns) {
+  flush_plug();
+  const uint64_t latest = memory_.disk().now() + most_ns;
+  uint64_t written = 0;
+  for (const Request& request : writes_) {
+    written += request.pages.size();
+    if (written >= pages) {
+      return std::min(request.done, latest);
+    }
+  }
+  return latest;
 }
 
 }  // namespace fl::vm

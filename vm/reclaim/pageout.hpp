@@ -65,6 +65,8 @@ class Pageout {
   void wait_on_all();
   // Lets time go by until one page more is written, or that long. Linux: reclaim_throttle.
   void throttle(uint64_t most_ns);
+  // When so many pages more are written, or that long is over: for who sleeps by himself.
+  uint64_t throttle_end(uint64_t pages, uint64_t most_ns);
 
  private:
   // Pages of neighbouring slots, written together.

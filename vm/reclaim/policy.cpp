@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "vm/memory_system.hpp"
 #include "vm/reclaim/lru.hpp"
@@ -61,14 +62,15 @@ Choices choose(MemorySystem& memory, std::span<const Pfn> pages, const ScanContr
   return choices;
 }
 
-Verdict evict_as_chosen(MemorySystem& memory, Pfn pfn, const ScanControl& scan, EvictionChoice choice) {
+Verdict evict_as_chosen(MemorySystem& memory, Pfn pfn, ScanControl& scan, EvictionChoice choice) {
   switch (choice) {
     case EvictionChoice::kKeep:
       return Verdict::kKeep;
     case EvictionChoice::kEvict: {
-      ScanControl used_or_not = scan;
-      used_or_not.ignore_references = true;
-      return evict_page(memory, pfn, used_or_not);
+      const bool spared = std::exchange(scan.ignore_references, true);
+      const Verdict verdict = evict_page(memory, pfn, scan);
+      scan.ignore_references = spared;
+      return verdict;
     }
     case EvictionChoice::kDefault:
       break;
@@ -122,6 +124,7 @@ Evicted evict_pages(MemorySystem& memory, std::span<const Pfn> pages, ScanContro
     }
   }
   scan.nr_reclaimed += done.freed;
+  scan.nr_taken += pages.size();
   return done;
 }
 

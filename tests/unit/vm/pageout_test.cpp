@@ -1,61 +1,8 @@
 // Pageout: pages that are under writeback, what is asked of the disk together, and what happens when it is done.
-#include <catch2/catch_test_macros.hpp>
-
-#include "tests/unit/vm/memory_swap_store.hpp"
-#include "tests/unit/vm/vm_machine.hpp"
+#include "tests/unit/vm/slow_swap_machine.hpp"
 #include "vm/reclaim/lru.hpp"
-#include "vm/reclaim/page_reclaim.hpp"
-#include "vm/swap/swap_cache.hpp"
-#include "vm/swap/swap_space.hpp"
 
 namespace fl::vm::test {
-namespace {
-
-constexpr int kPageOut = 21;
-constexpr uint32_t kBase = 0x10000000;
-
-class Clock final : public IoClock {
- public:
-  uint64_t now_ns() const override { return now; }
-  uint64_t now = 1'000'000;
-};
-
-// Swap on a disk that takes 100 us for a request and 8 us for a page.
-struct SlowSwapMachine : Machine {
-  explicit SlowSwapMachine(uint32_t frames = 256) : Machine(frames), store(std::make_shared<MemorySwapStore>(4096)) {
-    memory().disk().start(DiskModel::ssd(), &clock);
-    FL_CHECK(memory().swap().swapon(store, "/swap", std::nullopt));
-  }
-  ~SlowSwapMachine() { drop_space(); }
-
-  VirtAddr filled(uint32_t pages_) {
-    const VirtAddr at = map_anon(kBase, pages_);
-    for (uint32_t page = 0; page < pages_; ++page) {
-      store_word(at, page);
-    }
-    memory().faulted_pages().clear();
-    return at;
-  }
-  void store_word(VirtAddr at, uint32_t page) { this->Machine::store(at + bytes_of(page), page + 1); }
-  void page_out(VirtAddr at, uint32_t pages_) { REQUIRE(mm().madvise(at, bytes_of(pages_), kPageOut, task)); }
-  Page& cached(uint32_t slot) { return memory().page(Pfn(memory().swap_cache().find({0, slot}))); }
-  uint32_t under_writeback() {
-    uint32_t count = 0;
-    for (uint32_t slot = 1; slot < 4096; ++slot) {
-      const uint32_t frame = memory().swap_cache().find({0, slot});
-      count += frame != kNoPage && memory().page(Pfn(frame)).has(PageFlag::kWriteback) ? 1 : 0;
-    }
-    return count;
-  }
-  // The task has slept as long as it was to.
-  void wait() { clock.now = std::max(clock.now, memory().disk().take_wait()); }
-  Pageout& pageout() { return memory().reclaim().pageout(); }
-
-  Clock clock;
-  std::shared_ptr<MemorySwapStore> store;
-};
-
-}  // namespace
 
 TEST_CASE("pageout: a page is under writeback until the disk is done, then it is the next to go") {
   SlowSwapMachine machine;
@@ -141,7 +88,7 @@ TEST_CASE("pageout: swapoff waits for what is being written") {
 
 TEST_CASE("pageout: a machine whose memory is all being written waits, and goes on") {
   SlowSwapMachine machine(160);
-  const VirtAddr at = machine.map_anon(kBase, 400);
+  const VirtAddr at = machine.map_anon(SlowSwapMachine::kBase, 400);
   for (uint32_t page = 0; page < 400; ++page) {
     machine.store_word(at, page);
     machine.wait();

@@ -287,9 +287,9 @@ TEST_CASE("reclaim: kswapd works towards the high watermark, so that few have to
   uint32_t reached = 0;
   for (uint32_t page = 0; page < 1500; ++page) {
     machine.store(at + bytes_of(page), page);
-    if (machine.memory().reclaim().kswapd_woken()) {
+    if (machine.memory().reclaim().kswapd_runnable()) {
       const Zone& zone = machine.pages().nodes()[0].zone(ZoneType::kDma);
-      machine.memory().reclaim().run_kswapd();
+      machine.memory().reclaim().run_kswapds();
       reached += zone.free_pages() >= zone.watermark.high ? 1 : 0;
     }
   }

@@ -100,7 +100,7 @@ void ModelDriver::do_pressure() {
   } else if (kind == 1) {
     last_ = "kswapd";
     machine_.memory().reclaim().wakeup_kswapd(ZoneType::kMovable);
-    machine_.memory().reclaim().run_kswapd();
+    machine_.memory().reclaim().run_kswapds();
   } else if (kind == 2) {
     last_ = "direct reclaim";
     machine_.memory().reclaim().try_to_free_pages(kGfpHighUserMovable, 0, ZoneType::kMovable);
