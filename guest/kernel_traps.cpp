@@ -16,23 +16,14 @@ namespace {
 
 constexpr uint32_t as_answer(Errno error) { return 0u - static_cast<uint32_t>(error); }
 
-// Less is free than kswapd would like to see, twice over, or the group is about to meet its limit.
-bool memory_is_short(vm::MemorySystem& memory) {
-  constexpr uint64_t kFewPages = 256;
-  if (const vm::MemCgroup* const memcg = memory.memcg();
-      memcg != nullptr && memcg->usage() + kFewPages > memcg->limit()) {
-    return true;
-  }
-  uint64_t high = 0;
-  memory.pages().for_each_zone([&high](const vm::Zone& zone) { high += zone.watermark.high; });
-  return memory.pages().nr_free_pages() < 2 * high;
-}
-
 SyscallArgs args_of(const Registers& regs) { return {{regs.ebx, regs.ecx, regs.edx, regs.esi, regs.edi, regs.ebp}}; }
 
 }  // namespace
 
 void Kernel::on_trap(Task& task, const Trap& trap) {
+  if (!task.held_pages.empty() && trap.kind != Trap::Kind::kPageFault) [[unlikely]] {
+    task.held_pages.clear();
+  }
   switch (trap.kind) {
     case Trap::Kind::kPageFault:
       task.orig_eax.reset();
@@ -80,17 +71,15 @@ void Kernel::run_kswapds() {
   disk.wait_until(task_waits);
 }
 
-// What the task's fault or call asked of the disk will be there then; it goes on when it is. Linux: io_schedule. Where
-// memory is short nobody runs meanwhile: the page that was faulted in, which nobody holds, would go to others before
-// the instruction is tried again, and they would lose theirs, for ever.
+// What the task's fault or call asked of the disk will be there then; it goes on when it is. What it faulted in is
+// held: others would take it before the instruction is tried again, and lose theirs to it, for ever. Linux:
+// io_schedule.
 void Kernel::io_schedule(Task& task, uint64_t until) {
   if (task.state != Task::State::kRunning || until <= ports_.time.now_ns()) {
     return;
   }
-  if (memory_is_short(ports_.memory)) {
-    ports_.time.sleep_until(until);
-    return fire_timers();
-  }
+  task.held_pages.hold(ports_.memory);
+  task.held_at = task.regs.eip;
   static_cast<void>(sleep(task, "disk", 0, until, SleepKind::kKillable));
   task.wait.after_call = true;
   if (sleep_ends_by_signal(task)) {
@@ -113,10 +102,18 @@ void Kernel::tick() {
 }
 
 void Kernel::do_page_fault(Task& task, const Trap& trap) {
+  vm::FaultedPages& faulted = ports_.memory.faulted_pages();
   if (last_fault_task_ != task.tid || last_fault_eip_ != task.regs.eip) {
-    ports_.memory.faulted_pages().clear();
+    faulted.clear();
     last_fault_task_ = task.tid;
     last_fault_eip_ = task.regs.eip;
+  }
+  if (!task.held_pages.empty()) [[unlikely]] {
+    if (task.held_at == task.regs.eip) {
+      task.held_pages.release_to(faulted);  // the same instruction's next page
+    } else {
+      task.held_pages.clear();
+    }
   }
   const vm::FaultResult result =
       vm::handle_page_fault(*task.mm, trap.addr, trap.access, trap.error_code, vm::FaultMode::kUser, task.faults);

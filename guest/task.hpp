@@ -28,6 +28,7 @@
 #include "vm/fault/fault_record.hpp"
 #include "vm/mm/address_space.hpp"
 #include "vm/phys/mempolicy.hpp"
+#include "vm/reclaim/held_pages.hpp"
 #include "vm/user_access.hpp"
 
 namespace fl::guest {
@@ -138,6 +139,9 @@ struct Task {
   std::shared_ptr<SemUndoList> sem_undo;  // null: nothing was done with SEM_UNDO. Linux: sysvsem.undo_list
   vm::FaultCounters faults;
   vm::MemPolicy policy;  // of set_mempolicy
+  // While it waits for the disk, and until its instruction, at held_at, has run.
+  vm::HeldPages held_pages;
+  uint32_t held_at = 0;
   Credentials cred;
   uint64_t start_ns = 0;  // when it was made, as now_ns counts
   // Processor time before it was given the processor last: Kernel::cpu_time has the rest.

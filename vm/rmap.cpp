@@ -62,8 +62,12 @@ void forget_mapping(VmArea& area, Page& page, mmu::Pte old) {
     area.mm->memory().cache().mapping_of(page).mark_dirty(old.pfn());
   }
   if (page.has(PageFlag::kAnon) && page.mapcount == 0) {
-    // Only the swap cache knows it from now on.
-    page.clear(PageFlag::kAnon | PageFlag::kAnonExclusive);
+    // Only the swap cache knows it from now on, or who holds it, for whom it stays anonymous until it is free.
+    const bool held = page.refcount > 1 && !page.has(PageFlag::kSwapCache);
+    page.clear(PageFlag::kAnonExclusive);
+    if (!held) {
+      page.clear(PageFlag::kAnon);
+    }
     page.mapping = 0;
   }
 }
@@ -92,7 +96,7 @@ void map_new_anon_page(VmArea& area, VirtAddr va, Pfn pfn) {
 void map_swap_page(VmArea& area, VirtAddr va, Pfn pfn, bool exclusive) {
   MemorySystem& memory = area.mm->memory();
   Page& page = memory.page(pfn);
-  if (!page.has(PageFlag::kAnon)) {
+  if (page.mapcount == 0) {
     // A page that others may have goes by the AnonVma that all of them are members of.
     AnonVma* const anon_vma = exclusive ? area.anon_vma : area.anon_vma->root;
     page.set(PageFlag::kAnon);

@@ -28,6 +28,9 @@ bool visit_area(VmArea& area, uint32_t index, Pfn pfn, const RmapVisitor& visit)
 
 bool rmap_walk(MemorySystem& memory, Pfn pfn, const RmapVisitor& visit) {
   const Page& page = memory.page(pfn);
+  if (page.mapcount == 0) {
+    return true;
+  }
   if (page.has(PageFlag::kAnon)) {
     AnonVma& anon_vma = page_anon_vma(memory, page);
     for (AnonVmaChain& chain : anon_vma.chain) {

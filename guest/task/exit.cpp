@@ -109,6 +109,7 @@ void Kernel::exit_task(Task& task, uint32_t status) {
   }
   discard_signals(*this, task.pending, kAllSignals);
   task.wait = Wait{};
+  task.held_pages.clear();
   {
     const ActFor acting(*this, task);  // whoever ends it: segments note who detached
     task.mm.reset();

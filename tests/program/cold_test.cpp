@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "tests/program/support/faultline_run.hpp"
@@ -68,6 +69,29 @@ TEST_CASE("cold: a program's time has the disk's in it; it is the same in every 
   CHECK(ssd > none + 500'000);   // some requests of at least 100 us
   CHECK(hdd > ssd + 8'000'000);  // of at least 8 ms
   CHECK(none < 1'000'000);
+}
+
+TEST_CASE("disk: while a task waits others run, also where memory is short") {
+  constexpr uint64_t kSeekNs = 5'000'000;
+  const FaultlineResult result =
+      run("larger_than_memory", {"fork", "24"}, {"--ram", "12M", "--swap", "96M", "--disk", "5000,200"}, true);
+  CHECK(result.run.output.find("parent: 0 words wrong\n") != std::string::npos);
+  // Faults that came before a major fault of somebody else can have got its page.
+  uint32_t meanwhile = 0;
+  std::istringstream lines(result.trace_text);
+  nlohmann::json last;
+  for (std::string line; std::getline(lines, line);) {
+    nlohmann::json record = nlohmann::json::parse(line);
+    if (!record.contains("cause")) {
+      continue;
+    }
+    if (!last.is_null() && last["major"].get<bool>() && last["pid"] != record["pid"] &&
+        record["t"].get<uint64_t>() < last["t"].get<uint64_t>() + kSeekNs) {
+      ++meanwhile;
+    }
+    last = std::move(record);
+  }
+  CHECK(meanwhile > 100);
 }
 
 TEST_CASE("trace: reclaim, kswapd's wake-ups, swap-outs and writeback stand between the faults") {

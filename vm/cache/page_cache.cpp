@@ -38,10 +38,15 @@ void PageCache::leave(Pfn pfn) {
 
 void PageCache::remove(Pfn pfn) {
   Page& page = mem_map_[pfn];
-  FL_CHECK(page.mapcount == 0 && page.refcount == 1, "cached frame {:#x} removed with {} maps, {} references",
+  FL_CHECK(page.mapcount == 0 && page.refcount >= 1, "cached frame {:#x} removed with {} maps, {} references",
            pfn.value(), page.mapcount, page.refcount);
-  memory_.lru().remove(pfn);
   leave(pfn);
+  if (page.refcount > 1) {
+    page.set(PageFlag::kAnon);  // somebody holds it, and it is in no file any more
+    --page.refcount;
+    return;
+  }
+  memory_.lru().remove(pfn);
   memory_.pages().free_pages(pfn);
 }
 

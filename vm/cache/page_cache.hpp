@@ -27,7 +27,7 @@ class PageCache {
 
   // A frame with one reference, the cache's, becomes page `index` of a mapping.
   void add(Pfn pfn, Mapping& mapping, uint32_t index);
-  // Takes an unmapped page out of the cache and off its LRU list, and frees it.
+  // Takes an unmapped page out of the cache and frees it; if somebody holds it, he does when he lets it go.
   void remove(Pfn pfn);
   // The page goes from a mapping to the swap cache, or comes back; only its flags and its place change.
   void leave(Pfn pfn);

@@ -44,7 +44,7 @@ FaultResult handle_mm_fault(AddressSpace& mm, VmArea& area, VirtAddr addr, mmu::
   }
   VmFault fault{.mm = mm, .area = area, .addr = addr.page(), .access = access, .pte = *pte, .record = record};
   const FaultResult result = handle_pte_fault(fault);
-  if (record.mode == FaultMode::kUser) {
+  if (record.mode == FaultMode::kUser && fault.pte->hw_present()) {
     mm.memory().faulted_pages().note(fault.pte->pfn());
   }
   return result;

@@ -15,7 +15,7 @@ struct PageFlag {
     kReserved = 1u << 0,       // never allocated: the kernel's image, mem_map, the zero page
     kBuddy = 1u << 1,          // head of a free block; private_ is its order
     kTable = 1u << 2,          // a page table
-    kAnon = 1u << 3,           // anonymous: mapping/index do not name a file page
+    kAnon = 1u << 3,           // anonymous: mapping/index do not name a file page; or in no file any more, but held
     kAnonExclusive = 1u << 4,  // anonymous and belongs to one address space: may be made writable at once
     kCache = 1u << 5,          // in the page cache of mapping at index
     kShmem = 1u << 6,          // and that mapping is shared memory
@@ -60,7 +60,7 @@ struct Page {
   uint32_t flags;
   int32_t refcount;   // users: page tables, page cache, pins. 0 = free. Linux: _refcount
   int32_t mapcount;   // page-table entries that map it. Linux: _mapcount + 1
-  uint32_t mapping;   // kernel address of the Mapping, if kCache; of the AnonVma, with kPageMappingAnon, if kAnon
+  uint32_t mapping;   // kernel address: a kCache page's Mapping; a mapped kAnon page's AnonVma + kPageMappingAnon
   uint32_t index;     // page offset in that mapping; linear page index of an anonymous page
   uint32_t lru_next;  // frame numbers; meaning by state
   uint32_t lru_prev;

@@ -15,6 +15,7 @@ class PagePin {
   PagePin(MemorySystem& memory, Pfn pfn);
   PagePin(PagePin&& other) noexcept : memory_(std::exchange(other.memory_, nullptr)), pfn_(other.pfn_) {}
   PagePin& operator=(PagePin&&) = delete;
+  Pfn pfn() const { return pfn_; }
   // Everybody else may have given the page up meanwhile: then it is freed.
   ~PagePin() {
     if (memory_ != nullptr) {

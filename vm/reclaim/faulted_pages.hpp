@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "mmu/base/addr.hpp"
 
@@ -14,19 +15,22 @@ namespace fl::vm {
 
 class FaultedPages {
  public:
+  static constexpr uint32_t kMost = 8;
+
   // The instruction is over, or another one faults.
   void clear() { count_ = 0; }
   void note(Pfn pfn) {
     frames_[count_ % kMost] = pfn;
     ++count_;
   }
+  // The last ones.
+  std::span<const Pfn> all() const { return std::span(frames_).first(std::min(count_, kMost)); }
   bool contains(Pfn pfn) const {
-    return std::find(frames_.begin(), frames_.begin() + std::min(count_, kMost), pfn) !=
-           frames_.begin() + std::min(count_, kMost);
+    const auto frames = all();
+    return std::find(frames.begin(), frames.end(), pfn) != frames.end();
   }
 
  private:
-  static constexpr uint32_t kMost = 8;
   std::array<Pfn, kMost> frames_;
   uint32_t count_ = 0;
 };

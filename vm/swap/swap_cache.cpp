@@ -93,6 +93,9 @@ bool SwapCache::try_to_free_swap(Pfn pfn) {
   page.set(PageFlag::kDirty);
   FL_CHECK(page.refcount > 1, "frame {:#x} has no user but the swap cache", pfn.value());
   --page.refcount;
+  if (page.mapcount == 0) {
+    page.set(PageFlag::kAnon);  // somebody holds it, and it was given up by all others
+  }
   return true;
 }
 
