@@ -186,8 +186,8 @@ class TableCheck {
   }
 
   void check_file(VirtAddr va, Pte pte, const VmArea& area, const Page& page) {
-    if (area.file == nullptr || !page.has(PageFlag::kCache) ||
-        &memory_.cache().mapping_of(page) != area.file->mapping.get() || page.index != area.page_index(va)) {
+    if (area.file == nullptr || area.file->mapping == nullptr || !page.has(PageFlag::kCache) ||
+        page.mapping != memory_.kernel_address(area.file->mapping.get()).value() || page.index != area.page_index(va)) {
       out_.add(Invariant::kPageCache, "entry {:#x} of {:08x} maps page {} of mapping {:#x}, not its area's", pte.raw(),
                va.value(), page.index, page.mapping);
       return;
