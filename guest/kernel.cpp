@@ -23,6 +23,10 @@ namespace {
 constexpr uint32_t kFirstPid = 1000;
 constexpr int kHostError = 125;
 
+bool anybody_lives(const TaskTable& tasks) {
+  return std::any_of(tasks.begin(), tasks.end(), [](const Task& task) { return task.alive(); });
+}
+
 }  // namespace
 
 int Outcome::exit_status() const {
@@ -152,7 +156,7 @@ void Kernel::end_slice() {
 
 // Everything that can happen by itself: the end of a sleep, a timer; news from outside.
 bool Kernel::idle() {
-  if (std::none_of(tasks_.begin(), tasks_.end(), [](const Task& task) { return task.alive(); })) {
+  if (!anybody_lives(tasks_)) {
     return false;  // kswapd may wait for the disk still
   }
   const std::optional<uint64_t> next = timers_.next_ns();
@@ -220,11 +224,10 @@ void Kernel::switch_to(Task& task) {
 
 // Nothing can run any more: everything has ended, or what is left waits for ever.
 Outcome Kernel::finish() {
-  const bool anybody = std::any_of(tasks_.begin(), tasks_.end(), [](const Task& task) { return task.alive(); });
   if (init_ != nullptr && init_->live_threads > 0) {
     return {.kind = Outcome::Kind::kDeadlock, .wait_status = 0, .report = deadlock_report()};
   }
-  if (anybody) {
+  if (anybody_lives(tasks_)) {
     logger("guest")->warn("the first process has ended, and others will never run again: {}", deadlock_report());
   }
   return {.kind = Outcome::Kind::kExited, .wait_status = init_ != nullptr ? init_->exit_status : 0, .report = {}};
