@@ -1,7 +1,6 @@
 // The two simple policies. Both look at the inactive lists only, where pages come in at the front: FIFO takes from the
 // back whatever it finds; CLOCK, a second-chance FIFO, puts a page that was used back to the front.
 #include <algorithm>
-#include <utility>
 
 #include "vm/memory_system.hpp"
 #include "vm/reclaim/lru.hpp"
@@ -16,6 +15,7 @@ class OneListPolicy final : public EvictionPolicy {
   explicit OneListPolicy(Used used) : used_(used) {}
 
   void shrink_lruvec(MemorySystem& memory, Lruvec& lruvec, ScanControl& scan) override {
+    scan.ignore_references = true;  // whether a page was used is looked at here, or nowhere
     const uint64_t goal = scan.nr_reclaimed + scan.nr_to_reclaim;
     // Pages that were active by other means (read twice, a refault) stand in line like all others.
     for (const LruList list : {LruList::kActiveAnon, LruList::kActiveFile}) {
@@ -51,9 +51,7 @@ class OneListPolicy final : public EvictionPolicy {
         memory.lru().add(pfn);
         continue;
       }
-      const bool spared = std::exchange(scan.ignore_references, true);
       evict_pages(memory, std::span(&pfn, 1), scan);
-      scan.ignore_references = spared;
     }
   }
 
