@@ -4,6 +4,23 @@
 #include "tests/unit/vm/slow_swap_machine.hpp"
 
 namespace fl::vm::test {
+namespace {
+
+// The task waits with what it has just faulted in; others go on.
+void hold_faulted(SlowSwapMachine& machine, HeldPages& held) {
+  held.hold(machine.memory());
+  machine.memory().faulted_pages().clear();
+}
+
+void check_free_when_let_go(SlowSwapMachine& machine, HeldPages& held) {
+  CHECK(machine.problems().empty());
+  const auto without = machine.pages().free_frames();
+  held.clear();
+  CHECK(machine.pages().free_frames() == without + 1);
+  CHECK(machine.problems().empty());
+}
+
+}  // namespace
 
 TEST_CASE("held pages: reclaim leaves them where they are until they are let go") {
   SlowSwapMachine machine;
@@ -37,18 +54,13 @@ TEST_CASE("held pages: one that everybody has given up is free when it is let go
   const VirtAddr at = machine.map_anon(SlowSwapMachine::kBase, 2);
   machine.store_word(at, 0);
   HeldPages held;
-  held.hold(machine.memory());
-  machine.memory().faulted_pages().clear();
+  hold_faulted(machine, held);
   REQUIRE(machine.mm().munmap(at, bytes_of(2)));
   CHECK(machine.problems().empty());
   // Reclaim meets it on its list.
   machine.memory().reclaim().try_to_free_pages(kGfpHighUserMovable, 0, ZoneType::kMovable);
   machine.wait();
-  CHECK(machine.problems().empty());
-  const auto without = machine.pages().free_frames();
-  held.clear();
-  CHECK(machine.pages().free_frames() == without + 1);
-  CHECK(machine.problems().empty());
+  check_free_when_let_go(machine, held);
 }
 
 TEST_CASE("held pages: one whose slot is freed when everybody has given it up") {
@@ -60,8 +72,7 @@ TEST_CASE("held pages: one whose slot is freed when everybody has given it up") 
   machine.pageout().end_writeback();
   CHECK(machine.load(at) == 1);  // from the swap cache
   HeldPages held;
-  held.hold(machine.memory());
-  machine.memory().faulted_pages().clear();
+  hold_faulted(machine, held);
   const Pfn pfn(machine.memory().swap_cache().find({0, 1}));
   REQUIRE(machine.mm().munmap(at, bytes_of(2)));
   CHECK(machine.problems().empty());
@@ -75,19 +86,13 @@ TEST_CASE("held pages: one whose slot is freed when everybody has given it up") 
 
 TEST_CASE("held pages: one of shared memory whose file is gone") {
   SlowSwapMachine machine;
-  const VirtAddr at =
-      machine.map(SlowSwapMachine::kBase, 2, Prot::kRead | Prot::kWrite, MapFlag::kShared | MapFlag::kAnonymous);
+  const VirtAddr at = machine.map(SlowSwapMachine::kBase, 2, kRw, kAnonShared);
   machine.store_word(at, 0);
   HeldPages held;
-  held.hold(machine.memory());
-  machine.memory().faulted_pages().clear();
+  hold_faulted(machine, held);
   REQUIRE(machine.mm().munmap(at, bytes_of(2)));
   CHECK(machine.memory().cache().cached_pages() == 0);
-  CHECK(machine.problems().empty());
-  const auto without = machine.pages().free_frames();
-  held.clear();
-  CHECK(machine.pages().free_frames() == without + 1);
-  CHECK(machine.problems().empty());
+  check_free_when_let_go(machine, held);
 }
 
 TEST_CASE("held pages: only what is mapped is held") {
