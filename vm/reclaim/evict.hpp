@@ -17,6 +17,9 @@ namespace fl::vm {
 class MemCgroup;
 class MemorySystem;
 
+// So often reclaim may find nothing before who needs pages gives up. Linux: MAX_RECLAIM_RETRIES.
+inline constexpr uint32_t kMaxReclaimRetries = 16;
+
 // One run of reclaim: what it may do, and what came of it. Linux: struct scan_control.
 struct ScanControl {
   static constexpr int kDefPriority = 12;

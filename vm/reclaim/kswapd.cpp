@@ -11,8 +11,7 @@
 namespace fl::vm {
 namespace {
 
-// Linux: VMSCAN_THROTTLE_WRITEBACK: so long at most, or until so many pages are written.
-constexpr uint64_t kThrottleNs = 100'000'000;
+// It sleeps until so many pages are written. Linux: VMSCAN_THROTTLE_WRITEBACK.
 constexpr uint64_t kThrottlePages = ScanControl::kSwapClusterMax + 1;
 
 }  // namespace
@@ -58,7 +57,7 @@ std::optional<uint64_t> Kswapd::run() {
     if (scan_.priority >= 1) {
       pass();
       if (scan_.nr_immediate != 0) {
-        return memory_.reclaim().pageout().throttle_end(kThrottlePages, kThrottleNs);
+        return memory_.reclaim().pageout().throttle_end(kThrottlePages);
       }
       continue;
     }

@@ -34,8 +34,6 @@ class Kswapd {
   bool hopeless() const { return failures_ >= kMaxReclaimRetries; }
 
  private:
-  static constexpr uint32_t kMaxReclaimRetries = 16;
-
   bool balanced(ZoneType highest) const;
   void begin(ZoneType highest);
   void pass();

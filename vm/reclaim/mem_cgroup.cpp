@@ -12,8 +12,6 @@ namespace {
 
 // Pages that are charged together, so that the next charges cost nothing. Linux: MEMCG_CHARGE_BATCH.
 constexpr uint32_t kChargeBatch = 64;
-// Linux: MAX_RECLAIM_RETRIES.
-constexpr uint32_t kMaxReclaimRetries = 16;
 // Linux: FLUSH_TIME.
 constexpr uint64_t kFlushTimeNs = 2'000'000'000;
 

@@ -10,14 +10,6 @@
 #include "vm/reclaim/workingset.hpp"
 
 namespace fl::vm {
-namespace {
-
-// Linux: HZ / 10, as long as a reclaimer waits for writeback.
-constexpr uint64_t kThrottleNs = 100'000'000;
-// Linux: MAX_RECLAIM_RETRIES.
-constexpr uint32_t kMaxReclaimRetries = 16;
-
-}  // namespace
 
 PageReclaim::PageReclaim(MemorySystem& memory) : memory_(memory), policy_(make_two_list_policy()) {
   for (Node& node : memory.pages().nodes()) {
@@ -79,7 +71,7 @@ uint32_t PageReclaim::do_try_to_free_pages(ScanControl scan) {
       }
       if (scan.nr_reclaimed == 0 && scan.priority == 1 && scan.memcg == nullptr) {
         // All is being written: some of it has to be done before anybody can go on. Linux: consider_reclaim_throttle.
-        pageout_.throttle(kThrottleNs);
+        pageout_.throttle();
       }
     }
     if (scan.nr_reclaimed != 0 || !scan.skipped_deactivate || scan.force_deactivate) {
@@ -109,8 +101,8 @@ uint32_t PageReclaim::try_to_free_pages(Gfp gfp, uint32_t, ZoneType highest) {
     reclaimed = do_try_to_free_pages(scan);
   }
   // Who needs memory goes no faster than the disk takes what is in its place. Linux: reclaim_throttle.
-  if (const uint64_t backlog = memory_.disk().backlog_ns(); backlog > kThrottleNs) {
-    memory_.disk().wait_until(memory_.disk().now() + backlog - kThrottleNs);
+  if (const uint64_t backlog = memory_.disk().backlog_ns(); backlog > Pageout::kThrottleNs) {
+    memory_.disk().wait_until(memory_.disk().now() + backlog - Pageout::kThrottleNs);
   }
   return reclaimed;
 }

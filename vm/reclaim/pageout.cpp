@@ -118,16 +118,15 @@ void Pageout::wait_on_all() {
   }
 }
 
-void Pageout::throttle(uint64_t most_ns) {
-  flush_plug();
-  if (!writes_.empty()) {
-    sleep_until(throttle_end(1, most_ns));
+void Pageout::throttle() {
+  if (busy()) {
+    sleep_until(throttle_end(1));
   }
 }
 
-uint64_t Pageout::throttle_end(uint64_t pages, uint64_t most_ns) {
+uint64_t Pageout::throttle_end(uint64_t pages) {
   flush_plug();
-  const uint64_t latest = memory_.disk().now() + most_ns;
+  const uint64_t latest = memory_.disk().now() + kThrottleNs;
   uint64_t written = 0;
   for (const Request& request : writes_) {
     written += request.pages.size();

@@ -63,10 +63,12 @@ class Pageout {
   void wait_on_writeback(Pfn pfn);
   // Until all are.
   void wait_on_all();
-  // Lets time go by until one page more is written, or that long. Linux: reclaim_throttle.
-  void throttle(uint64_t most_ns);
-  // When so many pages more are written, or that long is over: for who sleeps by himself.
-  uint64_t throttle_end(uint64_t pages, uint64_t most_ns);
+  // So long a reclaimer waits for writeback at most. Linux: HZ / 10.
+  static constexpr uint64_t kThrottleNs = 100'000'000;
+  // Lets time go by until one page more is written, or so long. Linux: reclaim_throttle.
+  void throttle();
+  // When so many pages more are written, or so long is over: for who sleeps by himself.
+  uint64_t throttle_end(uint64_t pages);
 
  private:
   // Pages of neighbouring slots, written together.
